@@ -1,0 +1,55 @@
+# `make ablation` and `make test` are all a newcomer needs: each first makes the environment in .venv
+# where it is missing or older than requirements.lock. `make help` lists the rest.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+UV_PIP := $(BIN)/uv pip
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help ablation test workstation environment lint format lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+ablation: $(INSTALLED) ## train, score and tabulate the ablation: results/tables/ablation.md
+	snakemake --cores all results/tables/ablation.md
+
+test: $(INSTALLED) ## run the tests, the whole workflow in miniature included
+	pytest
+
+workstation: $(INSTALLED) ## the ablation at a larger budget, several seeds: results/workstation/
+	snakemake --cores all results/workstation/tables/ablation.md
+
+environment: $(INSTALLED) ## make .venv and nothing else
+
+lint: $(INSTALLED) ## check style, formatting and the direction of imports
+	ruff check spatialgan tests
+	ruff format --check spatialgan tests
+	snakefmt --check Snakefile workflow
+	lint-imports
+
+format: $(INSTALLED) ## format the code
+	ruff check --fix spatialgan tests
+	ruff format spatialgan tests
+	snakefmt Snakefile workflow
+
+lock: $(INSTALLED) ## resolve pyproject.toml into requirements.lock; delete that file first to upgrade all of it
+	$(UV_PIP) compile pyproject.toml --quiet --all-extras --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --custom-compile-command "make lock" --output-file requirements.lock
+
+clean: ## remove the environment and caches, never results
+	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache
+	find spatialgan tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is removed first and written last, so that an interrupted installation is made anew. The
+# lock pins uv itself, the one package that pip installs; uv then installs exactly what the lock says.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/it" if sys.version_info < (3, 11) else 0)'
+	@test -e $@ || $(PYTHON) -m venv --clear .venv
+	@rm -f $@
+	@test -x $(BIN)/uv || sed -n '/^uv==/,/[^\\]$$/p' requirements.lock \
+		| $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r /dev/stdin
+	$(UV_PIP) sync --python $(BIN)/python --require-hashes requirements.lock
+	$(UV_PIP) install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,67 @@
+"""Where the discriminator looks: GradCAM of its logits on its own feature maps.
+
+One forward pass serves both losses: the maps are taken from the graph that the adversarial loss has
+built, by a partial backward pass down to the features, without hooks and without touching the
+discriminator's gradients. The channel weights are constants; gradients of a map reach the generator
+through the features alone [method of the predecessor's released code, which spends a second forward
+pass on the same numbers].
+
+Shapes: n samples, c channels, h x w pixels of a feature map.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+# What is differentiated. "loss": the generator's loss, whose gradient is -sigmoid(-D) dD/dA (the
+# released code); "score": the logit, which the paper speaks of maximizing.
+SIGNS = {
+    "loss": lambda logits: F.softplus(-logits),
+    "score": lambda logits: logits,
+}
+
+# From weighted channels w_c A_c [n c h w] to a map [n h w]. "per_channel": sum_c relu(w_c A_c) (the
+# released code; a map of activation energy, hardly ever empty); "after_sum": relu(sum_c w_c A_c)
+# (the paper and the GradCAM of the literature).
+RELUS = {
+    "per_channel": lambda weighted: weighted.relu().sum(dim=1),
+    "after_sum": lambda weighted: weighted.sum(dim=1).relu(),
+}
+
+
+@dataclass(frozen=True)
+class GradCam:
+    """GradCAM as the released code reads it; as the paper does, with "score" and "after_sum"."""
+
+    sign: Literal["loss", "score"] = "loss"  # what is differentiated, see SIGNS
+    relu: Literal["per_channel", "after_sum"] = "per_channel"  # where the ReLU is, see RELUS
+
+    def __post_init__(self) -> None:
+        for name, options in (("sign", SIGNS), ("relu", RELUS)):
+            if getattr(self, name) not in options:
+                raise ValueError(
+                    f"unknown attention {name} {getattr(self, name)!r}: "
+                    f"choose one of {', '.join(options)}"
+                )
+
+    def __call__(
+        self, logits: Float[Tensor, " n"], features: Sequence[Float[Tensor, "n _ _ _"]]
+    ) -> list[Float[Tensor, "n _ _"]]:
+        """Return one attention map per feature map, in fp32, non-negative, not normalized.
+
+        The features must lie on the graph of the logits, which is kept for the losses that follow.
+        """
+        if not features:
+            return []
+        objective = SIGNS[self.sign](logits.float()).sum()
+        gradients = torch.autograd.grad(objective, tuple(features), retain_graph=True)
+        maps = []
+        for feature, gradient in zip(features, gradients, strict=True):
+            weights = gradient.detach().float().mean(dim=(2, 3), keepdim=True)
+            maps.append(RELUS[self.relu](weights * feature.float()))
+        return maps

@@ -1,0 +1,111 @@
+"""Atomic safetensors files with a JSON header: snapshots (weights to use) and checkpoints (state to resume).
+
+Conventions: a file appears under its name only when it is complete, on disk and read back; a file that
+doesn't verify is never deleted and never used. No pickle anywhere. The header holds one JSON document
+and the sha256 of the tensors' bytes, so that a flipped bit is noticed at load.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file's bytes, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tensors_sha256(tensors: dict[str, Tensor]) -> str:
+    """Return the sha256 over names, dtypes, shapes and bytes of tensors, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a small file so that it is either whole or not there."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with temporary.open("wb") as file:
+        file.write(data)
+    publish(temporary, path)
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Flush a finished temporary file to disk and give it its name in one step."""
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> None:
+    """Write tensors and their JSON header atomically, after reading the file back.
+
+    Raises OSError, naming path and needed bytes, where the disk is too full; the old file then stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # strides are no part of a safetensors file: a channels-last weight is stored as its shape says
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    needed = sum(tensor.nbytes for tensor in tensors.values()) + (1 << 20)
+    free = shutil.disk_usage(path.parent).free
+    if free < needed:
+        raise OSError(f"cannot save {path}: {needed:,} bytes are needed and {free:,} are free on its disk")
+    metadata = {"header": json.dumps(header, sort_keys=True), "sha256": tensors_sha256(tensors)}
+    temporary = path.with_name(f".{path.name}.tmp")
+    save_file(tensors, temporary, metadata=metadata)
+    load_tensors(temporary)
+    publish(temporary, path)
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
+    """Return a file's tensors and header.
+
+    Raises ValueError, in one line that names the file, where it is missing, truncated or altered.
+    """
+    if not path.exists():
+        raise ValueError(f"{path} does not exist")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a dict
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+    if metadata.get("sha256") != tensors_sha256(tensors):
+        raise ValueError(f"{path} is damaged: its tensors don't match the sha256 in its header")
+    return tensors, json.loads(metadata["header"])
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder; a second process gets a RuntimeError that names the first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise RuntimeError(f"{folder} is in use by {holder}: wait for it, or stop it") from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {os.uname().nodename}")
+        file.flush()
+        yield

@@ -1,0 +1,180 @@
+"""From a row of params/ to everything one training needs.
+
+Precedence: dataclass defaults (the paper's values) < the profile's line < the row. A run is named
+"<dataset>/<row>/<seed>"; together with a profile that name says everything. `RunConfig.identity` is
+what makes two trainings the same training; the rest (processes, workers, intervals) only says how.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from spatialgan.attention import GradCam
+from spatialgan.digest import code_digest
+from spatialgan.heatmaps.samplers import SAMPLERS
+from spatialgan.losses.alignment import ALIGNMENTS
+from spatialgan.networks.discriminator import DiscriminatorConfig
+from spatialgan.networks.encoding import EncodingConfig
+from spatialgan.networks.generator import GeneratorConfig
+from spatialgan.params import Params, entry, split_run
+from spatialgan.params import load_params as load_params
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Optimization of one run; defaults are the paper's (method: StyleGAN2-ADA's paper256, no augmentation)."""
+
+    kimg: float = 25000  # thousands of images shown to the discriminator
+    batch: int = 64  # images per step over all processes
+    learning_rate: float = 0.0025  # Adam, both networks
+    beta2: float = 0.99  # Adam; beta1 is 0
+    r1_gamma: float = 1.0  # weight of the R1 penalty
+    r1_interval: int = 16  # steps between R1 penalties (lazy regularization)
+    pl_weight: float = 0.0  # weight of path-length regularization; StyleGAN2's default is 2
+    pl_interval: int = 4  # steps between path-length penalties
+    style_mixing: float = 0.0  # probability of two styles in a batch; StyleGAN2's default is 0.9
+    ema_kimg: float = 20.0  # half-life of the generator's moving average
+    ema_rampup: float = 0.0  # if not 0: the half-life is at most this fraction of the images seen so far
+    mirror_probability: float = 0.0  # of showing a real image mirrored
+    precision: str = "auto"  # fp32, bf16, or auto: bf16 where the hardware multiplies it natively
+
+
+@dataclass(frozen=True)
+class ExecutionConfig:
+    """How a run is executed; nothing here changes its result."""
+
+    num_processes: int = 1  # torchrun processes (GPUs)
+    log_points: int = 200  # rows of the training curves
+    num_grids: int = 5  # sample grids over the training
+    num_checkpoints: int = 20  # checkpoints over the training
+    num_workers: int = 2  # processes that decode images where the archive doesn't fit in memory
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One training, resolved."""
+
+    dataset: str
+    row: str
+    seed: int
+    title: str
+    sampling: Any  # an instance of a SAMPLERS class
+    alignment: Any  # an instance of an ALIGNMENTS class
+    attention: GradCam
+    generator: GeneratorConfig
+    discriminator: DiscriminatorConfig
+    training: TrainingConfig
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+
+    @property
+    def name(self) -> str:
+        """Return "<dataset>/<row>/<seed>"."""
+        return f"{self.dataset}/{self.row}/{self.seed}"
+
+    def identity(self) -> dict:
+        """Return what makes the training this one, as JSON data: everything but title and execution."""
+        plain = {"dataset": self.dataset, "row": self.row, "seed": self.seed}
+        plain["sampling"] = _variant_to_json(SAMPLERS, self.sampling)
+        plain["alignment"] = _variant_to_json(ALIGNMENTS, self.alignment)
+        for part in ("attention", "generator", "discriminator", "training"):
+            plain[part] = dataclasses.asdict(getattr(self, part))
+        return json.loads(json.dumps(plain))
+
+    def code(self, entry_point: str) -> str:
+        """Return the digest of the code this run reaches from a module or function of the package.
+
+        Variants that the run doesn't use don't count, nor do defaults, which are in `identity`.
+        """
+        variants = {"SAMPLERS": self.sampling, "ALIGNMENTS": self.alignment}
+        dicts = {"SAMPLERS": SAMPLERS, "ALIGNMENTS": ALIGNMENTS}
+        chosen = {name: _key_of(dicts[name], instance) for name, instance in variants.items()}
+        chosen["ENCODINGS"] = self.generator.encoding.name
+        settings = (*SETTINGS, *SAMPLERS.values(), *ALIGNMENTS.values())
+        names = [f"{cls.__module__}.{cls.__qualname__}" for cls in settings]
+        return code_digest(entry_point, chosen, names)
+
+
+# Dataclasses whose values are part of a run's identity, or (the last) change no result.
+SETTINGS = (
+    GradCam,
+    EncodingConfig,
+    GeneratorConfig,
+    DiscriminatorConfig,
+    TrainingConfig,
+    ExecutionConfig,
+)
+
+
+def run_from_identity(identity: dict) -> RunConfig:
+    """Return the RunConfig whose `identity()` this is (a snapshot's header)."""
+    generator = dict(identity["generator"])
+    encoding = _build(EncodingConfig, generator.pop("encoding"))
+    return RunConfig(
+        dataset=identity["dataset"],
+        row=identity["row"],
+        seed=identity["seed"],
+        title=identity["row"],
+        sampling=_variant(SAMPLERS, "sampling", identity["sampling"]),
+        alignment=_variant(ALIGNMENTS, "alignment", identity["alignment"]),
+        attention=_build(GradCam, identity["attention"]),
+        generator=_build(GeneratorConfig, {**generator, "encoding": encoding}),
+        discriminator=_build(DiscriminatorConfig, identity["discriminator"]),
+        training=_build(TrainingConfig, identity["training"]),
+    )
+
+
+def resolve(params: Params, run: str, profile: str) -> RunConfig:
+    """Return the configuration of "<dataset>/<row>/<seed>" in a profile.
+
+    Raises ValueError, naming the valid options, where a part of the name is unknown.
+    """
+    dataset, row_name, seed = split_run(run)
+    params.dataset(dataset)
+    row = params.row(row_name)
+    settings = {**params.profile(profile), **row}
+    sampling = _variant(SAMPLERS, "sampling", row.get("sampling", "none"))
+    encoding = row.get("encoding", "none")
+    encoding = {"name": encoding} if isinstance(encoding, str) else encoding
+    settings["encoding"] = _build(EncodingConfig, encoding)
+    settings["heatmap_channels"] = sampling.heatmap_channels
+    return RunConfig(
+        dataset=dataset,
+        row=row_name,
+        seed=seed,
+        title=row["title"],
+        sampling=sampling,
+        alignment=_variant(ALIGNMENTS, "alignment", row.get("alignment", "none")),
+        attention=_build(GradCam, row.get("attention", {})),
+        generator=_pick(GeneratorConfig, settings),
+        discriminator=_pick(DiscriminatorConfig, settings),
+        training=_pick(TrainingConfig, settings),
+        execution=_pick(ExecutionConfig, settings),
+    )
+
+
+def _build(cls: type, values: dict) -> Any:
+    names = {f.name for f in dataclasses.fields(cls)}
+    for key in values:
+        if key not in names:
+            raise ValueError(f"{cls.__name__} has no field '{key}': choose from {', '.join(sorted(names))}")
+    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def _pick(cls: type, settings: dict) -> Any:
+    names = {f.name for f in dataclasses.fields(cls)}
+    return _build(cls, {k: v for k, v in settings.items() if k in names})
+
+
+def _variant(variants: dict, axis: str, spec: str | dict) -> Any:
+    values = {"name": spec} if isinstance(spec, str) else dict(spec)
+    name = values.pop("name")
+    return _build(entry(variants, axis, name), values)
+
+
+def _variant_to_json(variants: dict, instance: Any) -> dict:
+    return {"name": _key_of(variants, instance), **dataclasses.asdict(instance)}
+
+
+def _key_of(variants: dict, instance: Any) -> str:
+    return next(key for key, cls in variants.items() if type(instance) is cls)

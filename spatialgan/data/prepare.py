@@ -1,0 +1,196 @@
+"""Turn a row of params/datasets.yaml into an archive and its manifest, checking every image once.
+
+Nothing appears unless everything is good: bad images are listed and stop the preparation, or, where the
+row says `on_bad: skip`, are left out and listed in the manifest. The manifest identifies the archive
+(sha256) and says where it came from.
+
+Shapes: r pixels per side.
+"""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+from tqdm import tqdm
+
+from spatialgan.data.archive import atomic_file, file_sha256, write_archive
+from spatialgan.data.members import BadMember
+from spatialgan.data.sources import SOURCES, Source
+
+ON_BAD = ("error", "skip")
+ROW_KEYS = (
+    "source",
+    "max_images",
+    "on_bad",
+    "licence",
+    "stand_in_for",
+)  # beside the fields of the source
+LISTED = 20  # bad images named in an error
+MAX_BAD = 1000  # bad images after which the rest is not looked at
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a prepared archive is and where it came from."""
+
+    sha256: str
+    bytes: int
+    count: int  # images
+    resolution: int  # pixels per side
+    num_images: int  # images asked for, 0 for all
+    source: str
+    filter: str  # "none" where nothing was resized
+    licence: str
+    stand_in_for: str  # the public dataset drawn scenes stand in for, "" for real images
+    duplicates: int  # images whose pixels had been seen before; they are kept
+    skipped: list[dict[str, str]]  # name and reason of the images left out
+    fingerprint: str  # of the source, to notice changed originals or drawing code
+    row: dict  # as it stood in params/datasets.yaml
+
+
+@dataclass
+class Tally:
+    """What was noticed while reading."""
+
+    bad: list[BadMember] = field(default_factory=list)
+    seen: set[bytes] = field(default_factory=set)  # hashes of pixels
+    duplicates: int = 0
+
+
+def prepare_dataset(
+    row: dict, resolution: int, num_images: int, archive: Path, manifest: Path
+) -> Manifest:
+    """Write `archive` and `manifest` for the first `num_images` images of `row`, 0 for all of them.
+
+    All means those of the source, or its first `max_images` where the row says so.
+    With `on_bad: skip` the archive holds those of the first `num_images` that are good. Returns at once
+    if both files are there and match. Raises ValueError where the row or an image is wrong.
+    """
+    source = source_of(row)
+    if resolution < 4 or resolution & (resolution - 1):
+        raise ValueError(f"the resolution is a power of two from 4 up, got {resolution}")
+    present = matching_manifest(row, resolution, num_images, archive, manifest)
+    if present is not None:
+        print(f"{archive}: up to date ({present.count} images, sha256 {present.sha256[:12]})")
+        return present
+    total, fingerprint = _total(row, source, num_images), source.fingerprint(resolution)
+    tally = Tally()
+    with closing(source.entries(resolution)) as series:
+        entries = itertools.islice(series, total)
+        progress = tqdm(entries, total=total, desc=f"prepare {archive.name}", unit="img")
+        on_bad = row.get("on_bad", "error")
+        facts = write_archive(archive, _good_images(progress, tally, on_bad))
+    made = Manifest(
+        **asdict(facts),
+        num_images=num_images,
+        source=row["source"],
+        filter=getattr(source, "filter", "none"),
+        licence=str(row.get("licence", "")),
+        stand_in_for=str(row.get("stand_in_for", "")),
+        duplicates=tally.duplicates,
+        skipped=[{"name": bad.name, "reason": bad.reason} for bad in tally.bad],
+        fingerprint=fingerprint,
+        row=row,
+    )
+    with atomic_file(manifest) as file:
+        file.write((json.dumps(asdict(made), indent=2, ensure_ascii=True) + "\n").encode())
+    return made
+
+
+def source_of(row: dict) -> Source:
+    """Return the source a row describes; raise ValueError naming what is unknown or missing."""
+    kind = row.get("source")
+    if kind not in SOURCES:
+        raise ValueError(f"unknown source {kind!r}: choose one of {', '.join(SOURCES)}")
+    if row.get("on_bad", "error") not in ON_BAD:
+        raise ValueError(f"on_bad is {' or '.join(ON_BAD)}, got {row['on_bad']!r}")
+    known = [key.name for key in fields(SOURCES[kind])]
+    unknown = [str(key) for key in row if key not in (*ROW_KEYS, *known)]
+    if unknown:
+        options = ", ".join((*known, *ROW_KEYS))
+        raise ValueError(f"a {kind} dataset has no {', '.join(unknown)}: its keys are {options}")
+    first = "scene" if kind == "procedural" else "path"
+    if first not in row:
+        raise ValueError(f"a {kind} dataset needs the key {first}")
+    return SOURCES[kind](**{key: row[key] for key in known if key in row})
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Return the manifest in a file; raise ValueError where there is none."""
+    try:
+        return Manifest(**json.loads(path.read_text()))
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: there is no such manifest (spatialgan prepare)") from error
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: not a dataset manifest ({error})") from error
+
+
+def matching_manifest(
+    row: dict, resolution: int, num_images: int, archive: Path, manifest: Path
+) -> Manifest | None:
+    """Return the manifest if it and the archive are what the row asks for, else None."""
+    try:
+        found = load_manifest(manifest)
+    except ValueError:
+        return None
+    asked = (row, resolution, num_images)
+    if (
+        found.row,
+        found.resolution,
+        found.num_images,
+    ) != asked or not archive.is_file():
+        return None
+    if archive.stat().st_size != found.bytes or file_sha256(archive) != found.sha256:
+        return None
+    # Originals may be deleted once they are prepared; only changed ones make the archive stale.
+    now = source_of(row).fingerprint(resolution)
+    return found if now in ("", found.fingerprint) else None
+
+
+def _total(row: dict, source: Source, num_images: int) -> int:
+    """Return how many entries to read."""
+    size, most = source.size(), row.get("max_images", 0)
+    if num_images < 0 or most < 0:
+        raise ValueError("num_images and max_images are 0 (all) or more")
+    if most and num_images > most:
+        raise ValueError(f"{num_images} images asked for, but max_images is {most}")
+    wanted = num_images or most
+    if row["source"] == "procedural":
+        if not wanted:
+            raise ValueError("scenes are endless: say how many images to draw")
+        return wanted
+    if size == 0:
+        raise ValueError(f"{row['path']}: no images there")
+    if wanted > size:
+        raise ValueError(f"{row['path']}: {wanted} images asked for, but there are only {size}")
+    return wanted or size
+
+
+def _good_images(entries: Iterable, tally: Tally, on_bad: str) -> Iterator:
+    """Yield the images that can be read, uint8 [r r 3]; raise ValueError with all the others unless skipping."""
+    for entry in entries:
+        try:
+            image = entry.read()
+        except BadMember as bad:
+            tally.bad.append(bad)
+            if on_bad == "error" and len(tally.bad) >= MAX_BAD:
+                break
+            continue
+        digest = hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+        tally.duplicates += digest in tally.seen
+        tally.seen.add(digest)
+        yield image
+    if tally.bad and (on_bad == "error" or not tally.seen):
+        raise ValueError(_report(tally.bad))
+
+
+def _report(bad: list[BadMember]) -> str:
+    """Return the list people see."""
+    lines = [f"  {problem}" for problem in bad[:LISTED]]
+    more = [f"  and {len(bad) - LISTED} more"] if len(bad) > LISTED else []
+    head = f"{len(bad)} images cannot be used (on_bad: skip leaves them out):"
+    return "\n".join([head, *lines, *more])

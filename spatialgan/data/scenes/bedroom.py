@@ -1,0 +1,154 @@
+"""One bedroom: furniture at independent places along the walls and on the floor of a room.
+
+What varies: the room's proportions, the side one looks from, what is there and where, how things hide
+one another, the style (colors that go together) and the light. Every piece of furniture is an instance.
+
+Space: meters, (0, 0, 0) is the middle of the lower edge of the back wall, z is negative in the room.
+The pieces themselves are in furniture.py.
+
+Shapes: _ any number of points.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from spatialgan.data.scenes import furniture
+from spatialgan.data.scenes.canvas import SCENERY, Canvas, Drawing, Light
+from spatialgan.data.scenes.furniture import Room, Style
+from spatialgan.data.scenes.palette import WHITE, against, mix, pick, shade, vary
+from spatialgan.data.scenes.shapes import box
+from spatialgan.data.scenes.solids import Block, View
+
+WALLS = ((236, 226, 208), (190, 208, 214), (168, 190, 168), (214, 180, 168), (112, 132, 150),
+         (222, 204, 150), (186, 178, 204), (232, 232, 230), (92, 116, 112), (150, 112, 108))  # fmt: skip
+FLOORS = ((176, 128, 84), (128, 88, 60), (214, 188, 150), (160, 158, 158), (92, 68, 56),
+          (196, 176, 160))  # fmt: skip
+WOODS = ((150, 100, 62), (96, 64, 46), (206, 168, 120), (240, 236, 228), (70, 62, 62),
+         (122, 126, 130))  # fmt: skip
+FABRICS = ((70, 104, 150), (166, 72, 70), (98, 140, 110), (226, 186, 96), (124, 96, 150),
+           (238, 232, 222), (64, 76, 100), (214, 140, 120), (84, 150, 160))  # fmt: skip
+# Sheets are white, so blankets are not.
+BLANKETS = (*(color for color in FABRICS if min(color) < 200), (236, 158, 96), (240, 176, 176),
+            (164, 206, 190))  # fmt: skip
+PAINTS = ((220, 90, 70), (60, 110, 160), (240, 190, 80), (90, 150, 110), (150, 80, 130))
+SKIES = ((140, 196, 238), (196, 224, 244), (250, 206, 160), (70, 84, 140))
+
+
+def compose(rng: np.random.Generator) -> Drawing:
+    """Return a drawing of one bedroom."""
+    style, room = _style(rng), _room(rng)
+    canvas = Canvas(style.wall, style.wall)
+    _shell(canvas, room, style)
+    _on_walls(canvas, rng, room, style)
+    _on_floor(canvas, rng, room, style)
+    light = Light((0.0, float(rng.uniform(-0.14, 0.14))), float(rng.uniform(0.04, 0.12)))
+    return canvas.finish(light)
+
+
+def _style(rng: np.random.Generator) -> Style:
+    wall = pick(rng, WALLS)
+    wood = against(rng, wall, WOODS)
+    cloth = against(rng, wall, BLANKETS)
+    return Style(
+        wall=wall,
+        floor=against(rng, wood, FLOORS),
+        wood=wood,
+        cloth=cloth,
+        sheet=vary(rng, (244, 240, 234), 5),
+        curtain=against(rng, wall, FABRICS),
+        rug=against(rng, cloth, FABRICS),
+        sky=pick(rng, SKIES),
+        paint=(pick(rng, PAINTS), pick(rng, FABRICS)),
+        lamp=vary(rng, (252, 226, 150), 5),
+    )
+
+
+def _room(rng: np.random.Generator) -> Room:
+    view = View(
+        origin=(float(rng.uniform(0.02, 0.36)), float(rng.uniform(-0.3, 0.3))),
+        scale=float(rng.uniform(0.52, 0.66)),
+        yaw=float(rng.normal(0, 0.13)),
+        eye=float(rng.uniform(1.15, 1.55)),
+        fade=0.20,
+    )
+    half = float(rng.uniform(1.35, 2.1))
+    return Room(view, -half, half, float(rng.uniform(2.05, 2.5)))
+
+
+def _shell(canvas: Canvas, room: Room, style: Style) -> None:
+    """Paint ceiling, floor, side walls and their edges."""
+    near, view = -3.6, room.view
+    left, right, top = room.left, room.right, room.height
+    canvas.paint(SCENERY, box(-2, -2, 2, 2), shade(style.wall, 0.9))
+    ceiling = [(left, top, near), (left, top, 0), (right, top, 0), (right, top, near)]
+    canvas.paint(SCENERY, view(ceiling), mix(style.wall, WHITE, 0.75))
+    floor = view([(left, 0, near), (left, 0, 0), (right, 0, 0), (right, 0, near)])
+    canvas.paint(SCENERY, floor, style.floor)
+    for x, bright in ((left, 0.86), (right, 0.93)):
+        wall = [(x, 0, near), (x, 0, 0), (x, top, 0), (x, top, near)]
+        canvas.paint(SCENERY, view(wall), shade(style.wall, bright))
+    for z in (-0.45, -1.0, -1.7):
+        board = [(left, 0, z), (right, 0, z), (right, 0, z - 0.03), (left, 0, z - 0.03)]
+        canvas.tint(view(board), shade(style.floor, 0.5), 0.35)
+    back = Block((left, 0, 0), (right, top, 0)).front()
+    canvas.paint(SCENERY, back.outline(view), style.wall)
+    foot = Block((left, 0, 0), (right, 0.12, 0)).front()
+    canvas.paint(SCENERY, foot.outline(view), mix(style.wall, WHITE, 0.7))
+    canvas.tint(back.at(view, box(0, 0, 0.3, 1)), WHITE, 0.10)
+
+
+def _on_walls(canvas: Canvas, rng: np.random.Generator, room: Room, style: Style) -> None:
+    """Hang window, door and paintings on the back wall where there is place."""
+    taken: list[tuple[float, float]] = []
+    wishes = ((furniture.window, 1.25, 0.88), (furniture.door, 0.8, 0.35),
+              (furniture.painting, 0.75, 0.7), (furniture.painting, 0.55, 0.4))  # fmt: skip
+    for hang, usual, chance in wishes:
+        width = usual * rng.uniform(0.8, 1.25)
+        if rng.random() < chance:
+            x = _place(rng, room, width, taken)
+            if np.isfinite(x):
+                taken.append((x - width / 2 - 0.08, x + width / 2 + 0.08))
+                hang(canvas, rng, room, style, x, width)
+
+
+def _on_floor(canvas: Canvas, rng: np.random.Generator, room: Room, style: Style) -> None:
+    """Set the furniture: some along the wall, some nearer, the farther ones first."""
+    if rng.random() < 0.6:
+        furniture.rug(
+            canvas, rng, room, style, float(rng.uniform(-0.9, 0.9)), rng.uniform(1.2, 2.2)
+        )
+    taken: list[tuple[float, float]] = []
+    bed_width = rng.uniform(1.15, 1.75)
+    bed_x = _place(rng, room, bed_width, taken) if rng.random() < 0.97 else np.nan
+    if np.isfinite(bed_x):
+        taken.append((bed_x - bed_width / 2, bed_x + bed_width / 2))
+    wishes: tuple[tuple[Callable, float, float], ...] = (
+        (furniture.wardrobe, 0.95, 0.5), (furniture.nightstand, 0.45, 0.8),
+        (furniture.plant, 0.5, 0.4), (furniture.floor_lamp, 0.45, 0.3))  # fmt: skip
+    for put, usual, chance in wishes:
+        width = usual * rng.uniform(0.85, 1.25)
+        if rng.random() < chance:
+            x = _place(rng, room, width, taken)
+            if np.isfinite(x):
+                taken.append((x - width / 2, x + width / 2))
+                put(canvas, rng, room, style, x, width)
+    if np.isfinite(bed_x):
+        furniture.bed(canvas, rng, room, style, bed_x, bed_width)
+    if rng.random() < 0.35:
+        x = _place(rng, room, 0.55, [(bed_x - bed_width / 2, bed_x + bed_width / 2)])
+        if np.isfinite(x):
+            furniture.chair(canvas, rng, room, style, x, 0.5)
+
+
+def _place(
+    rng: np.random.Generator, room: Room, width: float, taken: list[tuple[float, float]]
+) -> float:
+    """Return a free x along the back wall for something this wide, NaN where there is none."""
+    low, high = max(room.left, -1.75) + width / 2, min(room.right, 1.75) - width / 2
+    if low >= high:
+        return float("nan")
+    for x in rng.uniform(low, high, 12):
+        if all(x + width / 2 <= a or x - width / 2 >= b for a, b in taken):
+            return float(x)
+    return float("nan")

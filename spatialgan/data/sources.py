@@ -1,0 +1,272 @@
+"""SOURCES: where images come from: drawn scenes, an image folder, a StyleGAN ZIP, an LSUN database.
+
+A source is a frozen dataclass whose fields are the keys of its row in params/datasets.yaml. It says how
+many images it will give, and gives them in a fixed order, each as an `Entry` that is read later, so that
+one bad image does not end the series. To add one, write the dataclass and give it a key in SOURCES.
+
+Shapes: h w pixels of an original, r pixels per side of a prepared image.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from spatialgan.data.archive import image_members, open_zip
+from spatialgan.data.members import (
+    MAX_BYTES,
+    BadMember,
+    decode_image,
+    is_image_name,
+    read_member,
+)
+from spatialgan.data.scenes import SCENES, compose_scene
+
+FILTERS = {
+    "lanczos": Image.Resampling.LANCZOS,
+    "box": Image.Resampling.BOX,
+    "bicubic": Image.Resampling.BICUBIC,
+}
+PROBED_SCENES = 8  # drawn again to tell whether the drawing code still gives the same pictures
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image to be read; reading raises BadMember if it is unusable."""
+
+    name: str
+    read: Callable[[], UInt8[np.ndarray, "r r 3"]]
+
+
+@runtime_checkable
+class Source(Protocol):
+    """What every source offers."""
+
+    def size(self) -> int:
+        """Return the number of images it has, 0 for endlessly many."""
+
+    def entries(self, resolution: int) -> Iterator:
+        """Yield an Entry for each image at `resolution` pixels per side, in a fixed order."""
+
+    def fingerprint(self, resolution: int) -> str:
+        """Return a cheap hash that changes with the images, "" where the originals are gone."""
+
+
+@dataclass(frozen=True)
+class Procedural:
+    """Scenes drawn from a seed (see spatialgan.data.scenes)."""
+
+    scene: str  # key of SCENES
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the name before anything is drawn."""
+        if self.scene not in SCENES:
+            raise ValueError(f"unknown scene {self.scene!r}: choose one of {', '.join(SCENES)}")
+
+    def size(self) -> int:
+        """Return 0: there are as many as one asks for."""
+        return 0
+
+    def entries(self, resolution: int) -> Iterator:
+        """Yield scene after scene, without an end."""
+        index = 0
+        while True:
+            yield Entry(f"{self.scene} {index}", self._drawer(index, resolution))
+            index += 1
+
+    def fingerprint(self, resolution: int) -> str:
+        """Return a hash of the first scenes."""
+        drawn = [self._drawer(index, resolution)().tobytes() for index in range(PROBED_SCENES)]
+        return hashlib.sha256(b"".join(drawn)).hexdigest()
+
+    def _drawer(self, index: int, resolution: int) -> Callable[[], np.ndarray]:
+        return lambda: compose_scene(self.scene, self.seed, index).image(resolution)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """An image folder with its subfolders, such as FFHQ's, in the order of relative paths."""
+
+    path: str
+    filter: str = "lanczos"  # key of FILTERS
+
+    def __post_init__(self) -> None:
+        """Check the filter's name."""
+        check_filter(self.filter)
+
+    def size(self) -> int:
+        """Return the number of image files."""
+        return len(self._files())
+
+    def entries(self, resolution: int) -> Iterator:
+        """Yield the files, center-cropped and resized."""
+        root = Path(self.path).resolve()
+        for file in self._files():
+            name = file.relative_to(self.path).as_posix()
+            yield Entry(name, self._reader(root, file, name, resolution))
+
+    def fingerprint(self, resolution: int) -> str:
+        """Return a hash of the names and sizes of the files."""
+        if not Path(self.path).is_dir():
+            return ""
+        return _listing_hash(
+            (str(f.relative_to(self.path)), f.lstat().st_size) for f in self._files()
+        )
+
+    def _files(self) -> list[Path]:
+        root = Path(self.path)
+        if not root.is_dir():
+            raise ValueError(f"{root}: there is no such folder")
+        found = [file for file in root.rglob("*") if is_image_name(file.name) and not file.is_dir()]
+        return sorted(found, key=lambda file: file.relative_to(root).as_posix())
+
+    def _reader(self, root: Path, file: Path, name: str, resolution: int) -> Callable:
+        def read() -> np.ndarray:
+            if not file.resolve().is_relative_to(root):
+                raise BadMember(name, "a link that leaves the folder")
+            try:
+                if file.stat().st_size > MAX_BYTES:
+                    raise BadMember(name, f"{file.stat().st_size} bytes are too many for one image")
+                data = file.read_bytes()
+            except OSError as error:
+                raise BadMember(name, f"cannot be read ({error.strerror})") from error
+            return crop_and_resize(name, decode_image(name, data), resolution, self.filter)
+
+        return read
+
+
+@dataclass(frozen=True)
+class Zip:
+    """A StyleGAN ZIP, or any ZIP of images, in the order of member names; labels are not kept."""
+
+    path: str
+    filter: str = "lanczos"  # key of FILTERS
+
+    def __post_init__(self) -> None:
+        """Check the filter's name."""
+        check_filter(self.filter)
+
+    def size(self) -> int:
+        """Return the number of image members."""
+        with open_zip(Path(self.path)) as archive:
+            return len(image_members(archive))
+
+    def entries(self, resolution: int) -> Iterator:
+        """Yield the members, center-cropped and resized."""
+        with open_zip(Path(self.path)) as archive:
+            before = ""
+            for info in image_members(archive):
+                repeated = info.filename == before
+                before = info.filename
+
+                def read(info=info, repeated=repeated) -> np.ndarray:
+                    if repeated:
+                        raise BadMember(info.filename, "a second member of this name")
+                    image = decode_image(info.filename, read_member(archive, info))
+                    return crop_and_resize(info.filename, image, resolution, self.filter)
+
+                yield Entry(info.filename, read)
+
+    def fingerprint(self, resolution: int) -> str:
+        """Return a hash of the names and checksums of the members."""
+        if not Path(self.path).is_file():
+            return ""
+        with open_zip(Path(self.path)) as archive:
+            return _listing_hash((info.filename, info.CRC) for info in image_members(archive))
+
+
+@dataclass(frozen=True)
+class Lsun:
+    """An LSUN database (LMDB, one encoded image per key), in key order."""
+
+    path: str
+    filter: str = "lanczos"  # key of FILTERS
+
+    def __post_init__(self) -> None:
+        """Check the filter's name."""
+        check_filter(self.filter)
+
+    def size(self) -> int:
+        """Return the number of entries."""
+        with self._open() as database:
+            return database.stat()["entries"]
+
+    def entries(self, resolution: int) -> Iterator:
+        """Yield the entries, center-cropped and resized."""
+        with self._open() as database, database.begin(buffers=False) as transaction:
+            for key, value in transaction.cursor():
+                name = key.decode("utf-8", "backslashreplace")
+
+                def read(name=name, value=value) -> np.ndarray:
+                    image = decode_image(name, value)
+                    return crop_and_resize(name, image, resolution, self.filter)
+
+                yield Entry(name, read)
+
+    def fingerprint(self, resolution: int) -> str:
+        """Return a hash of the number of entries and of the database's last page."""
+        if not Path(self.path).exists():
+            return ""
+        with self._open() as database:
+            return _listing_hash(
+                [(self.path, database.stat()["entries"], database.info()["last_pgno"])]
+            )
+
+    def _open(self) -> "lmdb.Environment":
+        try:
+            import lmdb
+        except ImportError as error:
+            raise ValueError("LSUN databases need lmdb: pip install 'spatialgan[lsun]'") from error
+        path = Path(self.path)
+        if not path.exists():
+            raise ValueError(f"{path}: there is no such LSUN database")
+        try:
+            return lmdb.open(str(path), subdir=path.is_dir(), readonly=True, lock=False,
+                             readahead=False, meminit=False)  # fmt: skip
+        except lmdb.Error as error:
+            raise ValueError(f"{path}: not a readable LMDB ({error})") from error
+
+
+def crop_and_resize(
+    name: str, image: UInt8[np.ndarray, "h w 3"], resolution: int, filter_name: str
+) -> UInt8[np.ndarray, "r r 3"]:
+    """Return the largest centered square of the image, reduced with the named filter."""
+    height, width = image.shape[:2]
+    side = min(height, width)
+    if side < resolution:
+        raise BadMember(name, f"{width}x{height} is smaller than {resolution} pixels")
+    top, left = (height - side) // 2, (width - side) // 2
+    square = np.ascontiguousarray(image[top : top + side, left : left + side])
+    if side == resolution:
+        return square
+    return np.asarray(
+        Image.fromarray(square).resize((resolution, resolution), FILTERS[filter_name])
+    )
+
+
+def check_filter(name: str) -> None:
+    """Raise ValueError unless `name` is a key of FILTERS."""
+    if name not in FILTERS:
+        raise ValueError(f"unknown filter {name!r}: choose one of {', '.join(FILTERS)}")
+
+
+def _listing_hash(rows: Iterable) -> str:
+    """Return the sha256 of tuples."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(repr(row).encode("utf-8", "backslashreplace"))
+    return digest.hexdigest()
+
+
+SOURCES: dict[str, type[Source]] = {
+    "procedural": Procedural,
+    "folder": Folder,
+    "zip": Zip,
+    "lsun": Lsun,
+}

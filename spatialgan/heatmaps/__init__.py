@@ -1,0 +1,1 @@
+"""Layouts (what is where), how they are drawn at random, and how they become heatmaps."""

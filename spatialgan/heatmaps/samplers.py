@@ -1,0 +1,247 @@
+"""SAMPLERS: how the layouts of training and evaluation images are drawn.
+
+To add one: write a frozen dataclass whose fields are its numbers, with `heatmap_channels`
+(sub-heatmaps per level, empty where the generator is not steered) and `__call__(n, generator) ->
+Layout` of CPU tensors, drawing from `generator` alone; give it a key at the foot of this file.
+
+Coordinates are (y, x) in [-1, 1], so a standard deviation of h/3 in the paper is 2/3 here. A spread
+s is what the released code of the predecessor divides by, exp(-|u - c|^2 / s), that is twice a
+variance: sigma = sqrt(s / 2).
+
+Shapes: n samples, k sub-heatmaps, s pixels along an axis of a level's own grid (4, 8, 16).
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from spatialgan.heatmaps.layout import Gaussians, Impulse, Layout, Pixels
+
+Ranges = tuple[tuple[float, float], ...]
+
+NUM_CENTERS = (1, 2, 4)  # sub-heatmaps at 4x4, 8x8 and 16x16
+CODE_SPREADS = (
+    (0.5, 1.0),
+    (0.1 / 1.4, 1.1 / 1.4),
+    (0.05, 0.55),
+)  # range of s per level
+
+
+def _gaussians(
+    centers: Float[Tensor, "n k 2"], spread: tuple[float, float], generator: Generator
+) -> Gaussians:
+    """Return Gaussians at `centers`, all present, sigma = sqrt(s / 2) for s uniform in `spread`."""
+    low, high = spread
+    spreads = low + (high - low) * torch.rand(centers.shape[:2], generator=generator)
+    return Gaussians(centers, (spreads / 2).sqrt(), torch.ones(centers.shape[:2]))
+
+
+def _normal_inside(n: int, std: float, generator: Generator) -> Float[Tensor, "n 1 2"]:
+    """Return points from N(0, std^2) per axis given that they fall inside [-1, 1]^2.
+
+    Rejecting and redrawing until a point is inside has exactly this law, as both axes are
+    independent; inverting the distribution function needs one draw per number, however large `std`
+    is.
+    """
+    mass = math.erf(1 / (std * math.sqrt(2)))
+    uniform = 2 * torch.rand(n, 1, 2, generator=generator, dtype=torch.float64) - 1
+    return (std * math.sqrt(2) * torch.erfinv(mass * uniform)).float()
+
+
+@dataclass(frozen=True)
+class Unsteered:
+    """No heatmaps: the baseline generator."""
+
+    @property
+    def heatmap_channels(self) -> tuple[int, ...]:
+        """Return no level at all."""
+        return ()
+
+    def __call__(self, n: int, generator: Generator) -> Layout:
+        """Return n layouts without levels; draws nothing."""
+        return Layout((), n)
+
+
+@dataclass(frozen=True)
+class Hierarchical:
+    """Levels 1 and 2 scattered around the one center of level 0, which lies inside the image
+    [paper, Sec. 3.2, 4.1].
+
+    The paper gives no covariances: the ranges of the predecessor's released code are used.
+    """
+
+    center_std: float = 2 / 3  # of the level 0 center before rejection; h/3 in the paper
+    offset_std: float = 1 / 3  # of the other levels' centers around it; h/6 in the paper
+    num_centers: tuple[int, ...] = NUM_CENTERS  # per level
+    spreads: Ranges = CODE_SPREADS  # range of s per level
+
+    @property
+    def heatmap_channels(self) -> tuple[int, ...]:
+        """Return the number of sub-heatmaps per level."""
+        return self.num_centers
+
+    def __call__(self, n: int, generator: Generator) -> Layout:
+        """Return n layouts of len(num_centers) levels."""
+        root = _normal_inside(n, self.center_std, generator)
+        levels = []
+        for index, (num, spread) in enumerate(zip(self.num_centers, self.spreads, strict=True)):
+            centers = root.repeat(1, num, 1)
+            if index > 0:
+                centers = centers + self.offset_std * torch.randn(n, num, 2, generator=generator)
+            levels.append(_gaussians(centers, spread, generator))
+        return Layout(tuple(levels), n)
+
+
+@dataclass(frozen=True)
+class HierarchicalCode:
+    """The hierarchy as the predecessor's released code draws it: narrower center, clamped; uniform
+    offsets.
+
+    Two departures: the level 0 spread is drawn per sample (there, once per batch, which would tie
+    an image to its batch), and 0.01 is not added to every heatmap (a constant that the first
+    convolution can add by itself).
+    """
+
+    center_std: float = 0.33  # of the level 0 center
+    center_limit: float = 0.75  # coordinates beyond are clamped to it
+    reaches: tuple[float, ...] = (
+        0.0,
+        0.4,
+        0.8,
+    )  # per level; offsets are uniform in [-reach, reach]
+    num_centers: tuple[int, ...] = NUM_CENTERS  # per level
+    spreads: Ranges = CODE_SPREADS  # range of s per level
+
+    @property
+    def heatmap_channels(self) -> tuple[int, ...]:
+        """Return the number of sub-heatmaps per level."""
+        return self.num_centers
+
+    def __call__(self, n: int, generator: Generator) -> Layout:
+        """Return n layouts of len(num_centers) levels."""
+        root = self.center_std * torch.randn(n, 1, 2, generator=generator)
+        root = root.clamp(-self.center_limit, self.center_limit)
+        levels = []
+        for num, reach, spread in zip(self.num_centers, self.reaches, self.spreads, strict=True):
+            offsets = reach * (2 * torch.rand(n, num, 2, generator=generator) - 1)
+            levels.append(_gaussians(root + offsets, spread, generator))
+        return Layout(tuple(levels), n)
+
+
+@dataclass(frozen=True)
+class Independent:
+    """The hierarchy cut: every level scatters around a center of its own ("Non-Hie" in the paper's
+    Table IV).
+
+    Every level by itself has the distribution it has under `Hierarchical`; only the levels' common
+    center is lost.
+    """
+
+    hierarchy: Hierarchical = Hierarchical()
+
+    @property
+    def heatmap_channels(self) -> tuple[int, ...]:
+        """Return the number of sub-heatmaps per level."""
+        return self.hierarchy.heatmap_channels
+
+    def __call__(self, n: int, generator: Generator) -> Layout:
+        """Return n layouts, level l taken from the l-th of as many independent hierarchies."""
+        num_levels = len(self.heatmap_channels)
+        draws = [self.hierarchy(n, generator) for _ in range(num_levels)]
+        return Layout(tuple(draws[level].levels[level] for level in range(num_levels)), n)
+
+
+@dataclass(frozen=True)
+class GaussianNoise:
+    """Every pixel of every level's own grid from N(0, 1) ("Gau. noise" in the paper's Table IV)."""
+
+    num_centers: tuple[int, ...] = NUM_CENTERS  # maps per level, as many as the hierarchy has
+
+    @property
+    def heatmap_channels(self) -> tuple[int, ...]:
+        """Return the number of maps per level."""
+        return self.num_centers
+
+    def __call__(self, n: int, generator: Generator) -> Layout:
+        """Return n layouts of noise at 4 * 2**l pixels."""
+        shapes = [(n, num, 4 << level, 4 << level) for level, num in enumerate(self.num_centers)]
+        return Layout(tuple(Pixels(torch.randn(s, generator=generator)) for s in shapes), n)
+
+
+@dataclass(frozen=True)
+class ImpulseNoise:
+    """The hierarchy with some pixels replaced by 0 or 1 at equal odds [paper, Sec. 4.3]."""
+
+    probability: float = 0.05  # of a pixel of the level's own grid being replaced
+    hierarchy: Hierarchical = Hierarchical()
+
+    @property
+    def heatmap_channels(self) -> tuple[int, ...]:
+        """Return the number of sub-heatmaps per level."""
+        return self.hierarchy.heatmap_channels
+
+    def __call__(self, n: int, generator: Generator) -> Layout:
+        """Return n layouts whose replaced pixels are drawn at 4 * 2**l pixels."""
+        levels = []
+        for level, base in enumerate(self.hierarchy(n, generator).levels):
+            shape = (n, self.heatmap_channels[level], 4 << level, 4 << level)
+            mask = torch.rand(shape, generator=generator) < self.probability
+            extremes = (torch.rand(shape, generator=generator) < 0.5).float()
+            levels.append(Impulse(base, mask, extremes))
+        return Layout(tuple(levels), n)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One value everywhere: a control with the capacity of the encoding and nothing to encode."""
+
+    value: float = 0.5  # of every pixel
+    num_centers: tuple[int, ...] = NUM_CENTERS  # maps per level, as many as the hierarchy has
+
+    @property
+    def heatmap_channels(self) -> tuple[int, ...]:
+        """Return the number of maps per level."""
+        return self.num_centers
+
+    def __call__(self, n: int, generator: Generator) -> Layout:
+        """Return n equal layouts; draws nothing."""
+        shapes = [(n, num, 4 << level, 4 << level) for level, num in enumerate(self.num_centers)]
+        return Layout(tuple(Pixels(torch.full(s, self.value)) for s in shapes), n)
+
+
+@dataclass(frozen=True)
+class MultiObject:
+    """One level with a Gaussian per object, in or out of the frame, for scenes of several objects
+    [paper, indoor].
+
+    The paper gives no covariance: the range of s is around the 0.2 of its user interface.
+    """
+
+    num_objects: int = 3
+    center_std: float = 1.0  # h/2 in the paper; centers outside are kept, as absent objects
+    spread: tuple[float, float] = (0.1, 0.4)  # range of s
+
+    @property
+    def heatmap_channels(self) -> tuple[int, ...]:
+        """Return one level of a sub-heatmap per object."""
+        return (self.num_objects,)
+
+    def __call__(self, n: int, generator: Generator) -> Layout:
+        """Return n layouts of one level."""
+        centers = self.center_std * torch.randn(n, self.num_objects, 2, generator=generator)
+        return Layout((_gaussians(centers, self.spread, generator),), n)
+
+
+SAMPLERS = {
+    "none": Unsteered,
+    "hierarchical": Hierarchical,
+    "hierarchical_code": HierarchicalCode,
+    "independent": Independent,
+    "gaussian_noise": GaussianNoise,
+    "impulse": ImpulseNoise,
+    "constant": Constant,
+    "multi_object": MultiObject,
+}

@@ -1,0 +1,1 @@
+"""Objectives: adversarial losses, and the alignment of heatmaps with D's attention."""

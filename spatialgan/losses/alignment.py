@@ -1,0 +1,179 @@
+"""ALIGNMENTS: how the heatmaps and the discriminator's attention are matched [Eq. 3].
+
+To add one: write a frozen dataclass whose fields are its numbers, with `uses_attention` and
+`__call__(attention, layout, resolution) -> scalar`; give it a key at the foot of this file.
+`target`, `normalize_attention` and READINGS are for it to build upon. Attention is one raw map per
+level of the layout, coarsest first.
+
+All values are means over a sample first and over the batch last, so that they do not depend on how
+a batch is sharded (the predecessor's released code pools the pixels of the batch).
+
+Shapes: n samples, h x w pixels of a feature map, r pixels along an axis of the image, p pixels of a
+map.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from spatialgan.heatmaps.layout import Grid, Layout
+
+Attention = Sequence[Float[Tensor, "n _ _"]]
+
+
+def _select_mean(errors: Float[Tensor, "n p"], threshold: float) -> Float[Tensor, " n"]:
+    """Return the mean of the errors above the threshold, of all where none is (released code)."""
+    above = errors > threshold
+    count = above.sum(dim=1)
+    selected = (errors * above).sum(dim=1) / count.clamp(min=1)
+    return torch.where(count > 0, selected, errors.mean(dim=1))
+
+
+def _hinge(errors: Float[Tensor, "n p"], threshold: float) -> Float[Tensor, " n"]:
+    """Return the mean of max(e - threshold, 0), the continuous reading."""
+    return (errors - threshold).relu().mean(dim=1)
+
+
+def _zero_below(errors: Float[Tensor, "n p"], threshold: float) -> Float[Tensor, " n"]:
+    """Return the mean of the errors, those below the threshold set to zero (paper, literally)."""
+    return (errors * (errors > threshold)).mean(dim=1)
+
+
+# What "truncate values smaller than tau" may mean.
+READINGS = {"select_mean": _select_mean, "hinge": _hinge, "zero_below": _zero_below}
+
+
+def _unit_range(maps: Float[Tensor, "n r r"]) -> Float[Tensor, "n r r"]:
+    """Return (maps - minimum) / maximum of what remains, per sample; constant maps become zero.
+
+    Minimum and maximum are constants to the gradient, which stays finite even for a map of zeros.
+    """
+    low = maps.detach().amin(dim=(1, 2), keepdim=True)
+    high = maps.detach().amax(dim=(1, 2), keepdim=True) - low
+    return (maps - low) / torch.where(high > 0, high, 1)
+
+
+def target(
+    layout: Layout, level: int, resolution: int, grid: Grid = "half_pixel"
+) -> Float[Tensor, "n r r"]:
+    """Return the one heatmap in [0, 1] per sample that attention is compared with at this level, a
+    constant.
+
+    The mean of the sub-heatmaps, stretched to [0, 1]; a lone sub-heatmap already in [0, 1] is taken
+    as it is.
+    """
+    heatmaps = layout.render(level, resolution, grid).detach()
+    mean = heatmaps.mean(dim=1)
+    as_it_is = heatmaps.shape[1] == 1 and layout.levels[level].is_bounded
+    return mean if as_it_is else _unit_range(mean)
+
+
+def normalize_attention(
+    attention: Float[Tensor, "n h w"], resolution: int, grid: Grid = "half_pixel"
+) -> Float[Tensor, "n r r"]:
+    """Return raw attention enlarged bilinearly to `resolution`, stretched to [0, 1] per sample."""
+    size = (resolution, resolution)
+    corners = grid == "corners"
+    enlarged = F.interpolate(attention[:, None], size, mode="bilinear", align_corners=corners)
+    return _unit_range(enlarged[:, 0])
+
+
+@dataclass(frozen=True)
+class Unaligned:
+    """No alignment: attention is not asked for."""
+
+    @property
+    def uses_attention(self) -> bool:
+        """Return false: a caller may spare itself the attention maps."""
+        return False
+
+    def __call__(self, attention: Attention, layout: Layout, resolution: int) -> Float[Tensor, ""]:
+        """Return zero."""
+        return torch.zeros(())
+
+
+@dataclass(frozen=True)
+class L1Alignment:
+    """Thresholded L1 distance between heatmap and attention, summed over the levels."""
+
+    threshold: float = 0.25  # tau, in units of the heatmap
+    reading: Literal["select_mean", "hinge", "zero_below"] = "select_mean"  # see READINGS
+    weight: float = 1.0  # of the whole term in the generator's loss
+    compare_at: Literal["image", "level"] = "image"  # resolution of the comparison
+    grid: Grid = "half_pixel"  # "corners" as in the predecessor
+
+    def __post_init__(self) -> None:
+        for name, options in (
+            ("reading", tuple(READINGS)),
+            ("compare_at", ("image", "level")),
+            ("grid", ("half_pixel", "corners")),
+        ):
+            if getattr(self, name) not in options:
+                raise ValueError(
+                    f"unknown alignment {name} {getattr(self, name)!r}: "
+                    f"choose one of {', '.join(options)}"
+                )
+
+    @property
+    def uses_attention(self) -> bool:
+        """Return true."""
+        return True
+
+    def __call__(self, attention: Attention, layout: Layout, resolution: int) -> Float[Tensor, ""]:
+        """Return weight * the sum over levels of the thresholded |attention - heatmap| [Eq. 3]."""
+        _check_levels(attention, layout)
+        total = torch.zeros((), device=attention[0].device)
+        for level, raw in enumerate(attention):
+            size = resolution if self.compare_at == "image" else raw.shape[-1]
+            errors = (
+                normalize_attention(raw, size, self.grid) - target(layout, level, size, self.grid)
+            ).abs()
+            total = total + READINGS[self.reading](errors.flatten(1), self.threshold).mean()
+        return self.weight * total
+
+
+def _check_levels(attention: Attention, layout: Layout) -> None:
+    """Raise ValueError for a layout without levels; assert one attention map per level."""
+    if not layout.levels:
+        raise ValueError("alignment needs heatmaps: choose a sampler other than none")
+    assert len(attention) == len(layout.levels), "one attention map per level"
+
+
+@torch.no_grad()
+def statistics(
+    attention: Attention,
+    layout: Layout,
+    resolution: int,
+    threshold: float = 0.25,
+    grid: Grid = "half_pixel",
+) -> dict[str, Float[Tensor, ""]]:
+    """Return how heatmap and attention agree at image resolution, as means over samples and levels.
+
+    `l1`: plain mean distance, and `l1_4`, `l1_8`, ... by level; `above_threshold`: fraction of the
+    pixels that are further apart than the threshold; `iou`: intersection over union of heatmap >
+    0.5 and attention > 0.5, 0 where both are empty.
+    """
+    _check_levels(attention, layout)
+    rows = []
+    for level, raw in enumerate(attention):
+        heatmap = target(layout, level, resolution, grid)
+        seen = normalize_attention(raw, resolution, grid)
+        errors = (seen - heatmap).abs()
+        both = ((seen > 0.5) & (heatmap > 0.5)).sum(dim=(1, 2))
+        either = ((seen > 0.5) | (heatmap > 0.5)).sum(dim=(1, 2))
+        iou = (both / either.clamp(min=1)).mean()
+        rows.append(torch.stack([errors.mean(), (errors > threshold).float().mean(), iou]))
+    table = torch.stack(rows)
+    means = dict(zip(("l1", "above_threshold", "iou"), table.mean(dim=0), strict=True))
+    return means | {f"l1_{4 << level}": row[0] for level, row in enumerate(table)}
+
+
+ALIGNMENTS = {
+    "none": Unaligned,
+    "l1": L1Alignment,
+}

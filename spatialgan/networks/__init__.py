@@ -1,0 +1,1 @@
+"""StyleGAN2 in plain PyTorch, with heatmaps encoded in the generator and features out of the discriminator."""

@@ -1,0 +1,218 @@
+"""StyleGAN2's generator (mapping, skip synthesis) with heatmaps encoded before its modulated convolutions.
+
+Conventions: pure functions of their inputs; per-pixel noise is an argument, drawn by `draw_noise`, so
+that nothing here touches a random state. Convolutions run in the `dtype` that is passed in; styles,
+demodulation and the RGB sum stay in fp32.
+
+Shapes: n batch, z latent, l layers (ws), w style space, c channels, r resolution.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from spatialgan.heatmaps.layout import Layout
+from spatialgan.networks import ops
+from spatialgan.networks.encoding import ENCODINGS, EncodingConfig, HeatmapProjector
+from spatialgan.networks.layers import Linear, LinearAct
+
+MAPPING_LR_MULTIPLIER = 0.01  # StyleGAN2: the mapping network learns 100x slower
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """Size of a generator and how heatmaps enter it."""
+
+    resolution: int = 256  # pixels, a power of two, at least 8
+    channel_base: int = 16384  # channels at resolution r are min(channel_base / r, channel_max)
+    channel_max: int = 512
+    z_dim: int = 512
+    w_dim: int = 512
+    mapping_layers: int = 8
+    heatmap_channels: tuple[int, ...] = ()  # sub-heatmaps per level, from the sampler
+    encoding: EncodingConfig = field(default_factory=EncodingConfig)
+
+    def channels(self, resolution: int) -> int:
+        """Return the number of feature maps at a resolution."""
+        return min(self.channel_base // resolution, self.channel_max)
+
+    @property
+    def resolutions(self) -> list[int]:
+        """Return the resolutions of the blocks, from 4 up."""
+        return [2**k for k in range(2, self.resolution.bit_length())]
+
+    @property
+    def num_ws(self) -> int:
+        """Return the number of style vectors l: one per convolution and one for the last RGB."""
+        return 2 * len(self.resolutions)
+
+    @property
+    def noise_sizes(self) -> list[int]:
+        """Return the resolution of each convolution's noise map, in order."""
+        return [4] + [r for r in self.resolutions[1:] for _ in range(2)]
+
+
+class Mapping(nn.Module):
+    """z [n z] and a layout's code [n d] -> w [n w]."""
+
+    def __init__(self, config: GeneratorConfig, code_size: int):
+        super().__init__()
+        sizes = [config.z_dim + code_size] + [config.w_dim] * config.mapping_layers
+        layers = [LinearAct(a, b, lr_multiplier=MAPPING_LR_MULTIPLIER) for a, b in zip(sizes, sizes[1:], strict=False)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: Float[Tensor, "n z"], code: Float[Tensor, "n d"]) -> Float[Tensor, "n w"]:
+        """Return the style vectors; z is first normalized to unit second moment."""
+        z = z * torch.rsqrt(z.square().mean(dim=1, keepdim=True) + 1e-8)
+        return self.layers(torch.cat([z, code], dim=1))
+
+
+class StyledConv(nn.Module):
+    """Modulated 3x3 convolution, noise, bias, leaky ReLU: x [n i r r] -> [n o r r]."""
+
+    def __init__(self, in_channels: int, out_channels: int, w_dim: int):
+        super().__init__()
+        self.affine = Linear(w_dim, in_channels, bias_init=1.0)
+        shape = (out_channels, in_channels, 3, 3)
+        self.weight = nn.Parameter(torch.randn(shape).contiguous(memory_format=torch.channels_last))
+        self.weight_gain = (in_channels * 9) ** -0.5
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.noise_strength = nn.Parameter(torch.zeros(()))
+
+    def convolve(self, x: Float[Tensor, "n i r r"], weight: Float[Tensor, "o i 3 3"]) -> Float[Tensor, "n o r r"]:
+        """Return the plain convolution."""
+        return F.conv2d(x, weight, padding=1)
+
+    def forward(
+        self, x: Float[Tensor, "n i r r"], w: Float[Tensor, "n w"], noise: Float[Tensor, "n 1 s s"]
+    ) -> Float[Tensor, "n o s s"]:
+        """Return the layer's output; activations, not weights, are modulated, and the gain goes through the ReLU."""
+        style = self.affine(w)
+        weight = self.weight * self.weight_gain
+        x = self.convolve(ops.modulate(x, style), weight.to(x.dtype))
+        x = ops.modulate(x, ops.demodulation(weight, style) * ops.LRELU_GAIN)
+        x = x.add_((noise * (self.noise_strength * ops.LRELU_GAIN)).to(x.dtype))
+        return ops.lrelu(x.add_((self.bias * ops.LRELU_GAIN).to(x.dtype)[:, None, None]))
+
+
+class StyledConvUp(StyledConv):
+    """A StyledConv that doubles the resolution: x [n i r r] -> [n o 2r 2r]."""
+
+    def convolve(self, x: Float[Tensor, "n i r r"], weight: Float[Tensor, "o i 3 3"]) -> Float[Tensor, "n o s s"]:
+        """Return the upsampling convolution."""
+        return ops.conv_up(x, weight)
+
+
+class ToRGB(nn.Module):
+    """Modulated 1x1 convolution without demodulation: x [n c r r] -> RGB [n 3 r r] in fp32."""
+
+    def __init__(self, channels: int, w_dim: int):
+        super().__init__()
+        self.affine = Linear(w_dim, channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(3, channels, 1, 1))
+        self.weight_gain = channels**-0.5
+        self.bias = nn.Parameter(torch.zeros(3))
+
+    def forward(self, x: Float[Tensor, "n c r r"], w: Float[Tensor, "n w"]) -> Float[Tensor, "n 3 r r"]:
+        """Return this resolution's contribution to the image."""
+        weight = (self.weight * self.weight_gain).to(x.dtype)
+        return F.conv2d(ops.modulate(x, self.affine(w)), weight).float() + self.bias[:, None, None]
+
+
+class SynthesisBlock(nn.Module):
+    """All layers of one resolution: convolutions, their encodings, ToRGB."""
+
+    def __init__(self, config: GeneratorConfig, resolution: int, heatmap_channels: int):
+        super().__init__()
+        out, w_dim = config.channels(resolution), config.w_dim
+        self.resolution = resolution
+        if resolution == 4:
+            self.convs = nn.ModuleList([StyledConv(out, out, w_dim)])
+            inputs = [out]
+        else:
+            below = config.channels(resolution // 2)
+            self.convs = nn.ModuleList([StyledConvUp(below, out, w_dim), StyledConv(out, out, w_dim)])
+            inputs = [below, out]
+        self.to_rgb = ToRGB(out, w_dim)
+        encoding = ENCODINGS[config.encoding.name]
+        encoded = encoding.spatial and resolution <= config.encoding.max_resolution
+        places = config.encoding.places if encoded else ()
+        self.encode_conv = nn.ModuleList(encoding(c, heatmap_channels) for c in inputs if "conv" in places)
+        self.encode_rgb = nn.ModuleList(encoding(out, heatmap_channels) for place in places if place == "rgb")
+
+
+class Synthesis(nn.Module):
+    """ws [n l w], a layout and noise maps -> images [n 3 r r] in about [-1, 1]."""
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__()
+        self.config = config
+        self.const = nn.Parameter(torch.randn(config.channels(4), 4, 4))
+        spatial = ENCODINGS[config.encoding.name].spatial
+        levels = config.heatmap_channels if spatial else ()
+        self.projector = HeatmapProjector(config.encoding, levels, config.resolution)
+        self.blocks = nn.ModuleList(
+            SynthesisBlock(config, r, self.projector.channels(r) if spatial else 0) for r in config.resolutions
+        )
+
+    def forward(
+        self,
+        ws: Float[Tensor, "n l w"],
+        layout: Layout,
+        noise: Sequence[Float[Tensor, "n 1 _ _"]],
+        dtype: torch.dtype = torch.float32,
+    ) -> Float[Tensor, "n 3 r r"]:
+        """Return images; one noise map per convolution, at the sizes of `config.noise_sizes`."""
+        x = self.const.to(dtype).expand(ws.shape[0], *self.const.shape)
+        x = x.contiguous(memory_format=torch.channels_last)
+        images, layer = 0.0, 0
+        for block in self.blocks:
+            for index, conv in enumerate(block.convs):
+                for encode in block.encode_conv[index : index + 1]:
+                    x = encode(x, self.projector(layout, block.resolution, x.shape[-1], dtype))
+                x = conv(x, ws[:, layer], noise[layer])
+                layer += 1
+            rgb_input = x
+            for encode in block.encode_rgb:
+                rgb_input = encode(x, self.projector(layout, block.resolution, x.shape[-1], dtype))
+            rgb = block.to_rgb(rgb_input, ws[:, layer])
+            images = rgb if block.resolution == 4 else ops.upsample(images) + rgb
+        return images
+
+
+class Generator(nn.Module):
+    """Mapping and synthesis, with the layout's code where the encoding has one."""
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__()
+        self.config = config
+        self.encoding = ENCODINGS[config.encoding.name]
+        self.mapping = Mapping(config, self.encoding.latent_size(config.heatmap_channels))
+        self.synthesis = Synthesis(config)
+
+    def styles(self, z: Float[Tensor, "n z"], layout: Layout) -> Float[Tensor, "n l w"]:
+        """Return one style vector per layer, the same for all layers of a sample."""
+        code = self.encoding.latent_code(layout, self.config.encoding.grid).to(z)
+        return self.mapping(z, code)[:, None].expand(-1, self.config.num_ws, -1)
+
+    def forward(
+        self,
+        z: Float[Tensor, "n z"],
+        layout: Layout,
+        noise: Sequence[Float[Tensor, "n 1 _ _"]],
+        dtype: torch.dtype = torch.float32,
+    ) -> Float[Tensor, "n 3 r r"]:
+        """Return the images of latents z and a layout, without truncation or style mixing."""
+        return self.synthesis(self.styles(z, layout), layout, noise, dtype)
+
+
+def draw_noise(config: GeneratorConfig, num: int, generator: torch.Generator) -> list[Float[Tensor, "n 1 _ _"]]:
+    """Return i.i.d. N(0, 1) noise maps for all convolutions, on the random generator's device."""
+    sizes = [s * s for s in config.noise_sizes]
+    flat = torch.randn(num, sum(sizes), generator=generator, device=generator.device)
+    maps = flat.split(sizes, dim=1)
+    return [m.unflatten(1, (1, s, s)) for m, s in zip(maps, config.noise_sizes, strict=True)]

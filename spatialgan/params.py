@@ -1,0 +1,164 @@
+"""The experiment as data: params/ read, checked against its JSON schema, and asked what belongs to what.
+
+No torch here: reports and the workflow's targets are made from this alone. `spatialgan.config` turns a
+row into what one training needs.
+
+A run is named "<dataset>/<row>/<seed>". Precedence of the values a training gets: dataclass defaults
+(the paper's values) < the profile's line < the row.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+RESULTS = Path("results")
+
+
+@dataclass(frozen=True)
+class Params:
+    """The parsed, validated contents of params/."""
+
+    datasets: dict
+    rows: dict
+    profiles: dict
+    tables: dict
+    metrics: dict
+    figures: dict
+    default_profile: str
+
+    def profile(self, name: str) -> dict:
+        """Return a profile's line; raises ValueError naming the valid ones."""
+        return entry(self.profiles, "profile", name)
+
+    def root(self, profile: str) -> Path:
+        """Return where a profile's results go: results/ for the default one, results/<profile>/ for the others."""
+        self.profile(profile)
+        return RESULTS if profile == self.default_profile else RESULTS / profile
+
+    def profile_of(self, root: str | Path) -> str:
+        """Return the profile whose results go to `root`."""
+        roots = {str(self.root(name)): name for name in self.profiles}
+        return entry(roots, "results folder", str(root))
+
+    def dataset(self, name: str) -> dict:
+        """Return the row of a data set; raises ValueError naming the valid ones."""
+        return entry(self.datasets, "dataset", name)
+
+    def row(self, name: str) -> dict:
+        """Return a row of runs.yaml; raises ValueError naming the valid ones."""
+        return entry(self.rows, "row", name)
+
+    def source(self, dataset: str, profile: str) -> dict:
+        """Return the row of a data set in the form the profile uses, with `resolution` and `num_images`."""
+        line = self.profile(profile)
+        row = dict(entry(self.dataset(dataset), f"form of data set '{dataset}'", line["data"]))
+        limit = row.pop("max_images", 0)
+        return {**row, "resolution": line["resolution"], "num_images": line["num_images"] or limit}
+
+    def sections(self, table: str) -> dict[str, dict]:
+        """Return the sections of a table by name: those it lists, or itself."""
+        page = entry(self.tables, "table", table)
+        names = page.get("sections", [table])
+        return {name: entry(self.tables, "table", name) for name in names}
+
+    def columns(self, section: dict, profile: str) -> list[str]:
+        """Return the data sets of a table's section: its own choice or the profile's, where the form exists."""
+        line = self.profile(profile)
+        wanted = section.get("datasets", line["datasets"])
+        return [name for name in wanted if line["data"] in self.dataset(name)]
+
+    def runs(self, section: dict, profile: str) -> list[str]:
+        """Return the names of all runs behind a table's section or a figure, in its order."""
+        rows = [name for name in section["rows"] if self.row(name)]
+        seeds = self.profile(profile)["seeds"]
+        columns = self.columns(section, profile)
+        return [f"{dataset}/{row}/{seed}" for dataset in columns for row in rows for seed in seeds]
+
+    def figure(self, name: str) -> dict:
+        """Return a figure of figures.yaml, or the samples that stand beside the table in "<table>_samples"."""
+        beside = {f"{table}_samples": {"kind": "samples", "table": table} for table in self.tables}
+        return entry({**beside, **self.figures}, "figure", name)
+
+
+def load_params(folder: Path = Path("params")) -> Params:
+    """Return the parameters in `folder`, checked against its schema and for names that nothing defines.
+
+    Raises ValueError with one line that names file, place and fault.
+    """
+    names = ("datasets", "runs", "profiles", "tables", "figures")
+    parsed = {name: _load_yaml(folder / f"{name}.yaml") for name in names}
+    schema = _load_yaml(folder / "schema.yaml")
+    for name in names:
+        _validate(parsed[name], schema, name, folder)
+    params = Params(
+        datasets=parsed["datasets"],
+        rows=parsed["runs"],
+        profiles=parsed["profiles"]["profiles"],
+        tables=parsed["tables"]["tables"],
+        metrics=parsed["tables"]["metrics"],
+        figures=parsed["figures"],
+        default_profile=parsed["profiles"]["default"],
+    )
+    _check_references(params, folder)
+    return params
+
+
+def split_run(run: str) -> tuple[str, str, int]:
+    """Return data set, row and seed of a run's name; raises ValueError where it is not of that form."""
+    parts = run.split("/")
+    if len(parts) != 3 or not parts[2].isdigit():
+        raise ValueError(f"'{run}' names no run: a run is <dataset>/<row>/<seed>, such as cat/spatialgan/0")
+    return parts[0], parts[1], int(parts[2])
+
+
+def entry(table: dict, what: str, name: str) -> Any:
+    """Return table[name]; raises ValueError naming the valid options."""
+    if name not in table:
+        raise ValueError(f"unknown {what} '{name}': choose one of {', '.join(table)}")
+    return table[name]
+
+
+def _load_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ValueError(f"{path} is missing: run this from the repository's root, or name the folder") from None
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def _validate(parsed: Any, schema: dict, name: str, folder: Path) -> None:
+    validator = jsonschema.Draft202012Validator({**schema, "$ref": f"#/$defs/{name}"})
+    error = jsonschema.exceptions.best_match(validator.iter_errors(parsed))
+    if error is not None:
+        place = "/".join(str(part) for part in error.absolute_path) or "top level"
+        raise ValueError(f"{folder / name}.yaml, {place}: {error.message}")
+
+
+def _check_references(params: Params, folder: Path) -> None:
+    """Raise ValueError where an entry names a row, data set, metric, table or profile that isn't there."""
+    file = "profiles"
+    try:
+        params.profile(params.default_profile)
+        for line in params.profiles.values():
+            for dataset in line["datasets"]:
+                params.dataset(dataset)
+        for file, entries in (("tables", params.tables), ("figures", params.figures)):
+            for item in entries.values():
+                _check_item(params, item)
+    except ValueError as error:
+        raise ValueError(f"{folder / file}.yaml: {error}") from None
+
+
+def _check_item(params: Params, item: dict) -> None:
+    for table in item.get("sections", [item["table"]] if "table" in item else []):
+        entry(params.tables, "table", table)
+    for row in item.get("rows", []):
+        params.row(row)
+    for dataset in item.get("datasets", []):
+        params.dataset(dataset)
+    for metric in item.get("metrics", []):
+        entry(params.metrics, "metric", metric)

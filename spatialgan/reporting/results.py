@@ -1,0 +1,87 @@
+"""What runs have left on disk, read for tables and figures; and the check that numbers may stand side by side.
+
+Conventions: <root>/metrics/<run>/<file>.json holds metrics with their protocol, <root>/runs/<run>/train.json
+how the run was trained. What isn't there has not been run.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from spatialgan.params import Params
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run with the metrics of one file."""
+
+    run: str  # "<dataset>/<row>/<seed>"
+    dataset: str
+    row: str
+    file: str  # name of the metrics' JSON, without suffix
+    metrics: dict[str, float]
+    metric_ids: dict[str, str]  # what people call them, with extractor and number of images
+    protocol: dict
+    commit: str  # of the code that measured
+    training: dict  # train.json
+
+
+def load_results(params: Params, section: dict, profile: str) -> list[Result]:
+    """Return the results behind a table's section, in its order; runs without any are left out."""
+    root = params.root(profile)
+    files = list(dict.fromkeys(params.metrics[metric]["file"] for metric in section["metrics"]))
+    found = []
+    for run in params.runs(section, profile):
+        for file in files:
+            measured = root / "metrics" / run / f"{file}.json"
+            trained = root / "runs" / run / "train.json"
+            if measured.is_file() and trained.is_file():
+                found.append(_result(run, file, load_json(measured), load_json(trained)))
+    return found
+
+
+def _result(run: str, file: str, measured: dict, trained: dict) -> Result:
+    dataset, row, _ = run.split("/")
+    ids = measured.get("metric_ids", {})
+    return Result(
+        run=run,
+        dataset=dataset,
+        row=row,
+        file=file,
+        metrics=measured["metrics"],
+        metric_ids={name: ids.get(name, name) for name in measured["metrics"]},
+        protocol=measured["protocol"],
+        commit=measured.get("commit", "unknown"),
+        training=trained,
+    )
+
+
+def check_protocols(results: Iterable[Result]) -> None:
+    """Raise ValueError, naming both runs and what differs, unless all results may stand side by side.
+
+    Results of one file must share a protocol; the data set's hash only among runs on that data set.
+    """
+    first: dict[tuple, Result] = {}
+    for result in results:
+        for key, leave_out in (
+            ((result.file,), "dataset_sha256"),
+            ((result.file, result.dataset), ""),
+        ):
+            other = first.setdefault(key, result)
+            names = sorted({*result.protocol, *other.protocol} - {leave_out})
+            for name in names:
+                mine, theirs = result.protocol.get(name), other.protocol.get(name)
+                if mine != theirs:
+                    raise ValueError(
+                        f"{other.run} and {result.run} were measured differently and can't stand in one "
+                        f"table: {name} is {theirs} and {mine}; measure one of them again"
+                    )
+
+
+def load_json(path: Path) -> dict:
+    """Return a JSON file's contents; raises ValueError naming a damaged file."""
+    try:
+        return json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is no valid JSON ({error}): delete it, and it is made again") from None

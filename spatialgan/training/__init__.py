@@ -1,0 +1,1 @@
+"""Training one run: state, phases, the loop, and what it writes."""

@@ -1,0 +1,70 @@
+"""Pictures of a training: fixed-seed samples, and heatmaps and attention laid over them.
+
+Shapes: n images, k sub-heatmaps, r resolution.
+"""
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from spatialgan.checkpoint import publish
+from spatialgan.inference import Snapshot, draw_samples, render, to_uint8
+from spatialgan.losses.alignment import normalize_attention, target
+from spatialgan.networks.discriminator import Discriminator
+
+ROWS, COLUMNS = 4, 8
+OVERLAY_IMAGES = 8
+GRID_SEED = 1  # samples in pictures are none of those that metrics see (seed 0)
+
+
+def montage(images: UInt8[Tensor, "n 3 r r"], columns: int) -> UInt8[Tensor, "3 h w"]:
+    """Return images side by side, row by row, in one."""
+    n, _, r, _ = images.shape
+    assert n % columns == 0
+    return images.unflatten(0, (n // columns, columns)).permute(2, 0, 3, 1, 4).reshape(3, -1, columns * r)
+
+
+def save_png(path: Path, image: UInt8[Tensor, "3 h w"]) -> None:
+    """Write one RGB image atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(temporary, format="PNG")
+    publish(temporary, path)
+
+
+def sample_grid(snapshot: Snapshot) -> UInt8[Tensor, "3 h w"]:
+    """Return 4 x 8 fixed-seed samples."""
+    samples = draw_samples(snapshot.config, GRID_SEED, 0, ROWS * COLUMNS)
+    return montage(to_uint8(render(snapshot, samples)), COLUMNS)
+
+
+def overlay_grid(snapshot: Snapshot, d: Discriminator) -> UInt8[Tensor, "3 h w"]:
+    """Return eight columns: the sample, then for each level its heatmap and D's attention laid over it.
+
+    Rows: image; heatmap, attention (level 0); heatmap, attention (level 1); ... Without levels, the image and
+    the attention at 4, 8 and 16 pixels.
+    """
+    config = snapshot.config
+    samples = draw_samples(config, GRID_SEED, 0, OVERLAY_IMAGES)
+    images = render(snapshot, samples)
+    layout, resolution = samples.layout.to(images.device), config.generator.resolution
+    levels = range(len(layout.levels) or 3)
+    with torch.enable_grad():
+        logits, features = d(images.requires_grad_())
+        maps = config.attention(logits, [features[4 << level] for level in levels])
+    rows = [to_uint8(images.detach())]
+    for level, raw in zip(levels, maps, strict=True):
+        if layout.levels:
+            rows.append(_tint(images, target(layout, level, resolution)))
+        rows.append(_tint(images, normalize_attention(raw.detach(), resolution)))
+    return montage(torch.cat(rows), OVERLAY_IMAGES)
+
+
+def _tint(images: Float[Tensor, "n 3 r r"], heat: Float[Tensor, "n r r"]) -> UInt8[Tensor, "n 3 r r"]:
+    """Return images as gray with heat in [0, 1] laid over them in orange."""
+    gray = images.detach().mean(dim=1, keepdim=True).clamp(-1, 1) * 0.6
+    orange = torch.tensor([1.0, 0.35, -0.7], device=images.device)[:, None, None]
+    return to_uint8(torch.lerp(gray.expand(-1, 3, -1, -1), orange.expand_as(images), 0.75 * heat[:, None]))

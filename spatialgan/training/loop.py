@@ -1,0 +1,250 @@
+"""The training loop: one run, from its configuration to a snapshot; the same command again resumes it.
+
+A run that is killed at any moment, any number of times, ends on a CPU in the same bits as one that isn't:
+draws are functions of the images shown, and all else is in the checkpoint.
+"""
+
+import json
+import logging
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from spatialgan.checkpoint import exclusive, file_sha256, write_atomically
+from spatialgan.config import RunConfig
+from spatialgan.data.archive import ImageArchive
+from spatialgan.digest import code_digest
+from spatialgan.inference import Snapshot, mean_style, save_snapshot
+from spatialgan.training.feed import real_batches
+from spatialgan.training.grids import overlay_grid, sample_grid, save_png
+from spatialgan.training.phases import Step, phases_of, run_phase, update_ema
+from spatialgan.training.processes import Processes
+from spatialgan.training.run_folder import RunFolder, open_run_folder, restore_newest, save_checkpoint
+from spatialgan.training.state import TrainState, new_state
+
+log = logging.getLogger(__name__)
+
+
+class Preempted(Exception):
+    """Training was asked to stop (SIGTERM), and has saved its state."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training and where it happens."""
+
+    config: RunConfig
+    archive: Path  # data set
+    manifest: Path  # of the data set
+    root: Path  # results folder of the profile
+    processes: Processes
+
+
+def resolve_precision(config: RunConfig, device: torch.device) -> RunConfig:
+    """Return the configuration with "auto" replaced: bf16 where the hardware multiplies it natively, else fp32.
+
+    Raises ValueError for a precision that doesn't exist.
+    """
+    precision = config.training.precision
+    if precision not in ("auto", "bf16", "fp32"):
+        raise ValueError(f"unknown precision '{precision}': choose one of auto, bf16, fp32")
+    if precision == "auto":
+        native = torch.cuda.is_bf16_supported(False) if device.type == "cuda" else torch.cpu._is_amx_tile_supported()
+        precision = "bf16" if native else "fp32"
+    return replace(config, training=replace(config.training, precision=precision))
+
+
+def train(job: Job) -> None:
+    """Train a run to its end, from its newest checkpoint on.
+
+    Raises ValueError for a run or data set that cannot be trained, RuntimeError where another process
+    trains it, Preempted after SIGTERM, FloatingPointError where training diverges.
+    """
+    config = resolve_precision(job.config, job.processes.device)
+    _check_batch(config, job.processes)
+    archive = ImageArchive(job.archive)
+    if archive.resolution != config.generator.resolution:
+        raise ValueError(f"{job.archive} has {archive.resolution} px images, the run {config.generator.resolution} px")
+    facts = {
+        "identity": config.identity(),
+        "dataset_sha256": json.loads(job.manifest.read_text())["sha256"],
+        "code": code_digest("spatialgan.training.loop"),
+    }
+    folder = open_run_folder(job.root, config.name, facts)
+    if job.processes.rank == 0:
+        with exclusive(folder.resume):
+            _train(config, archive, folder, job.processes)
+    else:
+        _train(config, archive, folder, job.processes)
+
+
+def _check_batch(config: RunConfig, processes: Processes) -> None:
+    share = processes.shard(config.training.batch)
+    size, group = share.stop - share.start, config.discriminator.mbstd_group_size
+    if size % group:
+        raise ValueError(f"each process has {size} images of a batch: choose a multiple of mbstd_group_size {group}")
+
+
+def _train(config: RunConfig, archive: ImageArchive, folder: RunFolder, processes: Processes) -> None:
+    state = new_state(config, processes.device)
+    restore_newest(folder, state)
+    processes.barrier()
+    meter = Meter(config, state, processes)
+    with stop_requests() as stopped, meter:
+        for step in _steps(config, archive, state, processes):
+            take_step(step)
+            meter.update()
+            _keep_records(step, folder)
+            if _any_stopped(bool(stopped), processes):
+                _save(folder, state, processes)
+                raise Preempted(f"stopped at {state.cur_nimg / 1000:.1f} kimg; the same command goes on from there")
+    state.curves.gather(processes)
+    if processes.rank == 0:
+        _write_outputs(config, folder, state, meter)
+
+
+def _steps(
+    config: RunConfig, archive: ImageArchive, state: TrainState, processes: Processes
+) -> Iterator[Step]:
+    """Yield the steps that remain."""
+    batch = config.training.batch
+    dtype = torch.bfloat16 if config.training.precision == "bf16" else torch.float32
+    reals = real_batches(archive, config, state.cur_nimg, processes)
+    while state.cur_nimg < config.training.kimg * 1000:
+        yield Step(config, state, processes, next(reals), state.cur_nimg // batch, dtype)
+
+
+def take_step(step: Step) -> None:
+    """Run the phases that are due, count the images, update the moving average."""
+    for phase in phases_of(step.config):
+        if step.index % phase.interval == 0:
+            run_phase(phase, step)
+    step.state.cur_nimg += step.config.training.batch
+    update_ema(step)
+
+
+def _keep_records(step: Step, folder: RunFolder) -> None:
+    """Close a row of the curves, save a checkpoint, draw the grids, each where it is due."""
+    config, state, execution = step.config, step.state, step.config.execution
+    total, nimg, batch = config.training.kimg * 1000, state.cur_nimg, config.training.batch
+
+    def due(times: int) -> bool:
+        return nimg >= total or nimg * times // total > (nimg - batch) * times // total
+
+    if due(execution.log_points):
+        state.curves.close_row(nimg, step.processes)
+    if due(execution.num_checkpoints):
+        _save(folder, state, step.processes)
+    if due(execution.num_grids) and step.processes.rank == 0:
+        _draw_grids(config, state, folder.outputs / "grids" / f"{nimg / 1000:08.1f}")
+
+
+def _save(folder: RunFolder, state: TrainState, processes: Processes) -> None:
+    state.curves.gather(processes)
+    if processes.rank == 0:
+        save_checkpoint(folder, state)
+
+
+def _draw_grids(config: RunConfig, state: TrainState, stem: Path) -> None:
+    snapshot = Snapshot(state.g_ema, mean_style(state.g_ema, config), config, state.cur_nimg / 1000)
+    save_png(stem.with_name(f"{stem.name}-samples.png"), sample_grid(snapshot))
+    save_png(stem.with_name(f"{stem.name}-attention.png"), overlay_grid(snapshot, state.d))
+
+
+def _write_outputs(config: RunConfig, folder: RunFolder, state: TrainState, meter: "Meter") -> None:
+    """Write snapshot, curves, samples and, last, train.json, which says that the run is complete."""
+    outputs = folder.outputs
+    snapshot = outputs / "generator.safetensors"
+    save_snapshot(snapshot, state.g_ema, config, state.cur_nimg)
+    write_atomically(outputs / "curves.csv", state.curves.to_csv().encode())
+    average = Snapshot(state.g_ema, mean_style(state.g_ema, config), config, state.cur_nimg / 1000)
+    save_png(outputs / "samples.png", sample_grid(average))
+    save_png(outputs / "attention.png", overlay_grid(average, state.d))
+    facts = {
+        "run": config.name,
+        "title": config.title,
+        "identity": folder.facts["identity"],
+        "dataset_sha256": folder.facts["dataset_sha256"],
+        "snapshot_sha256": file_sha256(snapshot),
+        "kimg": state.cur_nimg / 1000,
+        "resolution": config.generator.resolution,
+        "precision": config.training.precision,
+        "num_skipped": state.num_skipped,
+        "num_parameters": {part: sum(p.numel() for p in getattr(state, part).parameters()) for part in ("g", "d")},
+        "images_per_second": meter.images_per_second(),
+        "device": str(meter.processes.device.type),
+        "num_processes": meter.processes.size,
+        "torch": torch.__version__,
+        "commit": current_commit(),
+    }
+    write_atomically(outputs / "train.json", (json.dumps(facts, indent=2) + "\n").encode())
+
+
+def current_commit() -> str:
+    """Return the short commit of the working tree, with "+" where it has changes, or "unknown"."""
+    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.stdout.strip() or "unknown"
+
+
+class Meter:
+    """The progress line: kimg, images/s, time left, memory."""
+
+    def __init__(self, config: RunConfig, state: TrainState, processes: Processes):
+        self.state, self.processes = state, processes
+        self.started, self.first_nimg = time.monotonic(), state.cur_nimg
+        total = config.training.kimg
+        self.bar = tqdm(
+            total=total,
+            initial=min(state.cur_nimg / 1000, total),
+            desc=config.name,
+            bar_format="{desc} {percentage:3.0f}% {n:.1f}/{total:g} kimg [{elapsed}<{remaining}{postfix}]",
+            mininterval=1.0,
+            disable=processes.rank != 0,
+        )
+
+    def __enter__(self) -> "Meter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+    def images_per_second(self) -> float | None:
+        """Return the mean speed of this process's part of the run; null where it had nothing left to do."""
+        images = self.state.cur_nimg - self.first_nimg
+        return round(images / (time.monotonic() - self.started), 1) if images else None
+
+    def update(self) -> None:
+        """Show where training is."""
+        if self.bar.disable:
+            return
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        if self.processes.device.type == "cuda":
+            peak = torch.cuda.max_memory_allocated() / 2**30
+        self.bar.set_postfix_str(f"{self.images_per_second():.0f} img/s, {peak:.1f} GiB", refresh=False)
+        self.bar.update(min(self.state.cur_nimg / 1000, self.bar.total) - self.bar.n)
+
+
+@contextmanager
+def stop_requests() -> Iterator[list[int]]:
+    """Collect SIGTERMs in a list instead of dying of them: the loop looks at it between steps."""
+    received: list[int] = []
+    previous = signal.signal(signal.SIGTERM, lambda number, _: received.append(number))
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _any_stopped(stopped: bool, processes: Processes) -> bool:
+    if processes.size == 1:
+        return stopped
+    return bool(processes.sum_(torch.tensor(float(stopped), device=processes.device)) > 0)

@@ -1,0 +1,203 @@
+"""The four phases of a step: what each minimizes, for whom, and how often.
+
+A phase is a function `(Step) -> loss`; it draws its own latents from (seed, phase, images shown). Losses
+follow StyleGAN2; the generator's main phase adds the alignment of heatmaps and D's attention, which is
+read from the forward pass that the adversarial loss makes anyway.
+
+Shapes: n this process's share of the batch, l layers, w style space, r resolution.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from spatialgan.config import RunConfig
+from spatialgan.heatmaps.layout import Layout
+from spatialgan.losses import adversarial
+from spatialgan.losses.alignment import statistics
+from spatialgan.networks.generator import draw_noise
+from spatialgan.rng import generator_for
+from spatialgan.training.processes import Processes, average_gradients
+from spatialgan.training.state import TrainState
+
+MAX_SKIPPED = 20  # phases with non-finite gradients in a row before training stops
+STATISTICS_INTERVAL = 16  # steps between measurements of how heatmaps and attention agree
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the phases of one step share."""
+
+    config: RunConfig
+    state: TrainState
+    processes: Processes
+    reals: UInt8[Tensor, "n 3 r r"]  # this process's share
+    index: int  # steps before this one
+    dtype: torch.dtype  # of convolutions
+
+
+@dataclass(frozen=True)
+class Latents:
+    """What one generator call consumes."""
+
+    z: Float[Tensor, "n z"]
+    layout: Layout
+    noise: list[Float[Tensor, "n 1 _ _"]]
+
+
+def draw_latents(step: Step, phase: str) -> Latents:
+    """Return this process's share of the global batch of latents, layouts and noise of a phase."""
+    config, device = step.config, step.processes.device
+    batch, nimg = config.training.batch, step.state.cur_nimg
+    mine = step.processes.shard(batch)
+    generator = generator_for(config.seed, phase, nimg)
+    z = torch.randn(batch, config.generator.z_dim, generator=generator)
+    layout = config.sampling(batch, generator)
+    noise = draw_noise(config.generator, batch, generator_for(config.seed, f"{phase}/noise", nimg, device))
+    return Latents(z[mine].to(device), layout[mine].to(device), [m[mine] for m in noise])
+
+
+def _styles(step: Step, latents: Latents, phase: str) -> Float[Tensor, "n l w"]:
+    """Return ws, with a second latent's styles after a random layer where style mixing strikes."""
+    g, config = step.state.g, step.config
+    ws = g.styles(latents.z, latents.layout)
+    if config.training.style_mixing == 0:
+        return ws
+    generator = generator_for(config.seed, f"{phase}/mixing", step.state.cur_nimg)
+    strikes, position = torch.rand(2, generator=generator).tolist()
+    other = torch.randn(config.training.batch, config.generator.z_dim, generator=generator)
+    if strikes >= config.training.style_mixing:
+        return ws
+    cutoff = 1 + int(position * (config.generator.num_ws - 1))
+    mine = step.processes.shard(config.training.batch)
+    mixed = g.styles(other[mine].to(ws.device), latents.layout)
+    return torch.cat([ws[:, :cutoff], mixed[:, cutoff:]], dim=1)
+
+
+def g_main(step: Step) -> Float[Tensor, ""]:
+    """Return G's adversarial loss plus the alignment loss."""
+    config, state = step.config, step.state
+    latents = draw_latents(step, "g_main")
+    ws = _styles(step, latents, "g_main")
+    images = state.g.synthesis(ws, latents.layout, latents.noise, step.dtype)
+    logits, features = state.d(images, step.dtype)
+    loss = adversarial.g_nonsaturating(logits)
+    state.curves.add({"loss_g": loss})
+    if not config.alignment.uses_attention:
+        return loss
+    levels = [features[4 << level] for level in range(len(latents.layout.levels))]
+    attention = config.attention(logits, levels)
+    alignment = config.alignment(attention, latents.layout, config.generator.resolution)
+    state.curves.add({"alignment": alignment})
+    if step.index % STATISTICS_INTERVAL == 0:
+        seen = statistics(attention, latents.layout, config.generator.resolution)
+        state.curves.add({key: seen[key] for key in ("l1", "above_threshold", "iou")})
+    return loss + alignment
+
+
+def g_path(step: Step) -> Float[Tensor, ""]:
+    """Return the path-length penalty, scaled for its interval (StyleGAN2, section 3.2)."""
+    config, state = step.config, step.state
+    latents = draw_latents(step, "g_path")
+    ws = _styles(step, latents, "g_path")
+    images = state.g.synthesis(ws, latents.layout, latents.noise, step.dtype)
+    generator = generator_for(config.seed, "g_path/direction", state.cur_nimg, images.device)
+    shape = (config.training.batch, *images.shape[1:])
+    directions = torch.randn(shape, generator=generator, device=images.device)
+    lengths = adversarial.path_lengths(images, ws, directions[step.processes.shard(config.training.batch)])
+    mean = step.processes.sum_(lengths.detach().mean()) / step.processes.size
+    state.pl_mean.lerp_(mean, adversarial.PL_DECAY)
+    state.curves.add({"path_length": mean})
+    penalty = (lengths - state.pl_mean).square().mean()
+    return penalty * (config.training.pl_weight * config.training.pl_interval)
+
+
+def d_main(step: Step) -> Float[Tensor, ""]:
+    """Return D's adversarial loss on this step's real images and new fake ones."""
+    state = step.state
+    latents = draw_latents(step, "d_main")
+    with torch.no_grad():
+        ws = _styles(step, latents, "d_main")
+        fakes = state.g.synthesis(ws, latents.layout, latents.noise, step.dtype)
+    # one pass for both: minibatch-std groups are runs of samples, so fakes and reals don't mix
+    logits, _ = state.d(torch.cat([fakes, to_float(step.reals)]), step.dtype)
+    fake_logits, real_logits = logits.chunk(2)
+    loss = adversarial.d_logistic(real_logits, fake_logits)
+    state.curves.add({"loss_d": loss, "real_logits": real_logits.mean(), "fake_logits": fake_logits.mean()})
+    return loss
+
+
+def d_r1(step: Step) -> Float[Tensor, ""]:
+    """Return the R1 penalty, scaled for its interval."""
+    config, state = step.config, step.state
+    images = to_float(step.reals).requires_grad_()
+    logits, _ = state.d(images, step.dtype)
+    penalty = adversarial.r1_penalty(logits, images)
+    state.curves.add({"r1": penalty})
+    return penalty * (config.training.r1_gamma * config.training.r1_interval)
+
+
+def to_float(images_uint8: UInt8[Tensor, "n 3 r r"]) -> Float[Tensor, "n 3 r r"]:
+    """Return images in [-1, 1]."""
+    return images_uint8.float() / 127.5 - 1
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One optimizer step of one network."""
+
+    network: str  # "g" or "d"
+    loss: Callable[[Step], Tensor]
+    interval: int  # steps between two of it
+
+
+def phases_of(config: RunConfig) -> list[Phase]:
+    """Return the phases of a run, in the order of a step."""
+    training = config.training
+    phases = [Phase("g", g_main, 1)]
+    if training.pl_weight:
+        phases.append(Phase("g", g_path, training.pl_interval))
+    phases.append(Phase("d", d_main, 1))
+    if training.r1_gamma:
+        phases.append(Phase("d", d_r1, training.r1_interval))
+    return phases
+
+
+def run_phase(phase: Phase, step: Step) -> None:
+    """Take one optimizer step; skip it, and count, where gradients are not finite.
+
+    Raises FloatingPointError after MAX_SKIPPED in a row.
+    """
+    state = step.state
+    network = getattr(state, phase.network)
+    optimizer = getattr(state, f"{phase.network}_opt")
+    parameters = list(network.parameters())
+    network.requires_grad_(True)
+    optimizer.zero_grad(set_to_none=True)
+    phase.loss(step).backward()
+    network.requires_grad_(False)
+    if average_gradients(parameters, step.processes):
+        optimizer.step()
+        state.num_skipped_in_a_row = 0
+    else:
+        state.num_skipped += 1
+        state.num_skipped_in_a_row += 1
+        if state.num_skipped_in_a_row >= MAX_SKIPPED:
+            raise FloatingPointError(
+                f"{MAX_SKIPPED} steps in a row had non-finite gradients at {state.cur_nimg / 1000:.1f} kimg: "
+                f"lower the learning rate or raise r1_gamma; the last good checkpoint is kept"
+            )
+
+
+def update_ema(step: Step) -> None:
+    """Move g_ema towards g, with a half-life that is short at first."""
+    training, nimg = step.config.training, step.state.cur_nimg
+    half_life = training.ema_kimg * 1000
+    if training.ema_rampup:
+        half_life = min(half_life, max(nimg, 1) * training.ema_rampup)
+    beta = 0.5 ** (training.batch / max(half_life, 1e-8))
+    averages = list(step.state.g_ema.parameters())
+    torch._foreach_lerp_(averages, list(step.state.g.parameters()), 1 - beta)

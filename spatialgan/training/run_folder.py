@@ -1,0 +1,69 @@
+"""Where a training keeps what it needs to go on, and where it puts what it made.
+
+Checkpoints lie in <root>/resume/<run>/<key>/, outside the workflow's declared outputs, because a workflow
+deletes the outputs of a job that was killed. The key is a hash of all that makes the training this one
+(its resolved configuration, the data set, the code), so a changed run starts afresh by itself.
+"""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from spatialgan.checkpoint import load_tensors, save_tensors
+from spatialgan.training.state import TrainState, is_finite, restore_state, state_to_tensors
+
+KEPT_CHECKPOINTS = 2
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of one training, and the facts its checkpoints must agree on."""
+
+    outputs: Path  # <root>/runs/<dataset>/<row>/<seed>
+    resume: Path  # <root>/resume/<dataset>/<row>/<seed>/<key>
+    facts: dict  # identity, data set and code of this training, as JSON data
+
+    def checkpoints(self) -> list[Path]:
+        """Return the checkpoints, newest first."""
+        return sorted(self.resume.glob("checkpoint-*.safetensors"), reverse=True)
+
+
+def open_run_folder(root: Path, run: str, facts: dict) -> RunFolder:
+    """Return the folder of a run whose checkpoints are keyed by `facts`."""
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+    return RunFolder(root / "runs" / run, root / "resume" / run / key, facts)
+
+
+def save_checkpoint(folder: RunFolder, state: TrainState) -> None:
+    """Save the state, then drop all but the newest checkpoints.
+
+    Raises FloatingPointError instead of putting non-finite weights over a good checkpoint.
+    """
+    if not is_finite(state):
+        raise FloatingPointError(
+            f"weights are not finite at {state.cur_nimg / 1000:.1f} kimg: nothing was saved, "
+            f"the last good checkpoint in {folder.resume} is kept"
+        )
+    tensors, counters = state_to_tensors(state)
+    path = folder.resume / f"checkpoint-{state.cur_nimg:012d}.safetensors"
+    save_tensors(path, tensors, {"kind": "checkpoint", "counters": counters, "facts": folder.facts})
+    for old in folder.checkpoints()[KEPT_CHECKPOINTS:]:
+        old.unlink()
+
+
+def restore_newest(folder: RunFolder, state: TrainState) -> None:
+    """Put the newest checkpoint that verifies into the state; damaged ones are named, skipped and kept."""
+    for path in folder.checkpoints():
+        try:
+            tensors, header = load_tensors(path)
+        except ValueError as error:
+            log.warning("%s; trying the one before", error)
+            path.rename(path.with_suffix(".damaged"))
+            continue
+        restore_state(state, tensors, header["counters"])
+        log.info("resuming at %.1f kimg from %s", state.cur_nimg / 1000, path)
+        return

@@ -1,0 +1,99 @@
+"""All that a training needs to go on: networks, optimizers, counters, curves; to and from a checkpoint.
+
+There is no random state in it: every draw is a function of (seed, phase, images shown).
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from spatialgan.config import RunConfig, TrainingConfig
+from spatialgan.networks.discriminator import Discriminator
+from spatialgan.networks.generator import Generator
+from spatialgan.rng import generator_for
+from spatialgan.training.curves import Curves
+
+
+@dataclass
+class TrainState:
+    """The mutable state of one training."""
+
+    g: Generator
+    d: Discriminator
+    g_ema: Generator
+    g_opt: torch.optim.Adam
+    d_opt: torch.optim.Adam
+    pl_mean: Tensor  # moving average of path lengths, scalar
+    cur_nimg: int = 0  # images shown to D
+    num_skipped: int = 0  # phases skipped for non-finite gradients
+    num_skipped_in_a_row: int = 0
+    curves: Curves = field(default_factory=Curves)
+
+
+def new_state(config: RunConfig, device: torch.device) -> TrainState:
+    """Return the state before the first step: weights from the run's seed, the same on every device."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(generator_for(config.seed, "weights", 0).initial_seed())
+        g, d, g_ema = Generator(config.generator), Discriminator(config.discriminator), Generator(config.generator)
+    g_ema.load_state_dict(g.state_dict())
+    for network in (g, d, g_ema):
+        network.requires_grad_(False).to(device)
+    training = config.training
+    return TrainState(
+        g=g,
+        d=d,
+        g_ema=g_ema,
+        g_opt=_adam(g, training, training.pl_interval if training.pl_weight else 0),
+        d_opt=_adam(d, training, training.r1_interval if training.r1_gamma else 0),
+        pl_mean=torch.zeros((), device=device),
+    )
+
+
+def _adam(network: nn.Module, training: TrainingConfig, interval: int) -> torch.optim.Adam:
+    """Return Adam corrected for a regularizer that takes a step of its own every `interval` steps (0: none)."""
+    ratio = interval / (interval + 1) if interval else 1.0
+    parameters = list(network.parameters())
+    betas = (0.0, training.beta2**ratio)
+    optimizer = torch.optim.Adam(parameters, lr=training.learning_rate * ratio, betas=betas, eps=1e-8, fused=True)
+    for parameter in parameters:  # as Adam would at its first step, so that a resumed state has somewhere to go
+        optimizer.state[parameter] = {
+            "step": torch.zeros((), device=parameter.device),
+            "exp_avg": torch.zeros_like(parameter),
+            "exp_avg_sq": torch.zeros_like(parameter),
+        }
+    return optimizer
+
+
+def _named_tensors(state: TrainState) -> dict[str, Tensor]:
+    named = {"pl_mean": state.pl_mean, "curves.sums": state.curves.sums, "curves.counts": state.curves.counts}
+    for part in ("g", "d", "g_ema"):
+        named |= {f"{part}.{name}": p for name, p in getattr(state, part).state_dict().items()}
+    for part, optimizer in (("g", state.g_opt), ("d", state.d_opt)):
+        for name, parameter in getattr(state, part).named_parameters():
+            named |= {f"{part}_opt.{name}.{key}": value for key, value in optimizer.state[parameter].items()}
+    return named
+
+
+def state_to_tensors(state: TrainState) -> tuple[dict[str, Tensor], dict]:
+    """Return the state as named tensors and JSON counters."""
+    counters = {key: getattr(state, key) for key in ("cur_nimg", "num_skipped", "num_skipped_in_a_row")}
+    return {**_named_tensors(state), "curves.rows": state.curves.rows}, counters
+
+
+def restore_state(state: TrainState, tensors: dict[str, Tensor], counters: dict) -> None:
+    """Put saved tensors and counters into a new state of the same run."""
+    tensors = dict(tensors)
+    state.curves.rows = tensors.pop("curves.rows")
+    named = _named_tensors(state)
+    assert named.keys() == tensors.keys(), "checkpoint and run have different tensors"
+    with torch.no_grad():
+        for name, tensor in named.items():
+            tensor.copy_(tensors[name])
+    for key, value in counters.items():
+        setattr(state, key, value)
+
+
+def is_finite(state: TrainState) -> bool:
+    """Return whether all weights and optimizer moments are finite."""
+    return all(bool(t.isfinite().all()) for t in _named_tensors(state).values() if t.is_floating_point())

@@ -1,0 +1,92 @@
+"""From params/ to runs: precedence, names, identity, and errors that say what would be right."""
+
+import shutil
+
+import pytest
+import yaml
+
+from spatialgan.config import load_params, resolve, run_from_identity
+from tests.tiny import ROOT
+
+PARAMS = load_params(ROOT / "params")
+
+
+@pytest.mark.parametrize("profile", PARAMS.profiles)
+@pytest.mark.parametrize("row", PARAMS.rows)
+def test_every_row_resolves_in_every_profile_and_survives_json(row, profile):
+    config = resolve(PARAMS, f"cat/{row}/0", profile)
+    again = run_from_identity(config.identity())
+    assert again.identity() == config.identity()
+    assert (again.sampling, again.alignment, again.generator) == (config.sampling, config.alignment, config.generator)
+
+
+def test_the_row_overrides_the_profile_and_the_profile_the_defaults(tmp_path):
+    shutil.copytree(ROOT / "params", tmp_path / "params")
+    rows = yaml.safe_load((tmp_path / "params/runs.yaml").read_text())
+    rows["baseline"]["r1_gamma"] = 7.0
+    (tmp_path / "params/runs.yaml").write_text(yaml.safe_dump(rows))
+    params = load_params(tmp_path / "params")
+    assert resolve(params, "cat/baseline/0", "paper").training.r1_gamma == 7.0
+    assert resolve(params, "cat/sel/0", "paper").training.r1_gamma == 1.0
+    assert resolve(params, "cat/sel/0", "smoke").training.r1_gamma == PARAMS.profiles["smoke"]["r1_gamma"]
+    assert resolve(params, "cat/sel/0", "smoke").training.learning_rate == PARAMS.profiles["smoke"].get("learning_rate", 0.0025)
+
+
+def test_the_paper_profile_is_the_papers():
+    config = resolve(PARAMS, "cat/spatialgan/0", "paper")
+    training = config.training
+    assert (training.kimg, training.batch, training.learning_rate, training.beta2) == (25000, 64, 0.0025, 0.99)
+    assert (training.r1_gamma, training.r1_interval, training.ema_kimg, training.ema_rampup) == (1, 16, 20, 0)
+    assert (training.pl_weight, training.style_mixing) == (0, 0)
+    g = config.generator
+    assert (g.resolution, g.channels(256), g.channels(32), g.z_dim, g.mapping_layers) == (256, 64, 512, 512, 8)
+    assert g.heatmap_channels == (1, 2, 4) and g.encoding.max_resolution == 16
+    assert config.alignment.threshold == 0.25 and config.discriminator.mbstd_group_size == 8
+
+
+def test_how_a_run_is_executed_is_not_what_it_is():
+    identity = resolve(PARAMS, "cat/sel/0", "laptop").identity()
+    assert "execution" not in identity and "title" not in identity
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        ("cat", "'cat' names no run: a run is <dataset>/<row>/<seed>"),
+        ("dog/sel/0", "unknown dataset 'dog': choose one of cat, face, church, bedroom"),
+        ("cat/SEL/0", "unknown row 'SEL': choose one of baseline, sel"),
+        ("cat/sel/one", "names no run"),
+    ],
+)
+def test_unknown_runs_are_named(run, message):
+    with pytest.raises(ValueError, match=message):
+        resolve(PARAMS, run, "laptop")
+
+
+def test_an_unknown_profile_is_named():
+    with pytest.raises(ValueError, match="unknown profile 'desktop': choose one of smoke, laptop"):
+        resolve(PARAMS, "cat/sel/0", "desktop")
+
+
+@pytest.mark.parametrize(
+    ("file", "edit", "message"),
+    [
+        ("runs", {"baseline": {"title": "x", "samplings": "none"}}, "runs.yaml.*samplings"),
+        ("profiles", {"default": "laptop", "profiles": {"laptop": {"kimg": "many"}}}, "profiles.yaml"),
+    ],
+)
+def test_faults_in_params_name_file_and_place(tmp_path, file, edit, message):
+    shutil.copytree(ROOT / "params", tmp_path / "params")
+    (tmp_path / f"params/{file}.yaml").write_text(yaml.safe_dump(edit))
+    with pytest.raises(ValueError, match=message) as error:
+        load_params(tmp_path / "params")
+    assert "\n" not in str(error.value)
+
+
+def test_a_variant_with_an_unknown_field_names_the_known_ones(tmp_path):
+    shutil.copytree(ROOT / "params", tmp_path / "params")
+    rows = yaml.safe_load((tmp_path / "params/runs.yaml").read_text())
+    rows["impulse"]["sampling"] = {"name": "impulse", "q": 0.05}
+    (tmp_path / "params/runs.yaml").write_text(yaml.safe_dump(rows))
+    with pytest.raises(ValueError, match="'q'"):
+        resolve(load_params(tmp_path / "params"), "cat/impulse/0", "laptop")

@@ -1,0 +1,213 @@
+"""Networks: the operations against naive versions, the invariants StyleGAN2 promises, every encoding."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from spatialgan.heatmaps.samplers import SAMPLERS
+from spatialgan.networks import ops
+from spatialgan.networks.discriminator import Discriminator, DiscriminatorConfig, minibatch_std
+from spatialgan.networks.encoding import ENCODINGS, EncodingConfig
+from spatialgan.networks.generator import Generator, GeneratorConfig, draw_noise
+from spatialgan.networks.layers import Linear
+from spatialgan.rng import generator_for
+
+SMALL = {"resolution": 16, "channel_base": 128, "channel_max": 8}
+
+
+def make_generator(encoding="none", sampler="hierarchical", **fields):
+    layout_sampler = SAMPLERS[sampler]()
+    config = GeneratorConfig(
+        **SMALL,
+        z_dim=8,
+        w_dim=8,
+        mapping_layers=2,
+        heatmap_channels=layout_sampler.heatmap_channels,
+        encoding=EncodingConfig(name=encoding, **fields),
+    )
+    torch.manual_seed(0)
+    return Generator(config), layout_sampler
+
+
+def inputs(generator, sampler, num=2, seed=0):
+    draws = generator_for(seed, "test", 0)
+    z = torch.randn(num, generator.config.z_dim, generator=draws)
+    return z, sampler(num, draws), draw_noise(generator.config, num, draws)
+
+
+def naive_upfirdn(x, up, down, pad):
+    """Zero-insertion, padding, [1, 3, 3, 1] filter, decimation, as the StyleGAN2 paper describes."""
+    n, c, h, w = x.shape
+    zeros = x.new_zeros(n, c, h * up, w * up)
+    zeros[:, :, ::up, ::up] = x
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype)
+    kernel = torch.outer(taps, taps) / 64 * up**2
+    out = F.conv2d(F.pad(zeros, pad), kernel.expand(c, 1, 4, 4), groups=c)
+    return out[:, :, ::down, ::down]
+
+
+def test_upsampling_is_the_1331_filter_inside_the_border():
+    x = torch.randn(2, 3, 8, 8)
+    expected = naive_upfirdn(x, up=2, down=1, pad=(2, 1, 2, 1))
+    assert torch.allclose(ops.upsample(x)[:, :, 2:-2, 2:-2], expected[:, :, 2:-2, 2:-2], atol=1e-6)
+
+
+def test_downsampling_is_the_1331_filter():
+    x = torch.randn(2, 3, 8, 8)
+    assert torch.allclose(ops.downsample(x), naive_upfirdn(x, up=1, down=2, pad=(1, 1, 1, 1)), atol=1e-6)
+
+
+def test_both_ways_of_downsampling_agree():
+    x = torch.randn(2, 3, 16, 16).contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(ops._downsample_by_matmul(x), ops.downsample(x), atol=1e-6)
+    assert ops.downsample(x.bfloat16()).dtype == torch.bfloat16
+
+
+def test_upsampling_convolution_is_insertion_convolution_and_blur():
+    x, weight = torch.randn(2, 3, 4, 4), torch.randn(5, 3, 3, 3)
+    zeros = torch.zeros(2, 3, 11, 11)  # zero insertion, and room for the 3x3 kernel's full extent
+    zeros[:, :, 2:9:2, 2:9:2] = x
+    full = F.conv2d(zeros, weight.flip(2, 3))
+    expected = F.conv2d(full, ops.blur_kernel(5, 4.0, x), padding=1, groups=5)
+    assert torch.allclose(ops.conv_up(x, weight), expected, atol=1e-5)
+
+
+def test_resampling_keeps_the_position_of_a_blob():
+    """A center of mass must stay at the same half-pixel coordinate through up- and downsampling."""
+    positions = {r: (2 * torch.arange(r) + 1) / r - 1 for r in (8, 16, 32)}
+    x = torch.zeros(1, 1, 16, 16)
+    x[0, 0, 5, 9] = 1.0
+
+    def center(image):
+        mass, p = image[0, 0] / image.sum(), positions[image.shape[-1]]
+        return torch.stack([(mass.sum(1) * p).sum(), (mass.sum(0) * p).sum()])
+
+    for resized in (ops.upsample(x), ops.downsample(x)):
+        assert torch.allclose(center(resized), center(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("function", [ops.upsample, ops.downsample, ops._downsample_by_matmul])
+def test_resampling_is_differentiable_twice(function):
+    x = torch.randn(1, 1, 4, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(function, x)
+    assert torch.autograd.gradgradcheck(function, x)
+
+
+def test_convolutions_are_differentiable_twice():
+    x = torch.randn(1, 2, 4, 4, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(2, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    bias = torch.randn(2, dtype=torch.float64, requires_grad=True)
+    style = torch.randn(1, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(ops.conv_up, (x, weight))
+    assert torch.autograd.gradgradcheck(ops.conv_down, (x, weight, bias))
+    assert torch.autograd.gradgradcheck(lambda w, s: ops.demodulation(w, s), (weight, style))
+
+
+def test_demodulated_convolution_has_unit_variance():
+    torch.manual_seed(0)
+    x, weight = torch.randn(64, 32, 8, 8), torch.randn(16, 32, 3, 3)
+    style = 1 + 2 * torch.randn(64, 32).abs()
+    y = F.conv2d(ops.modulate(x, style), weight)
+    y = ops.modulate(y, ops.demodulation(weight, style))
+    assert abs(y.var().item() - 1) < 0.02
+
+
+def test_equalized_layers_start_with_unit_variance_and_scaled_learning_rate():
+    torch.manual_seed(0)
+    layer = Linear(512, 512, lr_multiplier=0.01)
+    y = layer(torch.randn(256, 512))
+    assert abs(y.var().item() - 1) < 0.05
+    assert abs(layer.weight.std().item() - 100) < 2
+
+
+def test_minibatch_std_depends_on_runs_of_samples_only():
+    x = torch.randn(8, 3, 4, 4)
+    whole = minibatch_std(x, 4)
+    halves = torch.cat([minibatch_std(x[:4], 4), minibatch_std(x[4:], 4)])
+    assert torch.equal(whole, halves)
+    assert torch.allclose(minibatch_std(x[:1].expand(4, -1, -1, -1), 4), torch.tensor(1e-4), atol=1e-6)
+    with pytest.raises(ValueError, match="a batch of 6 cannot be split"):
+        minibatch_std(x[:6], 4)
+
+
+def test_discriminator_returns_features_by_resolution():
+    d = Discriminator(DiscriminatorConfig(**SMALL, mbstd_group_size=2))
+    logits, features = d(torch.randn(4, 3, 16, 16))
+    assert logits.shape == (4,)
+    assert {r: f.shape[-1] for r, f in features.items()} == {16: 16, 8: 8, 4: 4}
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_every_encoding_makes_images_and_all_its_parameters_learn(name):
+    g, sampler = make_generator(name, "none" if name == "none" else "hierarchical")
+    z, layout, noise = inputs(g, sampler)
+    images = g(z, layout, noise)
+    assert images.shape == (2, 3, 16, 16)
+    (images * torch.randn_like(images)).sum().backward()
+    idle = [n for n, p in g.named_parameters() if p.grad is None]
+    assert idle == []  # an unused parameter breaks distributed training, as in the predecessor
+
+
+@pytest.mark.parametrize("name", [n for n in ENCODINGS if n != "none"])
+@pytest.mark.parametrize("processing", ["coarse", "fine"])
+def test_heatmaps_change_the_image_and_only_of_their_sample(name, processing):
+    g, sampler = make_generator(name, processing=processing)
+    z, layout, noise = inputs(g, sampler)
+    _, other, _ = inputs(g, sampler, seed=1)
+    mixed = type(layout).cat([layout[:1], other[1:]])
+    before, after = g(z, layout, noise), g(z, mixed, noise)
+    assert torch.allclose(before[0], after[0], atol=1e-5)
+    assert (before[1] - after[1]).abs().max() > 1e-3
+
+
+def test_no_encoding_ignores_heatmaps():
+    g, sampler = make_generator("none", "hierarchical")
+    z, layout, noise = inputs(g, sampler)
+    _, other, _ = inputs(g, sampler, seed=1)
+    assert torch.equal(g(z, layout, noise), g(z, other, noise))
+
+
+def test_compat_encoding_sits_everywhere_and_sees_all_levels_above_16():
+    config = GeneratorConfig(
+        resolution=32,
+        channel_base=256,
+        channel_max=8,
+        z_dim=8,
+        w_dim=8,
+        heatmap_channels=(1, 2, 4),
+        encoding=EncodingConfig("norm", ("conv", "rgb"), 1024, "fine", grid="corners"),
+    )
+    g = Generator(config)
+    blocks = g.synthesis.blocks
+    assert [len(b.encode_conv) for b in blocks] == [1, 2, 2, 2]
+    assert [len(b.encode_rgb) for b in blocks] == [1, 1, 1, 1]
+    assert [g.synthesis.projector.channels(b.resolution) for b in blocks] == [32, 32, 32, 96]
+
+
+def test_gradients_reach_the_centers_of_a_layout():
+    g, sampler = make_generator("norm")
+    z, layout, noise = inputs(g, sampler)
+    layout.levels[0].centers.requires_grad_()
+    g(z, layout, noise).square().sum().backward()
+    assert layout.levels[0].centers.grad.abs().min() > 0
+
+
+def test_bf16_follows_fp32():
+    g, sampler = make_generator("norm")
+    z, layout, noise = inputs(g, sampler)
+    wide, narrow = g(z, layout, noise), g(z, layout, noise, torch.bfloat16)
+    assert narrow.dtype == torch.float32
+    assert (wide - narrow).abs().mean() < 0.05 * wide.std()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "sel"}, "unknown encoding 'sel': choose one of none, norm, concat, flatten"),
+        ({"processing": "medium"}, "unknown heatmap processing 'medium': choose one of coarse, fine"),
+        ({"places": ("skip",)}, "unknown encoding place 'skip'"),
+    ],
+)
+def test_unknown_encodings_are_named(fields, message):
+    with pytest.raises(ValueError, match=message):
+        EncodingConfig(**fields)

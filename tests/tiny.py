@@ -1,0 +1,27 @@
+"""A tiny run for tests: 16-pixel images, 8 channels, a handful of steps."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from spatialgan.config import RunConfig, load_params, resolve
+from spatialgan.data.archive import write_archive
+
+ROOT = Path(__file__).parents[1]
+
+
+def tiny_config(row: str = "spatialgan", seed: int = 0, **training) -> RunConfig:
+    """Return a row of params/ in the smoke profile, at fp32, with some training fields replaced."""
+    config = resolve(load_params(ROOT / "params"), f"cat/{row}/{seed}", "smoke")
+    return replace(config, training=replace(config.training, **{"precision": "fp32", **training}))
+
+
+def tiny_archive(folder: Path, num: int = 24, resolution: int = 16) -> tuple[Path, Path]:
+    """Write `num` random images as an archive with a manifest; return both paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(0)
+    images = (pixels.integers(0, 256, (resolution, resolution, 3), dtype=np.uint8) for _ in range(num))
+    facts = write_archive(folder / "cat.zip", images)
+    (folder / "cat.json").write_text(f'{{"sha256": "{facts.sha256}"}}')
+    return folder / "cat.zip", folder / "cat.json"

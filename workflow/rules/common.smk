@@ -1,0 +1,90 @@
+# What all rules share: the parameters, which profile a results folder belongs to, what a job may use, and
+# the guard that lets a killed workflow start again.
+import fcntl
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import torch
+from snakemake.exceptions import WorkflowError
+
+from spatialgan.config import resolve
+from spatialgan.digest import code_digest
+from spatialgan.params import load_params
+
+# The commands of this environment, whether or not it was activated
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+try:
+    PARAMS = load_params()
+    PROFILE = config.get("profile", PARAMS.default_profile)
+    ROOT = PARAMS.root(PROFILE)
+except ValueError as error:
+    raise WorkflowError(str(error)) from None
+
+# GPUs this machine lends to jobs; --config gpus=8 where another machine runs them
+GPUS = int(config.get("gpus", torch.cuda.device_count()))
+workflow.register_resource("gpu", GPUS)
+
+
+wildcard_constraints:
+    root="|".join(re.escape(str(PARAMS.root(name))) for name in PARAMS.profiles),
+    dataset="|".join(PARAMS.datasets),
+    row="|".join(PARAMS.rows),
+    seed=r"\d+",
+    table="|".join(PARAMS.tables),
+
+
+def profile_of(wildcards):
+    """Return the profile whose results the job's folder holds."""
+    return PARAMS.profile_of(wildcards.root)
+
+
+def run_of(wildcards):
+    """Return the job's run with all its settings."""
+    name = f"{wildcards.dataset}/{wildcards.row}/{wildcards.seed}"
+    try:
+        return resolve(PARAMS, name, profile_of(wildcards))
+    except ValueError as error:
+        raise WorkflowError(f"params/: {error}") from None
+
+
+def table_runs(table, profile):
+    """Return the runs behind a table, each once."""
+    sections = PARAMS.sections(table).values()
+    return list(dict.fromkeys(run for item in sections for run in PARAMS.runs(item, profile)))
+
+
+def all_runs(profile):
+    """Return the runs behind all tables."""
+    return list(dict.fromkeys(run for table in PARAMS.tables for run in table_runs(table, profile)))
+
+
+def as_json(value):
+    """Return parameters as text, the same for the same values."""
+    return json.dumps(value, sort_keys=True)
+
+
+def clear_stale_locks(folder=Path(".snakemake")):
+    """Remove the locks of a workflow that was killed.
+
+    Snakemake's own locks outlive a SIGKILL. Every workflow therefore also holds a shared lock of the operating
+    system, which ends with its process: who can have it alone for a moment knows that nobody else is running.
+    """
+    folder.mkdir(exist_ok=True)
+    alive = (folder / "alive").open("a")
+    try:
+        fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pass
+    else:
+        for lock in folder.glob("locks/*.lock"):
+            lock.unlink()
+    fcntl.flock(alive, fcntl.LOCK_SH)
+    return alive
+
+
+if workflow.is_main_process:
+    ALIVE = clear_stale_locks()
