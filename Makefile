@@ -27,7 +27,7 @@ lint: $(INSTALLED) ## check style, formatting and the direction of imports
 	ruff check spatialgan tests
 	ruff format --check spatialgan tests
 	snakefmt --check Snakefile workflow
-	lint-imports
+	lint-imports --no-cache
 
 format: $(INSTALLED) ## format the code
 	ruff check --fix spatialgan tests
@@ -39,7 +39,7 @@ lock: $(INSTALLED) ## resolve pyproject.toml into requirements.lock; delete that
 		--generate-hashes --no-annotate --custom-compile-command "make lock" --output-file requirements.lock
 
 clean: ## remove the environment and caches, never results
-	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .pytest_cache .ruff_cache
 	find spatialgan tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is removed first and written last, so that an interrupted installation is made anew. The

@@ -19,6 +19,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+METADATA_KEY = "spatialgan"
+
 
 def file_sha256(path: Path) -> str:
     """Return the sha256 of a file's bytes, as hexadecimal digits."""
@@ -68,10 +70,13 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> None:
     needed = sum(tensor.nbytes for tensor in tensors.values()) + (1 << 20)
     free = shutil.disk_usage(path.parent).free
     if free < needed:
-        raise OSError(f"cannot save {path}: {needed:,} bytes are needed and {free:,} are free on its disk")
-    metadata = {"header": json.dumps(header, sort_keys=True), "sha256": tensors_sha256(tensors)}
+        raise OSError(
+            f"cannot save {path}: {needed:,} bytes are needed and {free:,} are free on its disk"
+        )
+    # one entry only: safetensors writes several in an arbitrary order, and the file's sha256 must not vary
+    document = json.dumps({"header": header, "sha256": tensors_sha256(tensors)}, sort_keys=True)
     temporary = path.with_name(f".{path.name}.tmp")
-    save_file(tensors, temporary, metadata=metadata)
+    save_file(tensors, temporary, metadata={METADATA_KEY: document})
     load_tensors(temporary)
     publish(temporary, path)
 
@@ -85,17 +90,17 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
         raise ValueError(f"{path} does not exist")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            document = json.loads((file.metadata() or {}).get(METADATA_KEY, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a dict
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is damaged: {error}") from None
-    if metadata.get("sha256") != tensors_sha256(tensors):
+    if document.get("sha256") != tensors_sha256(tensors):
         raise ValueError(f"{path} is damaged: its tensors don't match the sha256 in its header")
-    return tensors, json.loads(metadata["header"])
+    return tensors, document["header"]
 
 
 @contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
+def exclusive(folder: Path) -> Iterator:
     """Hold the lock of a folder; a second process gets a RuntimeError that names the first."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a+") as file:

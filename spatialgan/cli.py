@@ -21,16 +21,28 @@ class Commands(click.Group):
         """Run a command; ValueError, OSError, RuntimeError and missing extras are for people."""
         try:
             return super().invoke(ctx)
-        except (ValueError, OSError, RuntimeError, FloatingPointError, ModuleNotFoundError) as error:
+        except (
+            ValueError,
+            OSError,
+            RuntimeError,
+            FloatingPointError,
+            ModuleNotFoundError,
+        ) as error:
             if os.environ.get("SPATIALGAN_TRACEBACK"):
                 raise
             click.echo(f"spatialgan: {' '.join(str(error).split())}", err=True)
             sys.exit(1)
 
 
-profile_option = click.option("-p", "--profile", default="", help="A profile of params/profiles.yaml.")
+profile_option = click.option(
+    "-p", "--profile", default="", help="A profile of params/profiles.yaml."
+)
 params_option = click.option(
-    "--params", "params_dir", default="params", type=click.Path(path_type=Path), help="Folder of the parameters."
+    "--params",
+    "params_dir",
+    default="params",
+    type=click.Path(path_type=Path),
+    help="Folder of the parameters.",
 )
 
 
@@ -55,7 +67,9 @@ def prepare(dataset: str, profile: str, params_dir: Path) -> None:
     source = params.source(dataset, profile)
     resolution, num_images = source.pop("resolution"), source.pop("num_images")
     stem = params.root(profile) / "datasets" / dataset
-    prepare_dataset(source, resolution, num_images, stem.with_suffix(".zip"), stem.with_suffix(".json"))
+    prepare_dataset(
+        source, resolution, num_images, stem.with_suffix(".zip"), stem.with_suffix(".json")
+    )
 
 
 @main.command()
@@ -99,7 +113,11 @@ def fidelity(run: str, profile: str, params_dir: Path) -> None:
 
     params = load_params(params_dir)
     profile = profile or params.default_profile
-    config, line, root = resolve(params, run, profile), params.profile(profile), params.root(profile)
+    config, line, root = (
+        resolve(params, run, profile),
+        params.profile(profile),
+        params.root(profile),
+    )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     request = FidelityRequest(num_fake=line["num_fake"], extractor=line["extractor"], device=device)
     snapshot = root / "runs" / config.name / "generator.safetensors"
@@ -148,7 +166,9 @@ def figure(name: str, profile: str, params_dir: Path) -> None:
 
 
 @main.command()
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="Where the weights go.")
+@click.option(
+    "--output", required=True, type=click.Path(path_type=Path), help="Where the weights go."
+)
 def extractor(output: Path) -> None:
     """Train the scene feature extractor on procedural scenes, as the shipped one was."""
     from spatialgan.evaluation.train_extractor import train_extractor

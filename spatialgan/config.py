@@ -35,7 +35,9 @@ class TrainingConfig:
     pl_interval: int = 4  # steps between path-length penalties
     style_mixing: float = 0.0  # probability of two styles in a batch; StyleGAN2's default is 0.9
     ema_kimg: float = 20.0  # half-life of the generator's moving average
-    ema_rampup: float = 0.0  # if not 0: the half-life is at most this fraction of the images seen so far
+    ema_rampup: float = (
+        0.0  # if not 0: the half-life is at most this fraction of the images seen so far
+    )
     mirror_probability: float = 0.0  # of showing a real image mirrored
     precision: str = "auto"  # fp32, bf16, or auto: bf16 where the hardware multiplies it natively
 
@@ -108,8 +110,6 @@ SETTINGS = (
 
 def run_from_identity(identity: dict) -> RunConfig:
     """Return the RunConfig whose `identity()` this is (a snapshot's header)."""
-    generator = dict(identity["generator"])
-    encoding = _build(EncodingConfig, generator.pop("encoding"))
     return RunConfig(
         dataset=identity["dataset"],
         row=identity["row"],
@@ -118,7 +118,7 @@ def run_from_identity(identity: dict) -> RunConfig:
         sampling=_variant(SAMPLERS, "sampling", identity["sampling"]),
         alignment=_variant(ALIGNMENTS, "alignment", identity["alignment"]),
         attention=_build(GradCam, identity["attention"]),
-        generator=_build(GeneratorConfig, {**generator, "encoding": encoding}),
+        generator=_build(GeneratorConfig, identity["generator"]),
         discriminator=_build(DiscriminatorConfig, identity["discriminator"]),
         training=_build(TrainingConfig, identity["training"]),
     )
@@ -154,11 +154,22 @@ def resolve(params: Params, run: str, profile: str) -> RunConfig:
 
 
 def _build(cls: type, values: dict) -> Any:
-    names = {f.name for f in dataclasses.fields(cls)}
+    known = {f.name: f.type for f in dataclasses.fields(cls)}
     for key in values:
-        if key not in names:
-            raise ValueError(f"{cls.__name__} has no field '{key}': choose from {', '.join(sorted(names))}")
-    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        if key not in known:
+            raise ValueError(
+                f"{cls.__name__} has no field '{key}': choose from {', '.join(sorted(known))}"
+            )
+    return cls(**{key: _from_json(known[key], value) for key, value in values.items()})
+
+
+def _from_json(field_type: Any, value: Any) -> Any:
+    """Return a value as its field holds it: lists as tuples, mappings as nested dataclasses."""
+    if isinstance(value, list):
+        return tuple(_from_json(None, v) for v in value)
+    if isinstance(value, dict) and dataclasses.is_dataclass(field_type):
+        return _build(field_type, value)
+    return value
 
 
 def _pick(cls: type, settings: dict) -> Any:

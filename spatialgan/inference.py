@@ -52,11 +52,15 @@ def load_snapshot(path: Path, device: str = "cpu") -> Snapshot:
     """Return the generator in a snapshot file; raises ValueError where the file is damaged or no snapshot."""
     tensors, header = load_tensors(path)
     if header.get("kind") != "snapshot":
-        raise ValueError(f"{path} is no snapshot of a generator but a {header.get('kind', 'file of another program')}")
+        raise ValueError(
+            f"{path} is no snapshot of a generator but a {header.get('kind', 'file of another program')}"
+        )
     config = run_from_identity(header["identity"])
     generator = Generator(config.generator)
     prefix = "generator."
-    weights = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+    weights = {
+        name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)
+    }
     generator.load_state_dict(weights)
     generator.requires_grad_(False).to(device)
     return Snapshot(generator, tensors["w_avg"].to(device), config, header["nimg"] / 1000)
@@ -75,15 +79,23 @@ def mean_style(generator: Generator, config: RunConfig) -> Float[Tensor, " w"]:
 def draw_samples(config: RunConfig, seed: int, start: int, stop: int) -> Samples:
     """Return latents, layouts and noise of samples start..stop-1 of a seed, on the CPU."""
     indices = range(start, stop)
-    z = [torch.randn(1, config.generator.z_dim, generator=generator_for(seed, "z", i)) for i in indices]
+    z = [
+        torch.randn(1, config.generator.z_dim, generator=generator_for(seed, "z", i))
+        for i in indices
+    ]
     layouts = [config.sampling(1, generator_for(seed, "layout", i)) for i in indices]
     noise = [draw_noise(config.generator, 1, generator_for(seed, "noise", i)) for i in indices]
-    return Samples(torch.cat(z), Layout.cat(layouts), [torch.cat(maps) for maps in zip(*noise, strict=True)])
+    return Samples(
+        torch.cat(z), Layout.cat(layouts), [torch.cat(maps) for maps in zip(*noise, strict=True)]
+    )
 
 
 @torch.no_grad()
 def render(
-    snapshot: Snapshot, samples: Samples, truncation_psi: float = 1.0, dtype: torch.dtype = torch.float32
+    snapshot: Snapshot,
+    samples: Samples,
+    truncation_psi: float = 1.0,
+    dtype: torch.dtype = torch.float32,
 ) -> Float[Tensor, "n 3 r r"]:
     """Return the images of samples in about [-1, 1]; truncation_psi 1 leaves the styles as they are."""
     generator, device = snapshot.generator, snapshot.w_avg.device

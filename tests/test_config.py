@@ -17,7 +17,11 @@ def test_every_row_resolves_in_every_profile_and_survives_json(row, profile):
     config = resolve(PARAMS, f"cat/{row}/0", profile)
     again = run_from_identity(config.identity())
     assert again.identity() == config.identity()
-    assert (again.sampling, again.alignment, again.generator) == (config.sampling, config.alignment, config.generator)
+    assert (again.sampling, again.alignment, again.generator) == (
+        config.sampling,
+        config.alignment,
+        config.generator,
+    )
 
 
 def test_the_row_overrides_the_profile_and_the_profile_the_defaults(tmp_path):
@@ -28,18 +32,39 @@ def test_the_row_overrides_the_profile_and_the_profile_the_defaults(tmp_path):
     params = load_params(tmp_path / "params")
     assert resolve(params, "cat/baseline/0", "paper").training.r1_gamma == 7.0
     assert resolve(params, "cat/sel/0", "paper").training.r1_gamma == 1.0
-    assert resolve(params, "cat/sel/0", "smoke").training.r1_gamma == PARAMS.profiles["smoke"]["r1_gamma"]
-    assert resolve(params, "cat/sel/0", "smoke").training.learning_rate == PARAMS.profiles["smoke"].get("learning_rate", 0.0025)
+    assert (
+        resolve(params, "cat/sel/0", "smoke").training.r1_gamma
+        == PARAMS.profiles["smoke"]["r1_gamma"]
+    )
+    assert resolve(params, "cat/sel/0", "smoke").training.learning_rate == PARAMS.profiles[
+        "smoke"
+    ].get("learning_rate", 0.0025)
 
 
 def test_the_paper_profile_is_the_papers():
     config = resolve(PARAMS, "cat/spatialgan/0", "paper")
     training = config.training
-    assert (training.kimg, training.batch, training.learning_rate, training.beta2) == (25000, 64, 0.0025, 0.99)
-    assert (training.r1_gamma, training.r1_interval, training.ema_kimg, training.ema_rampup) == (1, 16, 20, 0)
+    assert (training.kimg, training.batch, training.learning_rate, training.beta2) == (
+        25000,
+        64,
+        0.0025,
+        0.99,
+    )
+    assert (training.r1_gamma, training.r1_interval, training.ema_kimg, training.ema_rampup) == (
+        1,
+        16,
+        20,
+        0,
+    )
     assert (training.pl_weight, training.style_mixing) == (0, 0)
     g = config.generator
-    assert (g.resolution, g.channels(256), g.channels(32), g.z_dim, g.mapping_layers) == (256, 64, 512, 512, 8)
+    assert (g.resolution, g.channels(256), g.channels(32), g.z_dim, g.mapping_layers) == (
+        256,
+        64,
+        512,
+        512,
+        8,
+    )
     assert g.heatmap_channels == (1, 2, 4) and g.encoding.max_resolution == 16
     assert config.alignment.threshold == 0.25 and config.discriminator.mbstd_group_size == 8
 
@@ -72,7 +97,11 @@ def test_an_unknown_profile_is_named():
     ("file", "edit", "message"),
     [
         ("runs", {"baseline": {"title": "x", "samplings": "none"}}, "runs.yaml.*samplings"),
-        ("profiles", {"default": "laptop", "profiles": {"laptop": {"kimg": "many"}}}, "profiles.yaml"),
+        (
+            "profiles",
+            {"default": "laptop", "profiles": {"laptop": {"kimg": "many"}}},
+            "profiles.yaml",
+        ),
     ],
 )
 def test_faults_in_params_name_file_and_place(tmp_path, file, edit, message):

@@ -34,7 +34,11 @@ def test_samples_repeat_and_seeds_differ(snapshot):
 
 def test_full_truncation_leaves_one_style(snapshot):
     samples = inference.draw_samples(snapshot.config, 0, 0, 2)
-    same = inference.Samples(samples.z, samples.layout[:1].cat([samples.layout[:1]] * 2), [m[:1].expand(2, -1, -1, -1) for m in samples.noise])
+    same = inference.Samples(
+        samples.z,
+        samples.layout[:1].cat([samples.layout[:1]] * 2),
+        [m[:1].expand(2, -1, -1, -1) for m in samples.noise],
+    )
     images = inference.render(snapshot, same, truncation_psi=0.0)
     assert torch.allclose(images[0], images[1], atol=1e-5)
     images = inference.render(snapshot, same, truncation_psi=1.0)
@@ -52,8 +56,8 @@ def test_a_snapshot_repeats_its_run_and_its_bytes(tmp_path):
 
 
 def test_bytes_cover_the_range():
-    images = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0]).view(1, 1, 1, 5).expand(1, 3, 1, 5)
-    assert inference.to_uint8(images)[0, 0, 0].tolist() == [0, 0, 128, 255, 255]
+    values = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0]).view(5, 1, 1, 1).expand(5, 3, 1, 1)
+    assert inference.to_uint8(values)[:, 0, 0, 0].tolist() == [0, 0, 128, 255, 255]
 
 
 def test_a_checkpoint_is_no_snapshot(tmp_path):

@@ -19,7 +19,9 @@ from spatialgan.heatmaps.layout import (
 
 
 def gaussian(y: float, x: float, sigma: float, presence: float = 1.0) -> Gaussians:
-    return Gaussians(torch.tensor([[[y, x]]]), torch.tensor([[sigma]]), torch.tensor([[presence]]))
+    return Gaussians(
+        torch.tensor([[[float(y), float(x)]]]), torch.tensor([[sigma]]), torch.tensor([[presence]])
+    )
 
 
 def random_gaussians(n: int, k: int) -> Gaussians:
@@ -87,14 +89,11 @@ def test_moving_right_moves_the_heatmap_right():
 
 @pytest.mark.parametrize("resolution", [4, 8, 16])
 def test_corners_grid_squeezes(resolution):
-    # A feature pixel covers its half-pixel position whatever the grid used to draw the heatmap.
-    center = 0.2
-    drawn = gaussian(center, center, 0.25).render(resolution, "corners")[0, 0]
-    index = (drawn.sum(1) / drawn.sum()) @ torch.arange(resolution, dtype=torch.float32)
-    index_of_center = (center + 1) / 2 * (resolution - 1)
-    assert index.item() == pytest.approx(index_of_center, abs=0.02)
-    covered = (2 * index_of_center + 1) / resolution - 1
-    assert covered == pytest.approx(center * (resolution - 1) / resolution)
+    # Feature pixels cover half-pixel positions: seen from there, all of the layout is shrunk.
+    squeeze = (resolution - 1) / resolution
+    drawn = gaussian(0.4, -0.6, 0.5).render(resolution, "corners")
+    seen = gaussian(0.4 * squeeze, -0.6 * squeeze, 0.5 * squeeze).render(resolution, "half_pixel")
+    torch.testing.assert_close(drawn, seen)
 
 
 def test_gradients_of_render():

@@ -54,7 +54,9 @@ def test_upsampling_is_the_1331_filter_inside_the_border():
 
 def test_downsampling_is_the_1331_filter():
     x = torch.randn(2, 3, 8, 8)
-    assert torch.allclose(ops.downsample(x), naive_upfirdn(x, up=1, down=2, pad=(1, 1, 1, 1)), atol=1e-6)
+    assert torch.allclose(
+        ops.downsample(x), naive_upfirdn(x, up=1, down=2, pad=(1, 1, 1, 1)), atol=1e-6
+    )
 
 
 def test_both_ways_of_downsampling_agree():
@@ -125,7 +127,9 @@ def test_minibatch_std_depends_on_runs_of_samples_only():
     whole = minibatch_std(x, 4)
     halves = torch.cat([minibatch_std(x[:4], 4), minibatch_std(x[4:], 4)])
     assert torch.equal(whole, halves)
-    assert torch.allclose(minibatch_std(x[:1].expand(4, -1, -1, -1), 4), torch.tensor(1e-4), atol=1e-6)
+    assert torch.allclose(
+        minibatch_std(x[:1].expand(4, -1, -1, -1), 4), torch.tensor(1e-4), atol=1e-6
+    )
     with pytest.raises(ValueError, match="a batch of 6 cannot be split"):
         minibatch_std(x[:6], 4)
 
@@ -204,7 +208,10 @@ def test_bf16_follows_fp32():
     ("fields", "message"),
     [
         ({"name": "sel"}, "unknown encoding 'sel': choose one of none, norm, concat, flatten"),
-        ({"processing": "medium"}, "unknown heatmap processing 'medium': choose one of coarse, fine"),
+        (
+            {"processing": "medium"},
+            "unknown heatmap processing 'medium': choose one of coarse, fine",
+        ),
         ({"places": ("skip",)}, "unknown encoding place 'skip'"),
     ],
 )

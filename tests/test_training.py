@@ -84,7 +84,9 @@ def test_alignment_trains_g_and_leaves_d_alone():
     state.g.zero_grad()
     plain = replace(step, config=replace(config, alignment=tiny_config("sel").alignment))
     phases.g_main(plain).backward()
-    assert any(not torch.equal(a, p.grad) for a, p in zip(aligned, state.g.parameters(), strict=True))
+    assert any(
+        not torch.equal(a, p.grad) for a, p in zip(aligned, state.g.parameters(), strict=True)
+    )
 
 
 def test_the_curves_are_the_means_of_what_was_observed(tmp_path):
@@ -129,7 +131,12 @@ def start_training(folder: Path, kill_at_save: str = "") -> subprocess.Popen:
         "sys.exit(loop.train(job(Path(sys.argv[1]), tiny_config())))"
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-c", program, str(folder)], cwd=ROOT, env=environment, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+    )
 
 
 def test_a_killed_run_ends_in_the_same_bits(tmp_path, straight):
@@ -182,7 +189,9 @@ def test_a_truncated_checkpoint_is_passed_over(tmp_path, straight, monkeypatch, 
 def test_non_finite_gradients_are_skipped_then_stop_and_spare_the_checkpoint(tmp_path, monkeypatch):
     config = tiny_config(kimg=1.0)
     archive = job(tmp_path, config)
-    monkeypatch.setattr(loop.phases_of.__globals__["adversarial"], "g_nonsaturating", lambda logits: logits.sum() * torch.nan)
+    monkeypatch.setattr(
+        phases.adversarial, "g_nonsaturating", lambda logits: logits.sum() * torch.nan
+    )
     with pytest.raises(FloatingPointError, match="20 steps in a row had non-finite gradients"):
         loop.train(archive)
     assert not (tmp_path / "runs" / config.name / "train.json").exists()
@@ -222,7 +231,7 @@ def test_two_trainings_of_one_run_exclude_each_other(tmp_path):
     facts = {
         "identity": resolved.identity(),
         "dataset_sha256": json.loads(this.manifest.read_text())["sha256"],
-        "code": loop.code_digest("spatialgan.training.loop"),
+        "code": resolved.code("spatialgan.training.loop.train"),
     }
     with exclusive(open_run_folder(tmp_path, config.name, facts).resume):
         with pytest.raises(RuntimeError, match=f"in use by process {os.getpid()}"):
@@ -231,14 +240,18 @@ def test_two_trainings_of_one_run_exclude_each_other(tmp_path):
 
 def test_a_changed_run_does_not_resume_the_old_one(tmp_path):
     first = open_run_folder(tmp_path, "cat/sel/0", {"identity": tiny_config("sel").identity()})
-    second = open_run_folder(tmp_path, "cat/sel/0", {"identity": tiny_config("sel", r1_gamma=2.0).identity()})
+    second = open_run_folder(
+        tmp_path, "cat/sel/0", {"identity": tiny_config("sel", r1_gamma=2.0).identity()}
+    )
     assert first.resume != second.resume and first.outputs == second.outputs
 
 
 def test_bad_combinations_are_refused_in_one_line(tmp_path):
     config = tiny_config()
     with pytest.raises(ValueError, match="16 px images, the run 32 px"):
-        loop.train(job(tmp_path, replace(config, generator=replace(config.generator, resolution=32))))
+        loop.train(
+            job(tmp_path, replace(config, generator=replace(config.generator, resolution=32)))
+        )
     with pytest.raises(ValueError, match="choose a multiple of mbstd_group_size 4"):
         loop.train(job(tmp_path, tiny_config(batch=6)))
     with pytest.raises(ValueError, match="unknown precision 'fp8': choose one of auto, bf16, fp32"):
@@ -252,13 +265,20 @@ def test_the_order_of_images_is_a_function_of_images_shown():
     assert resumed == batches[2:]
     epoch = [i for batch in batches for i in batch]
     assert sorted(epoch[:10]) == list(range(10)) and epoch[:10] != epoch[10:20]
-    halves = [[b for b, _ in zip(Order(10, 0, 4, 0, s), range(6), strict=False)] for s in (slice(0, 2), slice(2, 4))]
+    halves = [
+        [b for b, _ in zip(Order(10, 0, 4, 0, s), range(6), strict=False)]
+        for s in (slice(0, 2), slice(2, 4))
+    ]
     assert [a + b for a, b in zip(*halves, strict=True)] == batches
 
 
 def two_steps(rank: int, size: int, port: int, folder: str) -> None:
     os.environ.update(
-        RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(size), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)
+        RANK=str(rank),
+        LOCAL_RANK=str(rank),
+        WORLD_SIZE=str(size),
+        MASTER_ADDR="127.0.0.1",
+        MASTER_PORT=str(port),
     )
     torch.set_num_threads(1)
     config = tiny_config(pl_weight=2.0, style_mixing=0.5)
@@ -279,7 +299,9 @@ def test_two_processes_take_the_same_steps_as_one(tmp_path):
     from spatialgan.checkpoint import load_tensors
 
     port = 29500 + os.getpid() % 1000
-    two_steps_alone = multiprocessing.get_context("spawn").Process(target=two_steps, args=(0, 1, port, str(tmp_path)))
+    two_steps_alone = multiprocessing.get_context("spawn").Process(
+        target=two_steps, args=(0, 1, port, str(tmp_path))
+    )
     two_steps_alone.start()
     multiprocessing.spawn(two_steps, (2, port, str(tmp_path)), nprocs=2)
     two_steps_alone.join()

@@ -21,7 +21,9 @@ def tiny_archive(folder: Path, num: int = 24, resolution: int = 16) -> tuple[Pat
     """Write `num` random images as an archive with a manifest; return both paths."""
     folder.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(0)
-    images = (pixels.integers(0, 256, (resolution, resolution, 3), dtype=np.uint8) for _ in range(num))
+    images = (
+        pixels.integers(0, 256, (resolution, resolution, 3), dtype=np.uint8) for _ in range(num)
+    )
     facts = write_archive(folder / "cat.zip", images)
     (folder / "cat.json").write_text(f'{{"sha256": "{facts.sha256}"}}')
     return folder / "cat.zip", folder / "cat.json"

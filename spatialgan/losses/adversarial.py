@@ -18,12 +18,16 @@ def g_nonsaturating(fake_logits: Float[Tensor, " n"]) -> Float[Tensor, ""]:
     return F.softplus(-fake_logits).mean()
 
 
-def d_logistic(real_logits: Float[Tensor, " n"], fake_logits: Float[Tensor, " n"]) -> Float[Tensor, ""]:
+def d_logistic(
+    real_logits: Float[Tensor, " n"], fake_logits: Float[Tensor, " n"]
+) -> Float[Tensor, ""]:
     """Return the discriminator's loss, mean softplus(-D(x)) + mean softplus(D(G(z)))."""
     return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
 
 
-def r1_penalty(real_logits: Float[Tensor, " n"], images: Float[Tensor, "n 3 r r"]) -> Float[Tensor, ""]:
+def r1_penalty(
+    real_logits: Float[Tensor, " n"], images: Float[Tensor, "n 3 r r"]
+) -> Float[Tensor, ""]:
     """Return half the mean squared gradient norm of D at real images, |dD/dx|^2 / 2 (Mescheder et al., 2018)."""
     (gradient,) = torch.autograd.grad(real_logits.sum(), images, create_graph=True)
     return gradient.square().sum(dim=(1, 2, 3)).mean() / 2

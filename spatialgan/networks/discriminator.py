@@ -67,7 +67,9 @@ class Discriminator(nn.Module):
         self.config = config
         self.from_rgb = ConvAct(3, config.channels(config.resolution), kernel_size=1)
         self.resolutions = [2**k for k in range(config.resolution.bit_length() - 1, 2, -1)]
-        blocks = [ResidualBlock(config.channels(r), config.channels(r // 2)) for r in self.resolutions]
+        blocks = [
+            ResidualBlock(config.channels(r), config.channels(r // 2)) for r in self.resolutions
+        ]
         self.blocks = nn.ModuleList(blocks)
         last = config.channels(4)
         self.conv = ConvAct(last + 1, last)

@@ -25,7 +25,9 @@ from spatialgan.networks.layers import Conv, ConvAct
 
 PROJECTED = 32  # heatmap feature maps per level
 HIDDEN = 64  # feature maps between projected heatmap and normalization statistics
-RESIDUAL_GAIN = 0.1  # weight of the encoding's residual branch (released predecessor; not in the paper)
+RESIDUAL_GAIN = (
+    0.1  # weight of the encoding's residual branch (released predecessor; not in the paper)
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,10 @@ class Flatten(Passthrough):
     @staticmethod
     def latent_code(layout: Layout, grid: str) -> Float[Tensor, "n d"]:
         """Return all levels, each rendered at its own resolution, as one vector in [0, 1]."""
-        maps = [layout.render(level, 4 * 2**level, grid).flatten(1) for level in range(len(layout.levels))]
+        maps = [
+            layout.render(level, 4 * 2**level, grid).flatten(1)
+            for level in range(len(layout.levels))
+        ]
         return torch.cat(maps, dim=1)
 
 
@@ -98,7 +103,9 @@ class SelNorm(Passthrough):
         self.statistics = Conv(HIDDEN, 2)
         self.residual = Conv(channels, channels)
 
-    def forward(self, x: Float[Tensor, "n c h w"], heatmap: Float[Tensor, "n p h w"]) -> Float[Tensor, "n c h w"]:
+    def forward(
+        self, x: Float[Tensor, "n c h w"], heatmap: Float[Tensor, "n p h w"]
+    ) -> Float[Tensor, "n c h w"]:
         """Return x with the heatmap's normalization added as a residual."""
         sigma, mu = self.statistics(self.hidden(heatmap)).chunk(2, dim=1)
         wide = x.float()
@@ -117,7 +124,9 @@ class SelConcat(Passthrough):
         super().__init__()
         self.residual = Conv(channels + heatmap_channels, channels)
 
-    def forward(self, x: Float[Tensor, "n c h w"], heatmap: Float[Tensor, "n p h w"]) -> Float[Tensor, "n c h w"]:
+    def forward(
+        self, x: Float[Tensor, "n c h w"], heatmap: Float[Tensor, "n p h w"]
+    ) -> Float[Tensor, "n c h w"]:
         """Return x with a convolution of x and heatmap added as a residual."""
         joined = torch.cat([x, heatmap], dim=1) * ops.LRELU_GAIN
         return torch.add(x, self.residual(ops.lrelu(joined)), alpha=RESIDUAL_GAIN)
@@ -140,7 +149,8 @@ class HeatmapProjector(nn.Module):
         self.resolution = resolution
         shape = {"kernel_size": config.kernel_size, "dilation": config.dilation}
         self.levels = nn.ModuleList(
-            nn.Sequential(ConvAct(k, 16, **shape), ConvAct(16, PROJECTED, **shape)) for k in heatmap_channels
+            nn.Sequential(ConvAct(k, 16, **shape), ConvAct(16, PROJECTED, **shape))
+            for k in heatmap_channels
         )
 
     def levels_of(self, block_resolution: int) -> range:
@@ -164,7 +174,9 @@ class HeatmapProjector(nn.Module):
         return self.levels[level](layout.render(level, size, self.config.grid).to(dtype))
 
     def _fine(self, layout: Layout, level: int, size: int, dtype: torch.dtype) -> Tensor:
-        features = self.levels[level](layout.render(level, self.resolution, self.config.grid).to(dtype))
+        features = self.levels[level](
+            layout.render(level, self.resolution, self.config.grid).to(dtype)
+        )
         if self.config.grid == "corners":  # the predecessor samples points between the corners
             return F.interpolate(features, size=size, mode="bilinear", align_corners=True)
         return F.adaptive_avg_pool2d(features, size)

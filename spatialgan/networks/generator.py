@@ -62,7 +62,10 @@ class Mapping(nn.Module):
     def __init__(self, config: GeneratorConfig, code_size: int):
         super().__init__()
         sizes = [config.z_dim + code_size] + [config.w_dim] * config.mapping_layers
-        layers = [LinearAct(a, b, lr_multiplier=MAPPING_LR_MULTIPLIER) for a, b in zip(sizes, sizes[1:], strict=False)]
+        layers = [
+            LinearAct(a, b, lr_multiplier=MAPPING_LR_MULTIPLIER)
+            for a, b in zip(sizes, sizes[1:], strict=False)
+        ]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Float[Tensor, "n z"], code: Float[Tensor, "n d"]) -> Float[Tensor, "n w"]:
@@ -83,7 +86,9 @@ class StyledConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.noise_strength = nn.Parameter(torch.zeros(()))
 
-    def convolve(self, x: Float[Tensor, "n i r r"], weight: Float[Tensor, "o i 3 3"]) -> Float[Tensor, "n o r r"]:
+    def convolve(
+        self, x: Float[Tensor, "n i r r"], weight: Float[Tensor, "o i 3 3"]
+    ) -> Float[Tensor, "n o r r"]:
         """Return the plain convolution."""
         return F.conv2d(x, weight, padding=1)
 
@@ -102,7 +107,9 @@ class StyledConv(nn.Module):
 class StyledConvUp(StyledConv):
     """A StyledConv that doubles the resolution: x [n i r r] -> [n o 2r 2r]."""
 
-    def convolve(self, x: Float[Tensor, "n i r r"], weight: Float[Tensor, "o i 3 3"]) -> Float[Tensor, "n o s s"]:
+    def convolve(
+        self, x: Float[Tensor, "n i r r"], weight: Float[Tensor, "o i 3 3"]
+    ) -> Float[Tensor, "n o s s"]:
         """Return the upsampling convolution."""
         return ops.conv_up(x, weight)
 
@@ -117,7 +124,9 @@ class ToRGB(nn.Module):
         self.weight_gain = channels**-0.5
         self.bias = nn.Parameter(torch.zeros(3))
 
-    def forward(self, x: Float[Tensor, "n c r r"], w: Float[Tensor, "n w"]) -> Float[Tensor, "n 3 r r"]:
+    def forward(
+        self, x: Float[Tensor, "n c r r"], w: Float[Tensor, "n w"]
+    ) -> Float[Tensor, "n 3 r r"]:
         """Return this resolution's contribution to the image."""
         weight = (self.weight * self.weight_gain).to(x.dtype)
         return F.conv2d(ops.modulate(x, self.affine(w)), weight).float() + self.bias[:, None, None]
@@ -135,14 +144,20 @@ class SynthesisBlock(nn.Module):
             inputs = [out]
         else:
             below = config.channels(resolution // 2)
-            self.convs = nn.ModuleList([StyledConvUp(below, out, w_dim), StyledConv(out, out, w_dim)])
+            self.convs = nn.ModuleList(
+                [StyledConvUp(below, out, w_dim), StyledConv(out, out, w_dim)]
+            )
             inputs = [below, out]
         self.to_rgb = ToRGB(out, w_dim)
         encoding = ENCODINGS[config.encoding.name]
         encoded = encoding.spatial and resolution <= config.encoding.max_resolution
         places = config.encoding.places if encoded else ()
-        self.encode_conv = nn.ModuleList(encoding(c, heatmap_channels) for c in inputs if "conv" in places)
-        self.encode_rgb = nn.ModuleList(encoding(out, heatmap_channels) for place in places if place == "rgb")
+        self.encode_conv = nn.ModuleList(
+            encoding(c, heatmap_channels) for c in inputs if "conv" in places
+        )
+        self.encode_rgb = nn.ModuleList(
+            encoding(out, heatmap_channels) for place in places if place == "rgb"
+        )
 
 
 class Synthesis(nn.Module):
@@ -156,7 +171,8 @@ class Synthesis(nn.Module):
         levels = config.heatmap_channels if spatial else ()
         self.projector = HeatmapProjector(config.encoding, levels, config.resolution)
         self.blocks = nn.ModuleList(
-            SynthesisBlock(config, r, self.projector.channels(r) if spatial else 0) for r in config.resolutions
+            SynthesisBlock(config, r, self.projector.channels(r) if spatial else 0)
+            for r in config.resolutions
         )
 
     def forward(
@@ -210,7 +226,9 @@ class Generator(nn.Module):
         return self.synthesis(self.styles(z, layout), layout, noise, dtype)
 
 
-def draw_noise(config: GeneratorConfig, num: int, generator: torch.Generator) -> list[Float[Tensor, "n 1 _ _"]]:
+def draw_noise(
+    config: GeneratorConfig, num: int, generator: torch.Generator
+) -> list[Float[Tensor, "n 1 _ _"]]:
     """Return i.i.d. N(0, 1) noise maps for all convolutions, on the random generator's device."""
     sizes = [s * s for s in config.noise_sizes]
     flat = torch.randn(num, sum(sizes), generator=generator, device=generator.device)

@@ -19,7 +19,13 @@ from spatialgan.networks import ops
 class Linear(nn.Module):
     """x [n i] -> [n o]; `bias_init` is the bias seen by the output, whatever the learning-rate multiplier."""
 
-    def __init__(self, in_features: int, out_features: int, bias_init: float = 0.0, lr_multiplier: float = 1.0):
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias_init: float = 0.0,
+        lr_multiplier: float = 1.0,
+    ):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
         self.bias = nn.Parameter(torch.full((out_features,), bias_init / lr_multiplier))
@@ -37,7 +43,11 @@ class LinearAct(Linear):
     def forward(self, x: Float[Tensor, "n i"]) -> Float[Tensor, "n o"]:
         """Return sqrt(2) lrelu(Wx + b); the gain goes through the ReLU, so it is folded into W and b."""
         gain = ops.LRELU_GAIN
-        return ops.lrelu(F.linear(x, self.weight * (self.weight_gain * gain), self.bias * (self.bias_gain * gain)))
+        return ops.lrelu(
+            F.linear(
+                x, self.weight * (self.weight_gain * gain), self.bias * (self.bias_gain * gain)
+            )
+        )
 
 
 class Conv(nn.Module):
@@ -45,7 +55,9 @@ class Conv(nn.Module):
 
     gain = 1.0
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 3, dilation: int = 1):
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int = 3, dilation: int = 1
+    ):
         super().__init__()
         shape = (out_channels, in_channels, kernel_size, kernel_size)
         self.weight = nn.Parameter(torch.randn(shape).contiguous(memory_format=torch.channels_last))
@@ -56,7 +68,9 @@ class Conv(nn.Module):
 
     def scaled(self, dtype: torch.dtype) -> tuple[Float[Tensor, "o i k k"], Float[Tensor, " o"]]:
         """Return weight and bias as they are applied, in the given dtype."""
-        return (self.weight * (self.weight_gain * self.gain)).to(dtype), (self.bias * self.gain).to(dtype)
+        return (self.weight * (self.weight_gain * self.gain)).to(dtype), (self.bias * self.gain).to(
+            dtype
+        )
 
     def forward(self, x: Float[Tensor, "n i h w"]) -> Float[Tensor, "n o h w"]:
         """Return the convolution of x."""

@@ -70,7 +70,9 @@ def conv_down(
     return F.conv2d(blurred, weight, bias, stride=2)
 
 
-def conv_up(x: Float[Tensor, "n i h w"], weight: Float[Tensor, "o i 3 3"]) -> Float[Tensor, "n o h2 w2"]:
+def conv_up(
+    x: Float[Tensor, "n i h w"], weight: Float[Tensor, "o i 3 3"]
+) -> Float[Tensor, "n o h2 w2"]:
     """Return x convolved with stride 1/2 and blurred by [1, 3, 3, 1] (StyleGAN2's upsampling 3x3 convolution)."""
     channels = weight.shape[0]
     raw = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)

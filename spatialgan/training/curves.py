@@ -32,9 +32,15 @@ COLUMNS = (
 class Curves:
     """Sums since the last row, and the rows so far (first column: kimg)."""
 
-    sums: Float[Tensor, "m"] = field(default_factory=lambda: torch.zeros(len(COLUMNS), dtype=torch.float64))
-    counts: Float[Tensor, "m"] = field(default_factory=lambda: torch.zeros(len(COLUMNS), dtype=torch.float64))
-    rows: Float[Tensor, "t m1"] = field(default_factory=lambda: torch.zeros(0, len(COLUMNS) + 1, dtype=torch.float64))
+    sums: Float[Tensor, "m"] = field(
+        default_factory=lambda: torch.zeros(len(COLUMNS), dtype=torch.float64)
+    )
+    counts: Float[Tensor, "m"] = field(
+        default_factory=lambda: torch.zeros(len(COLUMNS), dtype=torch.float64)
+    )
+    rows: Float[Tensor, "t m1"] = field(
+        default_factory=lambda: torch.zeros(0, len(COLUMNS) + 1, dtype=torch.float64)
+    )
 
     def add(self, scalars: dict[str, Tensor]) -> None:
         """Add one observation of some columns."""

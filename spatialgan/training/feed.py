@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import UInt8
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from spatialgan.config import RunConfig
@@ -32,14 +30,16 @@ class Order:
     start: int  # images shown before the first batch
     mine: slice
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def __iter__(self) -> Iterator:
         nimg, epoch, order = self.start, -1, torch.empty(0)
         while True:
             batch = []
             for i in range(nimg, nimg + self.batch):
                 if i // self.num_images != epoch:
                     epoch = i // self.num_images
-                    order = torch.randperm(self.num_images, generator=generator_for(self.seed, "order", epoch))
+                    order = torch.randperm(
+                        self.num_images, generator=generator_for(self.seed, "order", epoch)
+                    )
                 batch.append(int(order[i % self.num_images]))
             yield batch[self.mine]
             nimg += self.batch
@@ -47,20 +47,22 @@ class Order:
 
 def real_batches(
     archive: ImageArchive, config: RunConfig, start: int, processes: Processes
-) -> Iterator[UInt8[Tensor, "n 3 r r"]]:
+) -> Iterator:
     """Yield this process's real images, batch after batch, from `start` images on."""
     training = config.training
     mine = processes.shard(training.batch)
     order = Order(len(archive), config.seed, training.batch, start, mine)
     nimg = start
     for images in _decoded(archive, order, config.execution.num_workers):
-        mirror = torch.rand(training.batch, generator=generator_for(config.seed, "mirror", nimg))[mine]
+        mirror = torch.rand(training.batch, generator=generator_for(config.seed, "mirror", nimg))[
+            mine
+        ]
         mirrored = (mirror < training.mirror_probability)[:, None, None, None]
         yield torch.where(mirrored, images.flip(3), images).to(processes.device)
         nimg += training.batch
 
 
-def _decoded(archive: ImageArchive, order: Order, num_workers: int) -> Iterator[UInt8[Tensor, "n 3 r r"]]:
+def _decoded(archive: ImageArchive, order: Order, num_workers: int) -> Iterator:
     if len(archive) * 3 * archive.resolution**2 <= MAX_BYTES_IN_MEMORY:
         everything = archive.load_all()
         for indices in order:

@@ -24,7 +24,11 @@ def montage(images: UInt8[Tensor, "n 3 r r"], columns: int) -> UInt8[Tensor, "3 
     """Return images side by side, row by row, in one."""
     n, _, r, _ = images.shape
     assert n % columns == 0
-    return images.unflatten(0, (n // columns, columns)).permute(2, 0, 3, 1, 4).reshape(3, -1, columns * r)
+    return (
+        images.unflatten(0, (n // columns, columns))
+        .permute(2, 0, 3, 1, 4)
+        .reshape(3, -1, columns * r)
+    )
 
 
 def save_png(path: Path, image: UInt8[Tensor, "3 h w"]) -> None:
@@ -63,8 +67,12 @@ def overlay_grid(snapshot: Snapshot, d: Discriminator) -> UInt8[Tensor, "3 h w"]
     return montage(torch.cat(rows), OVERLAY_IMAGES)
 
 
-def _tint(images: Float[Tensor, "n 3 r r"], heat: Float[Tensor, "n r r"]) -> UInt8[Tensor, "n 3 r r"]:
+def _tint(
+    images: Float[Tensor, "n 3 r r"], heat: Float[Tensor, "n r r"]
+) -> UInt8[Tensor, "n 3 r r"]:
     """Return images as gray with heat in [0, 1] laid over them in orange."""
     gray = images.detach().mean(dim=1, keepdim=True).clamp(-1, 1) * 0.6
     orange = torch.tensor([1.0, 0.35, -0.7], device=images.device)[:, None, None]
-    return to_uint8(torch.lerp(gray.expand(-1, 3, -1, -1), orange.expand_as(images), 0.75 * heat[:, None]))
+    return to_uint8(
+        torch.lerp(gray.expand(-1, 3, -1, -1), orange.expand_as(images), 0.75 * heat[:, None])
+    )

@@ -21,13 +21,17 @@ from tqdm import tqdm
 from spatialgan.checkpoint import exclusive, file_sha256, write_atomically
 from spatialgan.config import RunConfig
 from spatialgan.data.archive import ImageArchive
-from spatialgan.digest import code_digest
 from spatialgan.inference import Snapshot, mean_style, save_snapshot
 from spatialgan.training.feed import real_batches
 from spatialgan.training.grids import overlay_grid, sample_grid, save_png
 from spatialgan.training.phases import Step, phases_of, run_phase, update_ema
 from spatialgan.training.processes import Processes
-from spatialgan.training.run_folder import RunFolder, open_run_folder, restore_newest, save_checkpoint
+from spatialgan.training.run_folder import (
+    RunFolder,
+    open_run_folder,
+    restore_newest,
+    save_checkpoint,
+)
 from spatialgan.training.state import TrainState, new_state
 
 log = logging.getLogger(__name__)
@@ -57,7 +61,11 @@ def resolve_precision(config: RunConfig, device: torch.device) -> RunConfig:
     if precision not in ("auto", "bf16", "fp32"):
         raise ValueError(f"unknown precision '{precision}': choose one of auto, bf16, fp32")
     if precision == "auto":
-        native = torch.cuda.is_bf16_supported(False) if device.type == "cuda" else torch.cpu._is_amx_tile_supported()
+        native = (
+            torch.cuda.is_bf16_supported(False)
+            if device.type == "cuda"
+            else torch.cpu._is_amx_tile_supported()
+        )
         precision = "bf16" if native else "fp32"
     return replace(config, training=replace(config.training, precision=precision))
 
@@ -72,11 +80,13 @@ def train(job: Job) -> None:
     _check_batch(config, job.processes)
     archive = ImageArchive(job.archive)
     if archive.resolution != config.generator.resolution:
-        raise ValueError(f"{job.archive} has {archive.resolution} px images, the run {config.generator.resolution} px")
+        raise ValueError(
+            f"{job.archive} has {archive.resolution} px images, the run {config.generator.resolution} px"
+        )
     facts = {
         "identity": config.identity(),
         "dataset_sha256": json.loads(job.manifest.read_text())["sha256"],
-        "code": code_digest("spatialgan.training.loop"),
+        "code": config.code("spatialgan.training.loop.train"),
     }
     folder = open_run_folder(job.root, config.name, facts)
     if job.processes.rank == 0:
@@ -90,10 +100,14 @@ def _check_batch(config: RunConfig, processes: Processes) -> None:
     share = processes.shard(config.training.batch)
     size, group = share.stop - share.start, config.discriminator.mbstd_group_size
     if size % group:
-        raise ValueError(f"each process has {size} images of a batch: choose a multiple of mbstd_group_size {group}")
+        raise ValueError(
+            f"each process has {size} images of a batch: choose a multiple of mbstd_group_size {group}"
+        )
 
 
-def _train(config: RunConfig, archive: ImageArchive, folder: RunFolder, processes: Processes) -> None:
+def _train(
+    config: RunConfig, archive: ImageArchive, folder: RunFolder, processes: Processes
+) -> None:
     state = new_state(config, processes.device)
     restore_newest(folder, state)
     processes.barrier()
@@ -105,7 +119,9 @@ def _train(config: RunConfig, archive: ImageArchive, folder: RunFolder, processe
             _keep_records(step, folder)
             if _any_stopped(bool(stopped), processes):
                 _save(folder, state, processes)
-                raise Preempted(f"stopped at {state.cur_nimg / 1000:.1f} kimg; the same command goes on from there")
+                raise Preempted(
+                    f"stopped at {state.cur_nimg / 1000:.1f} kimg; the same command goes on from there"
+                )
     state.curves.gather(processes)
     if processes.rank == 0:
         _write_outputs(config, folder, state, meter)
@@ -113,7 +129,7 @@ def _train(config: RunConfig, archive: ImageArchive, folder: RunFolder, processe
 
 def _steps(
     config: RunConfig, archive: ImageArchive, state: TrainState, processes: Processes
-) -> Iterator[Step]:
+) -> Iterator:
     """Yield the steps that remain."""
     batch = config.training.batch
     dtype = torch.bfloat16 if config.training.precision == "bf16" else torch.float32
@@ -178,7 +194,9 @@ def _write_outputs(config: RunConfig, folder: RunFolder, state: TrainState, mete
         "resolution": config.generator.resolution,
         "precision": config.training.precision,
         "num_skipped": state.num_skipped,
-        "num_parameters": {part: sum(p.numel() for p in getattr(state, part).parameters()) for part in ("g", "d")},
+        "num_parameters": {
+            part: sum(p.numel() for p in getattr(state, part).parameters()) for part in ("g", "d")
+        },
         "images_per_second": meter.images_per_second(),
         "device": str(meter.processes.device.type),
         "num_processes": meter.processes.size,
@@ -229,12 +247,14 @@ class Meter:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         if self.processes.device.type == "cuda":
             peak = torch.cuda.max_memory_allocated() / 2**30
-        self.bar.set_postfix_str(f"{self.images_per_second():.0f} img/s, {peak:.1f} GiB", refresh=False)
+        self.bar.set_postfix_str(
+            f"{self.images_per_second():.0f} img/s, {peak:.1f} GiB", refresh=False
+        )
         self.bar.update(min(self.state.cur_nimg / 1000, self.bar.total) - self.bar.n)
 
 
 @contextmanager
-def stop_requests() -> Iterator[list[int]]:
+def stop_requests() -> Iterator:
     """Collect SIGTERMs in a list instead of dying of them: the loop looks at it between steps."""
     received: list[int] = []
     previous = signal.signal(signal.SIGTERM, lambda number, _: received.append(number))

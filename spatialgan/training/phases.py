@@ -56,7 +56,9 @@ def draw_latents(step: Step, phase: str) -> Latents:
     generator = generator_for(config.seed, phase, nimg)
     z = torch.randn(batch, config.generator.z_dim, generator=generator)
     layout = config.sampling(batch, generator)
-    noise = draw_noise(config.generator, batch, generator_for(config.seed, f"{phase}/noise", nimg, device))
+    noise = draw_noise(
+        config.generator, batch, generator_for(config.seed, f"{phase}/noise", nimg, device)
+    )
     return Latents(z[mine].to(device), layout[mine].to(device), [m[mine] for m in noise])
 
 
@@ -107,7 +109,9 @@ def g_path(step: Step) -> Float[Tensor, ""]:
     generator = generator_for(config.seed, "g_path/direction", state.cur_nimg, images.device)
     shape = (config.training.batch, *images.shape[1:])
     directions = torch.randn(shape, generator=generator, device=images.device)
-    lengths = adversarial.path_lengths(images, ws, directions[step.processes.shard(config.training.batch)])
+    lengths = adversarial.path_lengths(
+        images, ws, directions[step.processes.shard(config.training.batch)]
+    )
     mean = step.processes.sum_(lengths.detach().mean()) / step.processes.size
     state.pl_mean.lerp_(mean, adversarial.PL_DECAY)
     state.curves.add({"path_length": mean})
@@ -126,7 +130,9 @@ def d_main(step: Step) -> Float[Tensor, ""]:
     logits, _ = state.d(torch.cat([fakes, to_float(step.reals)]), step.dtype)
     fake_logits, real_logits = logits.chunk(2)
     loss = adversarial.d_logistic(real_logits, fake_logits)
-    state.curves.add({"loss_d": loss, "real_logits": real_logits.mean(), "fake_logits": fake_logits.mean()})
+    state.curves.add(
+        {"loss_d": loss, "real_logits": real_logits.mean(), "fake_logits": fake_logits.mean()}
+    )
     return loss
 
 

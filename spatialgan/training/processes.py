@@ -25,7 +25,9 @@ class Processes:
     def shard(self, batch: int) -> slice:
         """Return which samples of a global batch are this process's; raises ValueError if they don't divide."""
         if batch % self.size:
-            raise ValueError(f"a batch of {batch} cannot be shared by {self.size} processes: choose a multiple")
+            raise ValueError(
+                f"a batch of {batch} cannot be shared by {self.size} processes: choose a multiple"
+            )
         share = batch // self.size
         return slice(self.rank * share, (self.rank + 1) * share)
 
@@ -42,7 +44,7 @@ class Processes:
 
 
 @contextmanager
-def join_processes() -> Iterator[Processes]:
+def join_processes() -> Iterator:
     """Join the processes that torchrun started (NCCL on GPUs, gloo on CPUs), or be the only one."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))

@@ -35,7 +35,11 @@ def new_state(config: RunConfig, device: torch.device) -> TrainState:
     """Return the state before the first step: weights from the run's seed, the same on every device."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(generator_for(config.seed, "weights", 0).initial_seed())
-        g, d, g_ema = Generator(config.generator), Discriminator(config.discriminator), Generator(config.generator)
+        g, d, g_ema = (
+            Generator(config.generator),
+            Discriminator(config.discriminator),
+            Generator(config.generator),
+        )
     g_ema.load_state_dict(g.state_dict())
     for network in (g, d, g_ema):
         network.requires_grad_(False).to(device)
@@ -55,8 +59,12 @@ def _adam(network: nn.Module, training: TrainingConfig, interval: int) -> torch.
     ratio = interval / (interval + 1) if interval else 1.0
     parameters = list(network.parameters())
     betas = (0.0, training.beta2**ratio)
-    optimizer = torch.optim.Adam(parameters, lr=training.learning_rate * ratio, betas=betas, eps=1e-8, fused=True)
-    for parameter in parameters:  # as Adam would at its first step, so that a resumed state has somewhere to go
+    optimizer = torch.optim.Adam(
+        parameters, lr=training.learning_rate * ratio, betas=betas, eps=1e-8, fused=True
+    )
+    for (
+        parameter
+    ) in parameters:  # as Adam would at its first step, so that a resumed state has somewhere to go
         optimizer.state[parameter] = {
             "step": torch.zeros((), device=parameter.device),
             "exp_avg": torch.zeros_like(parameter),
@@ -66,18 +74,27 @@ def _adam(network: nn.Module, training: TrainingConfig, interval: int) -> torch.
 
 
 def _named_tensors(state: TrainState) -> dict[str, Tensor]:
-    named = {"pl_mean": state.pl_mean, "curves.sums": state.curves.sums, "curves.counts": state.curves.counts}
+    named = {
+        "pl_mean": state.pl_mean,
+        "curves.sums": state.curves.sums,
+        "curves.counts": state.curves.counts,
+    }
     for part in ("g", "d", "g_ema"):
         named |= {f"{part}.{name}": p for name, p in getattr(state, part).state_dict().items()}
     for part, optimizer in (("g", state.g_opt), ("d", state.d_opt)):
         for name, parameter in getattr(state, part).named_parameters():
-            named |= {f"{part}_opt.{name}.{key}": value for key, value in optimizer.state[parameter].items()}
+            named |= {
+                f"{part}_opt.{name}.{key}": value
+                for key, value in optimizer.state[parameter].items()
+            }
     return named
 
 
 def state_to_tensors(state: TrainState) -> tuple[dict[str, Tensor], dict]:
     """Return the state as named tensors and JSON counters."""
-    counters = {key: getattr(state, key) for key in ("cur_nimg", "num_skipped", "num_skipped_in_a_row")}
+    counters = {
+        key: getattr(state, key) for key in ("cur_nimg", "num_skipped", "num_skipped_in_a_row")
+    }
     return {**_named_tensors(state), "curves.rows": state.curves.rows}, counters
 
 
@@ -96,4 +113,6 @@ def restore_state(state: TrainState, tensors: dict[str, Tensor], counters: dict)
 
 def is_finite(state: TrainState) -> bool:
     """Return whether all weights and optimizer moments are finite."""
-    return all(bool(t.isfinite().all()) for t in _named_tensors(state).values() if t.is_floating_point())
+    return all(
+        bool(t.isfinite().all()) for t in _named_tensors(state).values() if t.is_floating_point()
+    )

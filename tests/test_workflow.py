@@ -1,0 +1,214 @@
+"""The workflow for real: every row of the ablation trained in miniature, once, in a copy of the project.
+
+Then: nothing to do the second time, exactly the right jobs after an edit, and no training lost to a kill.
+"""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from spatialgan.params import load_params
+
+PROJECT = Path(__file__).parents[1]
+TABLE = "results/smoke/tables/ablation.md"
+STEERED = {"sel", "spatialgan", "eqgan_sa", "independent", "flatten", "concat", "impulse", "kernel7", "dilated"}
+NOT_STEERED = {"baseline", "gaussian_noise", "capacity"}
+RUN = "results/smoke/runs/face/spatialgan/0/train.json"  # no part of the table above
+
+
+class Tree:
+    """A copy of the project in which Snakemake runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("spatialgan", "params", "workflow"):
+            skip = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(PROJECT / name, folder / name, ignore=skip)
+        shutil.copy(PROJECT / "Snakefile", folder)
+        (folder / "profiles").symlink_to("workflow/profiles")
+        self.environment = {**os.environ, "PYTHONPATH": str(folder), "CUDA_VISIBLE_DEVICES": ""}
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return a Snakemake command line."""
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake to its end."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def planned(self, *targets: str) -> set[tuple[str, str]]:
+        """Return what would be made: pairs of a rule and the row, data set or table it is made for."""
+        output = self.snakemake("--dry-run", *targets)
+        assert output.returncode == 0, output.stderr
+        text = output.stdout + output.stderr
+        jobs = set()
+        for rule, wildcards in re.findall(r"rule (\w+):\n(?:    .*\n)*?    wildcards: (.*)\n", text):
+            named = dict(pair.split("=") for pair in wildcards.split(", "))
+            jobs.add((rule, named.get("row") or named.get("table") or named["dataset"]))
+        assert bool(jobs) != ("Nothing to be done" in text), text
+        return jobs
+
+    def rows(self, rule: str, *targets: str) -> set[str]:
+        """Return the rows for which a rule would run."""
+        return {row for name, row in self.planned(*targets) if name == rule}
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """Return a project in which the ablation table of the smoke profile has been made."""
+    tree = Tree(tmp_path_factory.mktemp("smoke"))
+    output = tree.snakemake(TABLE)
+    assert output.returncode == 0, output.stderr[-5000:]
+    return tree
+
+
+@pytest.fixture
+def edit(smoke: Tree) -> Iterator[Callable[[str, str, str], None]]:
+    """Return a function that edits a file of the project; edits are undone after the test."""
+    originals: dict[Path, str] = {}
+
+    def replace(file: str, old: str, new: str) -> None:
+        path = smoke.folder / file
+        text = path.read_text()
+        originals.setdefault(path, text)
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    yield replace
+    for path, text in originals.items():
+        path.write_text(text)
+
+
+def test_every_row_was_trained_and_measured(smoke: Tree) -> None:
+    markdown = (smoke.folder / TABLE).read_text()
+    lines = [line for line in markdown.splitlines() if line.startswith("| ") and "%" not in line[-1:]]
+    measured = [line for line in lines if re.search(r"\| +\d+\.\d\d \|", line)]
+    rows = sum(len(load_params().tables[s]["rows"]) for s in load_params().tables["ablation"]["sections"])
+    assert len(measured) == rows
+    for row in STEERED | NOT_STEERED:
+        facts = smoke.folder / f"results/smoke/runs/cat/{row}/0/train.json"
+        assert json.loads(facts.read_text())["kimg"] == pytest.approx(0.064)
+    assert (smoke.folder / "results/smoke/figures/ablation_samples.png").is_file()
+    for suffix in (".tex", ".csv"):
+        assert (smoke.folder / TABLE).with_suffix(suffix).is_file()
+
+
+def test_a_second_run_has_nothing_to_do(smoke: Tree) -> None:
+    output = smoke.snakemake(TABLE)
+    assert "Nothing to be done" in output.stdout + output.stderr
+
+
+def test_words_and_additions_make_nothing_again(smoke: Tree, edit) -> None:
+    edit("spatialgan/training/loop.py", '"""', '"""Reworded. ')
+    edit("spatialgan/networks/generator.py", "\nimport torch\n", "\n# A comment\nimport torch\n")
+    edit("spatialgan/heatmaps/samplers.py", "SAMPLERS = {", 'SAMPLERS = {\n    "fresh": Unsteered,')
+    edit("params/runs.yaml", "sel:", 'fresh: {title: "Fresh", sampling: fresh}\nsel:')
+    edit("workflow/rules/train.smk", "# Training:", "# On training:")
+    assert smoke.planned(TABLE) == set()
+
+
+def test_a_changed_default_retrains_the_rows_that_use_it(smoke: Tree, edit) -> None:
+    edit("spatialgan/heatmaps/samplers.py", "offset_std: float = 1 / 3", "offset_std: float = 1 / 4")
+    assert smoke.rows("train", TABLE) == STEERED
+
+
+def test_a_changed_row_retrains_that_row(smoke: Tree, edit) -> None:
+    edit("params/runs.yaml", "kernel_size: 7", "kernel_size: 5")
+    assert smoke.planned(TABLE) == {
+        ("train", "kernel7"),
+        ("fidelity", "kernel7"),
+        ("samples", "ablation"),
+        ("table", "ablation"),
+    }
+
+
+def test_changed_code_makes_again_what_runs_it(smoke: Tree, edit) -> None:
+    edit("spatialgan/evaluation/fidelity.py", "NEIGHBORS = 3", "NEIGHBORS = 4")
+    assert {rule for rule, _ in smoke.planned(TABLE)} == {"fidelity", "table"}
+    edit("spatialgan/losses/adversarial.py", "return ", "return 1.0 * ")
+    assert smoke.rows("train", TABLE) == STEERED | NOT_STEERED
+
+
+def test_the_folder_says_which_profile(smoke: Tree) -> None:
+    params = load_params()
+    other = next(name for name in params.profiles if len(params.profile(name)["seeds"]) > 1)
+    jobs = smoke.snakemake("--dry-run", f"{params.root(other)}/tables/objective.md").stdout
+    for seed in params.profile(other)["seeds"]:
+        assert f"{params.root(other)}/runs/cat/sel/{seed}/train.json" in jobs
+    everything = smoke.snakemake("--dry-run", "--config", f"profile={other}").stdout
+    assert f"{params.root(other)}/tables/fidelity.md" in everything
+    assert f"{params.root(params.default_profile)}/tables/fidelity.md" not in everything
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("params/runs.yaml", "encoding: concat", "encoding: cancat", "unknown encoding 'cancat'"),
+        ("params/profiles.yaml", "batch: 8,", "batch: eight,", "'eight' is not of type 'integer'"),
+    ],
+)
+def test_a_mistake_in_params_is_one_clear_line(
+    smoke: Tree, edit, file: str, old: str, new: str, message: str
+) -> None:
+    edit(file, old, new)
+    output = smoke.snakemake("--dry-run", TABLE)
+    assert output.returncode != 0
+    assert message in output.stderr
+    assert "Traceback" not in output.stderr
+    assert len(output.stderr.strip().splitlines()) <= 4
+
+
+def test_a_killed_workflow_goes_on_where_it_was(smoke: Tree, edit) -> None:
+    edit("params/profiles.yaml", "kimg: 0.064", "kimg: 0.4")
+    running = subprocess.Popen(
+        smoke.command(RUN),
+        cwd=smoke.folder,
+        env=smoke.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    resume = smoke.folder / "results/smoke/resume/face/spatialgan/0"
+    deadline = time.monotonic() + 120
+    while len(list(resume.glob("*/checkpoint-*.safetensors"))) < 2:
+        assert running.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert list((smoke.folder / ".snakemake/locks").glob("*.lock"))
+    assert not (smoke.folder / RUN).is_file()
+    output = smoke.snakemake(RUN)
+    assert output.returncode == 0, output.stderr
+    log = smoke.folder / "results/smoke/logs/train/face/spatialgan/0.log"
+    assert "resuming at" in log.read_text()
+    assert smoke.planned(RUN) == set()
+
+
+def test_locks_of_a_living_workflow_are_respected(smoke: Tree) -> None:
+    lock = smoke.folder / ".snakemake/locks/0.output.lock"
+    lock.write_text(f"{TABLE}\n")
+    with (smoke.folder / ".snakemake/alive").open("a") as alive:
+        fcntl.flock(alive, fcntl.LOCK_SH)
+        output = smoke.snakemake("--forcerun", "table", "--", TABLE)
+    assert output.returncode != 0
+    assert "LockException" in output.stderr
+    assert lock.is_file()
+    assert smoke.snakemake("--forcerun", "table", "--", TABLE).returncode == 0
