@@ -130,6 +130,19 @@ def fidelity(run: str, profile: str, params_dir: Path) -> None:
 @click.argument("run")
 @profile_option
 @params_option
+def strips(run: str, profile: str, params_dir: Path) -> None:
+    """Draw samples of RUN with their heatmaps moved from left to right."""
+    from spatialgan.config import load_params
+    from spatialgan.editing.strips import write_strips
+
+    params = load_params(params_dir)
+    write_strips(params.root(profile or params.default_profile) / "runs" / run)
+
+
+@main.command()
+@click.argument("run")
+@profile_option
+@params_option
 def curves(run: str, profile: str, params_dir: Path) -> None:
     """Draw the training curves of RUN."""
     from spatialgan.params import load_params

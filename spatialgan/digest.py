@@ -219,7 +219,9 @@ def _without_defaults(statement: ast.stmt) -> ast.stmt:
         return statement
     body = []
     for node in statement.body:
-        is_field = isinstance(node, ast.AnnAssign) and "ClassVar" not in ast.unparse(node.annotation)
+        is_field = isinstance(node, ast.AnnAssign) and "ClassVar" not in ast.unparse(
+            node.annotation
+        )
         bare = ast.AnnAssign(node.target, node.annotation, None, node.simple) if is_field else node
         body.append(bare)
     return ast.ClassDef(

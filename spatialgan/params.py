@@ -7,6 +7,8 @@ A run is named "<dataset>/<row>/<seed>". Precedence of the values a training get
 (the paper's values) < the profile's line < the row.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,7 +112,9 @@ def split_run(run: str) -> tuple[str, str, int]:
     """Return data set, row and seed of a run's name; raises ValueError where it is not of that form."""
     parts = run.split("/")
     if len(parts) != 3 or not parts[2].isdigit():
-        raise ValueError(f"'{run}' names no run: a run is <dataset>/<row>/<seed>, such as cat/spatialgan/0")
+        raise ValueError(
+            f"'{run}' names no run: a run is <dataset>/<row>/<seed>, such as cat/spatialgan/0"
+        )
     return parts[0], parts[1], int(parts[2])
 
 
@@ -125,7 +129,9 @@ def _load_yaml(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text())
     except FileNotFoundError:
-        raise ValueError(f"{path} is missing: run this from the repository's root, or name the folder") from None
+        raise ValueError(
+            f"{path} is missing: run this from the repository's root, or name the folder"
+        ) from None
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
 
@@ -140,17 +146,24 @@ def _validate(parsed: Any, schema: dict, name: str, folder: Path) -> None:
 
 def _check_references(params: Params, folder: Path) -> None:
     """Raise ValueError where an entry names a row, data set, metric, table or profile that isn't there."""
-    file = "profiles"
-    try:
+    with _naming(folder / "profiles.yaml"):
         params.profile(params.default_profile)
         for line in params.profiles.values():
             for dataset in line["datasets"]:
                 params.dataset(dataset)
-        for file, entries in (("tables", params.tables), ("figures", params.figures)):
-            for item in entries.values():
+    for file, items in (("tables", params.tables), ("figures", params.figures)):
+        for name, item in items.items():
+            with _naming(f"{folder / file}.yaml, {name}"):
                 _check_item(params, item)
+
+
+@contextmanager
+def _naming(place: str | Path) -> Iterator[None]:
+    """Put the place before the message of a ValueError."""
+    try:
+        yield
     except ValueError as error:
-        raise ValueError(f"{folder / file}.yaml: {error}") from None
+        raise ValueError(f"{place}: {error}") from None
 
 
 def _check_item(params: Params, item: dict) -> None:

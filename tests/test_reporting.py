@@ -93,7 +93,9 @@ def test_different_protocols_do_not_share_a_table(params: Params) -> None:
     root = params.root("workstation")
     add_run(root, "cat/baseline/0", 10.0)
     add_run(root, "cat/sel/0", 9.0, num_fake=5000)
-    with pytest.raises(ValueError, match=r"cat/baseline/0 and cat/sel/0 .*num_fake is 10000 and 5000"):
+    with pytest.raises(
+        ValueError, match=r"cat/baseline/0 and cat/sel/0 .*num_fake is 10000 and 5000"
+    ):
         write_table(params, "objective", "workstation")
 
 
@@ -189,8 +191,13 @@ def test_reports_need_no_torch() -> None:
         ("runs", "alignment: l1}", "allignment: l1}", r"runs.yaml, spatialgan: .*'allignment' was"),
         ("profiles", "batch: 16,", "batch: 0,", r"profiles.yaml, profiles/\w+/batch: 0 is less"),
         ("profiles", "default: laptop", "default: lapdog", r"unknown profile 'lapdog': choose one"),
-        ("tables", "capacity:", "capacities:", r"tables.yaml: unknown row 'capacities': choose one"),
-        ("tables", "[fid]", "[fit]", r"tables.yaml: unknown metric 'fit': choose one of fid, kid"),
+        (
+            "tables",
+            "capacity:",
+            "capacities:",
+            r"tables.yaml, \w+: unknown row 'capacities': choose one",
+        ),
+        ("tables", "[fid]", "[fit]", r"tables.yaml, \w+: unknown metric 'fit': choose one of fid, kid"),
         ("tables", "digits: 2}", "digits: two}", r"tables.yaml, metrics/\w+/digits: 'two' is not"),
         ("figures", "rows:", "row:", r"figures.yaml, curves: "),
         ("datasets", "source: lsun", "sauce: lsun", r"datasets.yaml, \w+/real: "),

@@ -21,7 +21,17 @@ from spatialgan.params import load_params
 
 PROJECT = Path(__file__).parents[1]
 TABLE = "results/smoke/tables/ablation.md"
-STEERED = {"sel", "spatialgan", "eqgan_sa", "independent", "flatten", "concat", "impulse", "kernel7", "dilated"}
+STEERED = {
+    "sel",
+    "spatialgan",
+    "eqgan_sa",
+    "independent",
+    "flatten",
+    "concat",
+    "impulse",
+    "kernel7",
+    "dilated",
+}
 NOT_STEERED = {"baseline", "gaussian_noise", "capacity"}
 RUN = "results/smoke/runs/face/spatialgan/0/train.json"  # no part of the table above
 
@@ -59,7 +69,9 @@ class Tree:
         assert output.returncode == 0, output.stderr
         text = output.stdout + output.stderr
         jobs = set()
-        for rule, wildcards in re.findall(r"rule (\w+):\n(?:    .*\n)*?    wildcards: (.*)\n", text):
+        for rule, wildcards in re.findall(
+            r"rule (\w+):\n(?:    .*\n)*?    wildcards: (.*)\n", text
+        ):
             named = dict(pair.split("=") for pair in wildcards.split(", "))
             jobs.add((rule, named.get("row") or named.get("table") or named["dataset"]))
         assert bool(jobs) != ("Nothing to be done" in text), text
@@ -98,9 +110,13 @@ def edit(smoke: Tree) -> Iterator[Callable[[str, str, str], None]]:
 
 def test_every_row_was_trained_and_measured(smoke: Tree) -> None:
     markdown = (smoke.folder / TABLE).read_text()
-    lines = [line for line in markdown.splitlines() if line.startswith("| ") and "%" not in line[-1:]]
+    lines = [
+        line for line in markdown.splitlines() if line.startswith("| ") and "%" not in line[-1:]
+    ]
     measured = [line for line in lines if re.search(r"\| +\d+\.\d\d \|", line)]
-    rows = sum(len(load_params().tables[s]["rows"]) for s in load_params().tables["ablation"]["sections"])
+    rows = sum(
+        len(load_params().tables[s]["rows"]) for s in load_params().tables["ablation"]["sections"]
+    )
     assert len(measured) == rows
     for row in STEERED | NOT_STEERED:
         facts = smoke.folder / f"results/smoke/runs/cat/{row}/0/train.json"
@@ -125,7 +141,9 @@ def test_words_and_additions_make_nothing_again(smoke: Tree, edit) -> None:
 
 
 def test_a_changed_default_retrains_the_rows_that_use_it(smoke: Tree, edit) -> None:
-    edit("spatialgan/heatmaps/samplers.py", "offset_std: float = 1 / 3", "offset_std: float = 1 / 4")
+    edit(
+        "spatialgan/heatmaps/samplers.py", "offset_std: float = 1 / 3", "offset_std: float = 1 / 4"
+    )
     assert smoke.rows("train", TABLE) == STEERED
 
 

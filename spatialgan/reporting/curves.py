@@ -47,7 +47,9 @@ def compare_curves(params: Params, item: dict, profile: str) -> Figure:
         if path.is_file():
             series.append(Series(f"{dataset}: {title}" if several else title, pd.read_csv(path)))
     if not series:
-        raise ValueError(f"no run of this figure has curves yet: train {params.runs(item, profile)[0]} first")
+        raise ValueError(
+            f"no run of this figure has curves yet: train {params.runs(item, profile)[0]} first"
+        )
     return draw_panels(series, item["title"])
 
 
@@ -96,7 +98,9 @@ def _draw_legend(figure: Figure, labels: list[str]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], label=label, **_look(i)) for i, label in enumerate(labels)]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=min(4, len(labels)), frameon=False
+    )
 
 
 def _look(index: int) -> dict[str, str]:

@@ -19,7 +19,9 @@ def footer_lines(params: Params, profile: str, results: list[Result]) -> list[st
     datasets = list(dict.fromkeys(result.dataset for result in results))
     protocols = {result.file: result.protocol for result in results}
     lines = [f"- Data: {'; '.join(_data(params, name, profile) for name in datasets)}."]
-    lines += [f"- Protocol ({file}): {_protocol(protocol)}." for file, protocol in protocols.items()]
+    lines += [
+        f"- Protocol ({file}): {_protocol(protocol)}." for file, protocol in protocols.items()
+    ]
     lines.append(f"- Training: {_training(results)}; profile `{profile}`.")
     seeds = params.profile(profile)["seeds"]
     lines.append(f"- Seeds: {', '.join(map(str, seeds))}{_spread(seeds)}.")
@@ -43,7 +45,9 @@ def _protocol(protocol: dict) -> str:
         digest = protocol.get("extractor_sha256", "")[:SHORT]
         parts.append(f"extractor {protocol['extractor']} {digest}")
     if "num_fake" in protocol:
-        parts.append(f"{protocol['num_fake']:,} generated against {protocol['num_real']:,} real images")
+        parts.append(
+            f"{protocol['num_fake']:,} generated against {protocol['num_real']:,} real images"
+        )
     for name, value in protocol.items():
         if name not in known:
             parts.append(f"{name.replace('_', ' ')} {value}")
@@ -62,7 +66,9 @@ def _values(facts: Iterable[dict], name: str) -> str:
 
 
 def _spread(seeds: list[int]) -> str:
-    return " (mean ± standard deviation)" if len(seeds) > 1 else " (one training per cell, no spread)"
+    return (
+        " (mean ± standard deviation)" if len(seeds) > 1 else " (one training per cell, no spread)"
+    )
 
 
 def _commits(results: list[Result]) -> str:

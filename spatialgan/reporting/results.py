@@ -84,4 +84,6 @@ def load_json(path: Path) -> dict:
     try:
         return json.loads(path.read_text())
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is no valid JSON ({error}): delete it, and it is made again") from None
+        raise ValueError(
+            f"{path} is no valid JSON ({error}): delete it, and it is made again"
+        ) from None

@@ -97,5 +97,7 @@ def _heading(params: Params, dataset: str, profile: str) -> str:
     line = params.profile(profile)
     stand_in = source.get("stand_in_for")
     name = params.dataset(dataset)["paper_name"]
-    data = f"procedural {dataset} scenes standing in for {stand_in}" if stand_in else name
-    return f"{data}, {line['resolution']} px, first {STRIP_IMAGES} samples of seed {line['seeds'][0]}"
+    data = f"Procedural {dataset} scenes standing in for {stand_in}" if stand_in else name
+    return (
+        f"{data}, {line['resolution']} px, first {STRIP_IMAGES} samples of seed {line['seeds'][0]}"
+    )

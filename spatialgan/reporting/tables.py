@@ -97,7 +97,9 @@ def section_frame(params: Params, section: dict, columns: list[Column]) -> pd.Da
         if column.metric == section["metrics"][0]:
             paper = [_paper(section, row, column) for row in section["rows"]]
             title = f"{prefix}paper's {column.style['title']} {arrow}"
-            data[title] = [NOT_RUN if v is None else f"{v:.{column.style['digits']}f}" for v in paper]
+            data[title] = [
+                NOT_RUN if v is None else f"{v:.{column.style['digits']}f}" for v in paper
+            ]
     return pd.DataFrame(data)
 
 
@@ -154,7 +156,7 @@ def _tex(text: str) -> str:
 def _long_frame(
     params: Params, sections: dict[str, dict], columns: dict[str, list[Column]]
 ) -> pd.DataFrame:
-    """Return every number of the table in full precision, unscaled by nothing but the column's scale."""
+    """Return every number of the table in full precision, one per line."""
     lines = []
     for key, section in sections.items():
         for row in section["rows"]:

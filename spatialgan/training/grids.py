@@ -3,40 +3,18 @@
 Shapes: n images, k sub-heatmaps, r resolution.
 """
 
-from pathlib import Path
-
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image
 from torch import Tensor
 
-from spatialgan.checkpoint import publish
 from spatialgan.inference import Snapshot, draw_samples, render, to_uint8
 from spatialgan.losses.alignment import normalize_attention, target
 from spatialgan.networks.discriminator import Discriminator
+from spatialgan.pictures import montage
 
 ROWS, COLUMNS = 4, 8
 OVERLAY_IMAGES = 8
 GRID_SEED = 1  # samples in pictures are none of those that metrics see (seed 0)
-
-
-def montage(images: UInt8[Tensor, "n 3 r r"], columns: int) -> UInt8[Tensor, "3 h w"]:
-    """Return images side by side, row by row, in one."""
-    n, _, r, _ = images.shape
-    assert n % columns == 0
-    return (
-        images.unflatten(0, (n // columns, columns))
-        .permute(2, 0, 3, 1, 4)
-        .reshape(3, -1, columns * r)
-    )
-
-
-def save_png(path: Path, image: UInt8[Tensor, "3 h w"]) -> None:
-    """Write one RGB image atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(temporary, format="PNG")
-    publish(temporary, path)
 
 
 def sample_grid(snapshot: Snapshot) -> UInt8[Tensor, "3 h w"]:

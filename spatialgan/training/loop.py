@@ -22,8 +22,9 @@ from spatialgan.checkpoint import exclusive, file_sha256, write_atomically
 from spatialgan.config import RunConfig
 from spatialgan.data.archive import ImageArchive
 from spatialgan.inference import Snapshot, mean_style, save_snapshot
+from spatialgan.pictures import save_png
 from spatialgan.training.feed import real_batches
-from spatialgan.training.grids import overlay_grid, sample_grid, save_png
+from spatialgan.training.grids import overlay_grid, sample_grid
 from spatialgan.training.phases import Step, phases_of, run_phase, update_ema
 from spatialgan.training.processes import Processes
 from spatialgan.training.run_folder import (

@@ -13,13 +13,13 @@ rule prepare:
     output:
         archive="{root}/datasets/{dataset}.zip",
         manifest="{root}/datasets/{dataset}.json",
-    params:
-        profile=profile_of,
-        cfg=lambda w: as_json(PARAMS.source(w.dataset, profile_of(w))),
-        code=drawing_code,
     log:
         "{root}/logs/prepare/{dataset}.log",
     benchmark:
         "{root}/benchmarks/prepare/{dataset}.tsv"
+    params:
+        profile=profile_of,
+        cfg=lambda w: as_json(PARAMS.source(w.dataset, profile_of(w))),
+        code=drawing_code,
     shell:
         "spatialgan prepare {wildcards.dataset} -p {params.profile} > {log} 2>&1"

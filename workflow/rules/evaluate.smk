@@ -22,16 +22,16 @@ rule fidelity:
         weights=extractor_weights,
     output:
         "{root}/metrics/{dataset}/{row}/{seed}/fidelity.json",
-    params:
-        profile=profile_of,
-        cfg=lambda w: as_json(fidelity_settings(w)),
-        code=lambda w: run_of(w).code("spatialgan.evaluation.fidelity.measure_fidelity"),
     log:
         "{root}/logs/fidelity/{dataset}/{row}/{seed}.log",
     benchmark:
         "{root}/benchmarks/fidelity/{dataset}/{row}/{seed}.tsv"
     resources:
         gpu=min(1, GPUS),
+    params:
+        profile=profile_of,
+        cfg=lambda w: as_json(fidelity_settings(w)),
+        code=lambda w: run_of(w).code("spatialgan.evaluation.fidelity.measure_fidelity"),
     shell:
         "spatialgan fidelity {wildcards.dataset}/{wildcards.row}/{wildcards.seed}"
         " -p {params.profile} > {log} 2>&1"

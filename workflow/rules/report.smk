@@ -60,14 +60,14 @@ rule table:
             category="Tables",
             labels={"table": "{table}, all numbers"},
         ),
-    params:
-        profile=profile_of,
-        cfg=table_cfg,
-        code=code_digest("spatialgan.reporting.tables.write_table"),
     log:
         "{root}/logs/tables/{table}.log",
     benchmark:
         "{root}/benchmarks/tables/{table}.tsv"
+    params:
+        profile=profile_of,
+        cfg=table_cfg,
+        code=code_digest("spatialgan.reporting.tables.write_table"),
     shell:
         "spatialgan table {wildcards.table} -p {params.profile} > {log} 2>&1"
 
@@ -83,14 +83,14 @@ rule samples:
             category="Samples",
             labels={"table": "{table}"},
         ),
-    params:
-        profile=profile_of,
-        cfg=table_cfg,
-        code=code_digest("spatialgan.reporting.figures.write_figure", {"FIGURES": "samples"}),
     log:
         "{root}/logs/figures/{table}_samples.log",
     benchmark:
         "{root}/benchmarks/figures/{table}_samples.tsv"
+    params:
+        profile=profile_of,
+        cfg=table_cfg,
+        code=code_digest("spatialgan.reporting.figures.write_figure", {"FIGURES": "samples"}),
     shell:
         "spatialgan figure {wildcards.table}_samples -p {params.profile} > {log} 2>&1"
 
@@ -105,17 +105,18 @@ rule figure:
             category="Training",
             labels={"figure": "{figure}"},
         ),
+    log:
+        "{root}/logs/figures/{figure}.log",
+    benchmark:
+        "{root}/benchmarks/figures/{figure}.tsv"
     wildcard_constraints:
         figure="|".join(PARAMS.figures),
     params:
         profile=profile_of,
         cfg=lambda w: as_json(PARAMS.figure(w.figure)),
         code=lambda w: code_digest(
-            "spatialgan.reporting.figures.write_figure", {"FIGURES": PARAMS.figure(w.figure)["kind"]}
+            "spatialgan.reporting.figures.write_figure",
+            {"FIGURES": PARAMS.figure(w.figure)["kind"]},
         ),
-    log:
-        "{root}/logs/figures/{figure}.log",
-    benchmark:
-        "{root}/benchmarks/figures/{figure}.tsv"
     shell:
         "spatialgan figure {wildcards.figure} -p {params.profile} > {log} 2>&1"

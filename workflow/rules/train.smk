@@ -25,21 +25,21 @@ rule train:
         curves="{root}/runs/{dataset}/{row}/{seed}/curves.csv",
         samples="{root}/runs/{dataset}/{row}/{seed}/samples.png",
         attention="{root}/runs/{dataset}/{row}/{seed}/attention.png",
-    params:
-        profile=profile_of,
-        cfg=lambda w: as_json(run_of(w).identity()),
-        code=lambda w: run_of(w).code("spatialgan.training.loop.train"),
     log:
         "{root}/logs/train/{dataset}/{row}/{seed}.log",
     benchmark:
         "{root}/benchmarks/train/{dataset}/{row}/{seed}.tsv"
+    retries: 3
     # Without a GPU two trainings of one thread each are faster than one of two. Snakemake passes the number
     # on as OMP_NUM_THREADS.
     threads: lambda w: max(1, 4 * training_gpus(w))
     resources:
         gpu=training_gpus,
         launcher=launcher,
-    retries: 3
+    params:
+        profile=profile_of,
+        cfg=lambda w: as_json(run_of(w).identity()),
+        code=lambda w: run_of(w).code("spatialgan.training.loop.train"),
     shell:
         "{resources.launcher} train {wildcards.dataset}/{wildcards.row}/{wildcards.seed}"
         " -p {params.profile} > {log} 2>&1"
@@ -56,13 +56,13 @@ rule curves:
             subcategory="{dataset}",
             labels={"row": "{row}", "seed": "{seed}"},
         ),
-    params:
-        profile=profile_of,
-        code=code_digest("spatialgan.reporting.curves.write_curves"),
     log:
         "{root}/logs/curves/{dataset}/{row}/{seed}.log",
     benchmark:
         "{root}/benchmarks/curves/{dataset}/{row}/{seed}.tsv"
+    params:
+        profile=profile_of,
+        code=code_digest("spatialgan.reporting.curves.write_curves"),
     shell:
         "spatialgan curves {wildcards.dataset}/{wildcards.row}/{wildcards.seed}"
         " -p {params.profile} > {log} 2>&1"
