@@ -131,6 +131,12 @@ def test_attention_is_compared_at_the_place_that_the_grid_says(grid):
     assert (normalize_attention(attention, 64, other) - heatmap).abs().mean() > 0.008
 
 
+def test_range_of_attention_is_a_constant_to_the_gradient():
+    attention = torch.tensor([[[1.0, 3.0], [2.0, 5.0]]], requires_grad=True)
+    normalize_attention(attention, 2).sum().backward()
+    torch.testing.assert_close(attention.grad, torch.full((1, 2, 2), 1 / (5 - 1)))
+
+
 def test_comparing_at_the_level_uses_its_own_pixels():
     attention, layout = random_attention(), layout_of()
     plain = L1Alignment(threshold=-1.0, compare_at="level")(attention, layout, RESOLUTION)

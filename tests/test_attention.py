@@ -1,4 +1,4 @@
-"""GradCAM in closed form, with the right signs, weights held constant, and nobody's gradients touched."""
+"""GradCAM in closed form: signs, ReLUs, constant weights, and nobody's gradients touched."""
 
 import pytest
 import torch

@@ -70,7 +70,7 @@ def test_upsampling_convolution_is_insertion_convolution_and_blur():
     zeros = torch.zeros(2, 3, 11, 11)  # zero insertion, and room for the 3x3 kernel's full extent
     zeros[:, :, 2:9:2, 2:9:2] = x
     full = F.conv2d(zeros, weight.flip(2, 3))
-    expected = F.conv2d(full, ops.blur_kernel(5, 4.0, x), padding=1, groups=5)
+    expected = F.conv2d(full, ops.blur_kernel(5, 4.0, x.dtype, x.device), padding=1, groups=5)
     assert torch.allclose(ops.conv_up(x, weight), expected, atol=1e-5)
 
 

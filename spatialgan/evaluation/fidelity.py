@@ -9,7 +9,6 @@ Shapes: n images, r pixels.
 """
 
 import json
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -25,6 +24,7 @@ from spatialgan.checkpoint import file_sha256, write_atomically
 from spatialgan.data.archive import ImageArchive
 from spatialgan.evaluation.extractors import Extractor, open_extractor
 from spatialgan.inference import load_snapshot, sample_images
+from spatialgan.provenance import source_commit
 
 NEIGHBORS = 3  # of precision and recall; torch-fidelity's default and the literature's
 KID_SUBSET = 1000  # images per subset; fewer where there are fewer
@@ -150,17 +150,6 @@ def metric_ids(extractor: Extractor, num_fake: int) -> dict[str, str]:
     count = f"{num_fake // 1000}k" if num_fake % 1000 == 0 else str(num_fake)
     metrics = ("fid", "kid", "precision", "recall")
     return {m: extractor.metric_pattern.format(metric=m, count=count) for m in metrics}
-
-
-def source_commit() -> str:
-    """Return the running code's commit ("-dirty" where files differ), "unknown" without git."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        folder = Path(__file__).parent
-        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    except FileNotFoundError:  # no git on this machine
-        return "unknown"
-    return run.stdout.strip() or "unknown"
 
 
 def save_fidelity(output: Path, result: dict) -> None:

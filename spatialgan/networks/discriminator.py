@@ -55,7 +55,8 @@ def minibatch_std(x: Float[Tensor, "n c r r"], group_size: int) -> Float[Tensor,
     if n % group:
         raise ValueError(f"a batch of {n} cannot be split into minibatch-std groups of {group}")
     grouped = x.float().unflatten(0, (n // group, group))
-    std = (grouped.var(dim=1, unbiased=False) + 1e-8).sqrt().mean(dim=(1, 2, 3))
+    variance = (grouped - grouped.mean(dim=1, keepdim=True)).square().mean(dim=1)
+    std = (variance + 1e-8).sqrt().mean(dim=(1, 2, 3))
     return std.repeat_interleave(group)[:, None, None, None].expand(n, 1, r, r).to(x.dtype)
 
 

@@ -108,9 +108,11 @@ class SelNorm(Passthrough):
     ) -> Float[Tensor, "n c h w"]:
         """Return x with the heatmap's normalization added as a residual."""
         sigma, mu = self.statistics(self.hidden(heatmap)).chunk(2, dim=1)
+        # not var_mean: on a CPU it is 10x slower than two means for channels-last tensors
         wide = x.float()
-        var, mean = torch.var_mean(wide, dim=(2, 3), keepdim=True, correction=0)
-        normalized = ((wide - mean) * torch.rsqrt(var + 1e-5)).to(x.dtype)
+        centered = wide - wide.mean(dim=(2, 3), keepdim=True)
+        variance = centered.square().mean(dim=(2, 3), keepdim=True)
+        normalized = (centered * torch.rsqrt(variance + 1e-5)).to(x.dtype)
         denormalized = torch.addcmul(mu, 1 + sigma, normalized) * ops.LRELU_GAIN
         return torch.add(x, self.residual(ops.lrelu(denormalized)), alpha=RESIDUAL_GAIN)
 

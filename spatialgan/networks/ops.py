@@ -7,6 +7,8 @@ convention, so pixel j of an R-pixel axis stays at (2j + 1)/R - 1 through all re
 Shapes: n batch, i input channels, o output channels, c channels, h w pixels, k kernel size.
 """
 
+import functools
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -21,11 +23,14 @@ def lrelu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     return F.leaky_relu(x, LRELU_SLOPE, inplace=True)
 
 
-def blur_kernel(channels: int, gain: float, like: Tensor) -> Float[Tensor, "c 1 4 4"]:
+@functools.cache
+def blur_kernel(
+    channels: int, gain: float, dtype: torch.dtype, device: torch.device
+) -> Float[Tensor, "c 1 4 4"]:
     """Return the depthwise [1, 3, 3, 1] x [1, 3, 3, 1] kernel whose weights sum to `gain`."""
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=like.device)
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=device)
     kernel = torch.outer(taps, taps) * (gain / 64.0)
-    return kernel.to(like.dtype).expand(channels, 1, 4, 4)
+    return kernel.to(dtype).repeat(channels, 1, 1, 1)
 
 
 def upsample(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
@@ -38,7 +43,9 @@ def downsample(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
     channels = x.shape[1]
     if x.device.type == "cpu" and x.dtype == torch.bfloat16:
         return _downsample_by_matmul(x)
-    return F.conv2d(x, blur_kernel(channels, 1.0, x), stride=2, padding=1, groups=channels)
+    return F.conv2d(
+        x, blur_kernel(channels, 1.0, x.dtype, x.device), stride=2, padding=1, groups=channels
+    )
 
 
 def _downsample_by_matmul(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
@@ -49,16 +56,19 @@ def _downsample_by_matmul(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 
     """
     n, c, h, w = x.shape
     last = x.permute(0, 2, 3, 1)  # a view where x is channels-last
-    rows = torch.matmul(_halving_matrix(h, x), last.reshape(n, h, w * c))
-    pixels = torch.matmul(_halving_matrix(w, x), rows.view(n * h // 2, w, c))
+    rows = torch.matmul(_halving_matrix(h, x.dtype, x.device), last.reshape(n, h, w * c))
+    pixels = torch.matmul(_halving_matrix(w, x.dtype, x.device), rows.view(n * h // 2, w, c))
     return pixels.view(n, h // 2, w // 2, c).permute(0, 3, 1, 2)
 
 
-def _halving_matrix(size: int, like: Tensor) -> Float[Tensor, "half size"]:
+@functools.cache
+def _halving_matrix(
+    size: int, dtype: torch.dtype, device: torch.device
+) -> Float[Tensor, "half size"]:
     """Return the matrix that halves an axis of `size` pixels with the filter [1, 3, 3, 1] / 8."""
-    identity = torch.eye(size, dtype=like.dtype, device=like.device)[:, None]
-    taps = torch.tensor([[[1.0, 3.0, 3.0, 1.0]]], dtype=like.dtype, device=like.device) / 8
-    return F.conv1d(identity, taps, stride=2, padding=1)[:, 0].T
+    identity = torch.eye(size, dtype=dtype, device=device)[:, None]
+    taps = torch.tensor([[[1.0, 3.0, 3.0, 1.0]]], dtype=dtype, device=device) / 8
+    return F.conv1d(identity, taps, stride=2, padding=1)[:, 0].T.contiguous()
 
 
 def conv_down(
@@ -66,7 +76,7 @@ def conv_down(
 ) -> Float[Tensor, "n o h2 w2"]:
     """Return x blurred by [1, 3, 3, 1] and convolved with stride 2 (StyleGAN2's downsampling 3x3 convolution)."""
     channels = x.shape[1]
-    blurred = F.conv2d(x, blur_kernel(channels, 1.0, x), padding=2, groups=channels)
+    blurred = F.conv2d(x, blur_kernel(channels, 1.0, x.dtype, x.device), padding=2, groups=channels)
     return F.conv2d(blurred, weight, bias, stride=2)
 
 
@@ -76,7 +86,7 @@ def conv_up(
     """Return x convolved with stride 1/2 and blurred by [1, 3, 3, 1] (StyleGAN2's upsampling 3x3 convolution)."""
     channels = weight.shape[0]
     raw = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-    return F.conv2d(raw, blur_kernel(channels, 4.0, x), padding=1, groups=channels)
+    return F.conv2d(raw, blur_kernel(channels, 4.0, x.dtype, x.device), padding=1, groups=channels)
 
 
 def demodulation(

@@ -8,7 +8,7 @@ import json
 import logging
 import resource
 import signal
-import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +23,7 @@ from spatialgan.config import RunConfig
 from spatialgan.data.archive import ImageArchive
 from spatialgan.inference import Snapshot, mean_style, save_snapshot
 from spatialgan.pictures import save_png
+from spatialgan.provenance import source_commit
 from spatialgan.training.feed import real_batches
 from spatialgan.training.grids import overlay_grid, sample_grid
 from spatialgan.training.phases import Step, phases_of, run_phase, update_ema
@@ -202,16 +203,9 @@ def _write_outputs(config: RunConfig, folder: RunFolder, state: TrainState, mete
         "device": str(meter.processes.device.type),
         "num_processes": meter.processes.size,
         "torch": torch.__version__,
-        "commit": current_commit(),
+        "commit": source_commit(),
     }
     write_atomically(outputs / "train.json", (json.dumps(facts, indent=2) + "\n").encode())
-
-
-def current_commit() -> str:
-    """Return the short commit of the working tree, with "+" where it has changes, or "unknown"."""
-    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    return result.stdout.strip() or "unknown"
 
 
 class Meter:
@@ -226,7 +220,7 @@ class Meter:
             initial=min(state.cur_nimg / 1000, total),
             desc=config.name,
             bar_format="{desc} {percentage:3.0f}% {n:.1f}/{total:g} kimg [{elapsed}<{remaining}{postfix}]",
-            mininterval=1.0,
+            mininterval=1.0 if sys.stderr.isatty() else 30.0,
             disable=processes.rank != 0,
         )
 

@@ -23,7 +23,7 @@ from spatialgan.rng import generator_for
 from spatialgan.training.processes import Processes, average_gradients
 from spatialgan.training.state import TrainState
 
-MAX_SKIPPED = 20  # phases with non-finite gradients in a row before training stops
+MAX_SKIPPED = 20  # steps of a network with non-finite gradients in a row before training stops
 STATISTICS_INTERVAL = 16  # steps between measurements of how heatmaps and attention agree
 
 
@@ -185,17 +185,18 @@ def run_phase(phase: Phase, step: Step) -> None:
     optimizer.zero_grad(set_to_none=True)
     phase.loss(step).backward()
     network.requires_grad_(False)
+    in_a_row = state.num_skipped_in_a_row
     if average_gradients(parameters, step.processes):
         optimizer.step()
-        state.num_skipped_in_a_row = 0
-    else:
-        state.num_skipped += 1
-        state.num_skipped_in_a_row += 1
-        if state.num_skipped_in_a_row >= MAX_SKIPPED:
-            raise FloatingPointError(
-                f"{MAX_SKIPPED} steps in a row had non-finite gradients at {state.cur_nimg / 1000:.1f} kimg: "
-                f"lower the learning rate or raise r1_gamma; the last good checkpoint is kept"
-            )
+        in_a_row[phase.network] = 0
+        return
+    state.num_skipped += 1
+    in_a_row[phase.network] += 1
+    if in_a_row[phase.network] >= MAX_SKIPPED:
+        raise FloatingPointError(
+            f"{MAX_SKIPPED} steps in a row had non-finite gradients at {state.cur_nimg / 1000:.1f} kimg: "
+            f"lower the learning rate or raise r1_gamma; the last good checkpoint is kept"
+        )
 
 
 def update_ema(step: Step) -> None:

@@ -27,7 +27,7 @@ class TrainState:
     pl_mean: Tensor  # moving average of path lengths, scalar
     cur_nimg: int = 0  # images shown to D
     num_skipped: int = 0  # phases skipped for non-finite gradients
-    num_skipped_in_a_row: int = 0
+    num_skipped_in_a_row: dict[str, int] = field(default_factory=lambda: {"g": 0, "d": 0})
     curves: Curves = field(default_factory=Curves)
 
 
