@@ -14,6 +14,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/edit.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -23,3 +24,4 @@ rule all:
         expand("{root}/tables/{table}.md", root=ROOT, table=PARAMS.tables),
         expand("{root}/figures/{figure}.png", root=ROOT, figure=PARAMS.figures),
         [f"{ROOT}/runs/{run}/curves.png" for run in all_runs(PROFILE)],
+        [f"{ROOT}/runs/{run}/moves.png" for run in all_runs(PROFILE) if "/spatialgan/" in run],

@@ -21,7 +21,7 @@ import click
 import yaml
 
 from benchmarks.steps import ROOT
-from spatialgan.checkpoint import file_sha256
+from spatialgan.files import file_sha256
 
 RUN = "cat/spatialgan/0"
 MAX_DELAY = 0.3  # seconds between a checkpoint and the kill: a few steps and saves
@@ -85,7 +85,7 @@ def checkpoints(folder: Path) -> set[str]:
 
 def caught_in_save(folder: Path) -> bool:
     """Return whether a kill left a half-written checkpoint behind."""
-    return any((folder / "results/smoke/resume").rglob(".checkpoint-*.tmp"))
+    return any((folder / "results/smoke/resume").rglob(".checkpoint-*.partial"))
 
 
 @click.command()

@@ -16,16 +16,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 from torch import Tensor
 
+from spatialgan.files import atomic_file
+
 METADATA_KEY = "spatialgan"
-
-
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file's bytes, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def tensors_sha256(tensors: dict[str, Tensor]) -> str:
@@ -36,27 +32,6 @@ def tensors_sha256(tensors: dict[str, Tensor]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a small file so that it is either whole or not there."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with temporary.open("wb") as file:
-        file.write(data)
-    publish(temporary, path)
-
-
-def publish(temporary: Path, path: Path) -> None:
-    """Flush a finished temporary file to disk and give it its name in one step."""
-    with temporary.open("rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> None:
@@ -75,10 +50,10 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> None:
         )
     # one entry only: safetensors writes several in an arbitrary order, and the file's sha256 must not vary
     document = json.dumps({"header": header, "sha256": tensors_sha256(tensors)}, sort_keys=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    save_file(tensors, temporary, metadata={METADATA_KEY: document})
-    load_tensors(temporary)
-    publish(temporary, path)
+    with atomic_file(path) as file:
+        file.write(serialize(tensors, {METADATA_KEY: document}))
+        file.flush()
+        load_tensors(Path(file.name))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
-from spatialgan.checkpoint import publish
+from spatialgan.files import atomic_file
 
 
 def montage(images: UInt8[Tensor, "n 3 r r"], columns: int) -> UInt8[Tensor, "3 h w"]:
@@ -25,7 +25,5 @@ def montage(images: UInt8[Tensor, "n 3 r r"], columns: int) -> UInt8[Tensor, "3 
 
 def save_png(path: Path, image: UInt8[Tensor, "3 h w"]) -> None:
     """Write one RGB image atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(temporary, format="PNG")
-    publish(temporary, path)
+    with atomic_file(path) as file:
+        Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(file, format="PNG")

@@ -15,13 +15,12 @@ from PIL import Image
 
 from spatialgan.data.archive import (
     ImageArchive,
-    atomic_file,
     encode_png,
-    file_sha256,
     scan_archive,
     write_archive,
 )
 from spatialgan.data.members import BadMember, decode_image
+from spatialgan.files import atomic_file, file_sha256
 
 KNOWN = "08733ce40920ddb68398a73e9ea39b79d66cfe3a1e4e6d909e6d522336819adb"  # of the archive written below, on any machine
 

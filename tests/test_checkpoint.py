@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from spatialgan import checkpoint
+from spatialgan.files import file_sha256
 
 
 def tensors():
@@ -33,7 +34,7 @@ def test_the_same_state_gives_the_same_file(tmp_path):
     saved = tensors()
     for name in map(str, range(10)):
         checkpoint.save_tensors(tmp_path / name, saved, {"n": 1, "identity": {"b": 1, "a": 2}})
-    assert len({checkpoint.file_sha256(path) for path in tmp_path.iterdir()}) == 1
+    assert len({file_sha256(path) for path in tmp_path.iterdir()}) == 1
 
 
 @pytest.mark.parametrize("change", ["empty", "header", "half", "flip", "append"])
@@ -76,10 +77,10 @@ def test_a_save_that_dies_halfway_leaves_the_old_file(tmp_path, monkeypatch):
     checkpoint.save_tensors(path, tensors(), {"n": 1})
 
     def die(*_):
-        raise OSError("input/output error")
+        raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(checkpoint.os, "replace", die)
-    with pytest.raises(OSError, match="input/output error"):
+    monkeypatch.setattr("spatialgan.files.os.replace", die)
+    with pytest.raises(ValueError, match="x.safetensors: cannot be written .Input/output error."):
         checkpoint.save_tensors(path, tensors(), {"n": 2})
     assert checkpoint.load_tensors(path)[1] == {"n": 1}
 

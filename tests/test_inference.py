@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from spatialgan import inference
-from spatialgan.checkpoint import file_sha256, save_tensors
+from spatialgan.checkpoint import save_tensors
+from spatialgan.files import file_sha256
 from spatialgan.training.state import new_state
 from tests.tiny import tiny_config
 

@@ -21,7 +21,9 @@ def test_a_move_shifts_every_center_and_nothing_else(name):
     before, after = drawn(name), move(drawn(name), (0.25, -0.5))
     for a, b in zip(before.levels, after.levels, strict=True):
         a, b = getattr(a, "base", a), getattr(b, "base", b)
-        assert torch.allclose(b.centers - a.centers, torch.tensor([0.25, -0.5]).expand_as(a.centers), atol=1e-6)
+        assert torch.allclose(
+            b.centers - a.centers, torch.tensor([0.25, -0.5]).expand_as(a.centers), atol=1e-6
+        )
         assert torch.equal(a.sigmas, b.sigmas) and torch.equal(a.presence, b.presence)
 
 

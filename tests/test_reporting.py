@@ -196,7 +196,12 @@ def test_reports_need_no_torch() -> None:
             "hinges: ",
             r"tables.yaml, readings: unknown row 'hinges': choose one",
         ),
-        ("tables", "[fid]", "[fit]", r"tables.yaml, \w+: unknown metric 'fit': choose one of fid, kid"),
+        (
+            "tables",
+            "[fid]",
+            "[fit]",
+            r"tables.yaml, \w+: unknown metric 'fit': choose one of fid, kid",
+        ),
         ("tables", "digits: 2}", "digits: two}", r"tables.yaml, metrics/\w+/digits: 'two' is not"),
         ("figures", "rows:", "row:", r"figures.yaml, curves: "),
         ("datasets", "source: lsun", "sauce: lsun", r"datasets.yaml, \w+/real: "),

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spatialgan.data.archive import ImageArchive, file_sha256, write_archive
+from spatialgan.data.archive import ImageArchive, write_archive
 from spatialgan.data.members import BadMember
 from spatialgan.data.prepare import load_manifest, prepare_dataset, source_of
 from spatialgan.data.scenes import compose_scene
 from spatialgan.data.sources import FILTERS, SOURCES, crop_and_resize
+from spatialgan.files import file_sha256
 
 
 def picture(seed, height=24, width=16):

@@ -13,7 +13,8 @@ import pytest
 import torch
 import torch.multiprocessing as multiprocessing
 
-from spatialgan.checkpoint import exclusive, file_sha256, tensors_sha256
+from spatialgan.checkpoint import exclusive, tensors_sha256
+from spatialgan.files import file_sha256
 from spatialgan.params import load_params
 from spatialgan.training import loop, phases
 from spatialgan.training.feed import Order

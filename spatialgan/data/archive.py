@@ -8,14 +8,12 @@ compression libraries differ from machine to machine and the sha256 must not.
 Shapes: n images, r pixels per side.
 """
 
-import hashlib
 import json
 import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from spatialgan.data.members import BadMember, decode_image, is_image_name, read_member
+from spatialgan.files import atomic_file, file_sha256
 
 BEGINNING = (1980, 1, 1, 0, 0, 0)  # the earliest time a ZIP can hold
 BLOCK = 65535  # bytes of a stored deflate block, the most there can be
@@ -194,44 +193,3 @@ def encode_png(image: UInt8[np.ndarray, "r r 3"]) -> bytes:
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-@contextmanager
-def atomic_file(path: Path) -> Iterator:
-    """Yield a binary file that becomes `path` when the block ends, and vanishes when it raises."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f".{path.name}.*.partial"):
-        if not _is_running(leftover.name.split(".")[-2]):  # its writer was killed
-            leftover.unlink(missing_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with open(partial, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _is_running(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, ValueError):
-        return False
-    except PermissionError:  # somebody else's
-        return True
-    return True
-
-
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

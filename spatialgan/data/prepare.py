@@ -17,9 +17,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from spatialgan.data.archive import atomic_file, file_sha256, write_archive
+from spatialgan.data.archive import write_archive
 from spatialgan.data.members import BadMember
 from spatialgan.data.sources import SOURCES, Source
+from spatialgan.files import atomic_file, file_sha256
 
 ON_BAD = ("error", "skip")
 ROW_KEYS = (

@@ -122,7 +122,7 @@ class Folder:
     def _files(self) -> list[Path]:
         root = Path(self.path)
         if not root.is_dir():
-            raise ValueError(f"{root}: there is no such folder")
+            raise ValueError(f"{root}: there is no such folder; docs/data.md says what goes where")
         found = [file for file in root.rglob("*") if is_image_name(file.name) and not file.is_dir()]
         return sorted(found, key=lambda file: file.relative_to(root).as_posix())
 
@@ -225,7 +225,9 @@ class Lsun:
             raise ValueError("LSUN databases need lmdb: pip install 'spatialgan[lsun]'") from error
         path = Path(self.path)
         if not path.exists():
-            raise ValueError(f"{path}: there is no such LSUN database")
+            raise ValueError(
+                f"{path}: there is no such LSUN database; docs/data.md says what goes where"
+            )
         try:
             return lmdb.open(str(path), subdir=path.is_dir(), readonly=True, lock=False,
                              readahead=False, meminit=False)  # fmt: skip

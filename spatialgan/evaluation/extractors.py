@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from spatialgan.checkpoint import file_sha256
 from spatialgan.evaluation.extractor import shipped_weights
+from spatialgan.files import file_sha256
 
 WEIGHTS_FOLDER = "data/weights"
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"

@@ -20,9 +20,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from spatialgan.checkpoint import file_sha256, write_atomically
 from spatialgan.data.archive import ImageArchive
 from spatialgan.evaluation.extractors import Extractor, open_extractor
+from spatialgan.files import file_sha256, write_atomically
 from spatialgan.inference import load_snapshot, sample_images
 from spatialgan.provenance import source_commit
 

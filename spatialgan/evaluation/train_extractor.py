@@ -50,6 +50,9 @@ class ExtractorTraining:
     quality_weight: float = 4.0  # of the corruption task against all others
 
 
+SHIPPED = ExtractorTraining()  # how the weights that ship with the code were trained
+
+
 class Heads(nn.Module):
     """One linear map from the features to all tasks; used in training only."""
 
@@ -73,9 +76,8 @@ class Heads(nn.Module):
         return dict(zip(self.sizes, parts, strict=True))
 
 
-def train_extractor(output: Path, training: ExtractorTraining | None = None) -> dict:
+def train_extractor(output: Path, training: ExtractorTraining = SHIPPED) -> dict:
     """Train, save to `output`, and return its header: the settings and held-out results."""
-    training = training or ExtractorTraining()
     examples, names = draw_examples(training.seed, training.num_per_kind)
     extractor, heads = SceneExtractor(), Heads(len(names))
     initialize(extractor, generator_for(training.seed, "extractor weights", 0))

@@ -18,9 +18,10 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from spatialgan.checkpoint import exclusive, file_sha256, write_atomically
+from spatialgan.checkpoint import exclusive
 from spatialgan.config import RunConfig
 from spatialgan.data.archive import ImageArchive
+from spatialgan.files import file_sha256, write_atomically
 from spatialgan.inference import Snapshot, mean_style, save_snapshot
 from spatialgan.pictures import save_png
 from spatialgan.provenance import source_commit
