@@ -13,13 +13,13 @@ rule strips:
             subcategory="{dataset}",
             labels={"row": "{row}", "seed": "{seed}"},
         ),
-    params:
-        profile=profile_of,
-        code=code_digest("spatialgan.editing.strips.write_strips"),
     log:
         "{root}/logs/strips/{dataset}/{row}/{seed}.log",
     benchmark:
         "{root}/benchmarks/strips/{dataset}/{row}/{seed}.tsv"
+    params:
+        profile=profile_of,
+        code=code_digest("spatialgan.editing.strips.write_strips"),
     shell:
         "spatialgan strips {wildcards.dataset}/{wildcards.row}/{wildcards.seed}"
         " -p {params.profile} > {log} 2>&1"
