@@ -66,9 +66,16 @@ def test_a_cell_is_mean_and_spread_beside_the_papers_number(params: Params) -> N
     add_run(root, "cat/baseline/1", 13.0)
     add_run(root, "cat/sel/0", 9.0)
     markdown = write_table(params, "objective", "workstation")[0].read_text()
-    assert cells(markdown, "Baseline (StyleGAN2)")[:3] == ["11.50 ± 2.12", "8.36", "11.50 ± 2.12"]
+    assert cells(markdown, "Baseline (StyleGAN2)")[:3] == [
+        "11.50 ± 2.12",
+        "8.36",
+        "0.0115 ± 0.0021",
+    ]
     assert cells(markdown, "+ SEL")[:2] == ["9.00", "7.61"]
-    assert cells(markdown, "+ L_align (SpatialGAN)")[:2] == ["-", "6.57"]
+    assert cells(markdown, "+ L_align: SpatialGAN (hierarchical, SEL_norm, coarse)")[:2] == [
+        "-",
+        "6.57",
+    ]
     assert "scene_fid10k ↓" in markdown
 
 
@@ -123,8 +130,8 @@ def test_the_fidelity_table_has_a_column_per_data_set(params: Params) -> None:
     add_run(params.root("workstation"), "church/spatialgan/0", 5.0)
     markdown = write_table(params, "fidelity", "workstation")[0].read_text()
     paper = ["2.72", "6.57", "2.91", "2.86"]
-    assert cells(markdown, "+ L_align (SpatialGAN)")[1::2] == paper
-    assert cells(markdown, "+ L_align (SpatialGAN)")[6] == "5.00"
+    assert cells(markdown, "+ L_align: SpatialGAN (hierarchical, SEL_norm, coarse)")[1::2] == paper
+    assert cells(markdown, "+ L_align: SpatialGAN (hierarchical, SEL_norm, coarse)")[6] == "5.00"
 
 
 def test_a_table_is_an_entry_of_params_and_nothing_else(params: Params, tmp_path: Path) -> None:
@@ -188,7 +195,7 @@ def test_reports_need_no_torch() -> None:
     ("file", "old", "new", "message"),
     [
         ("runs", "alignment: l1}", "allignment: l1}", r"runs.yaml, spatialgan: .*'allignment' was"),
-        ("profiles", "batch: 16,", "batch: 0,", r"profiles.yaml, profiles/\w+/batch: 0 is less"),
+        ("profiles", "batch: 32,", "batch: 0,", r"profiles.yaml, profiles/\w+/batch: 0 is less"),
         ("profiles", "default: laptop", "default: lapdog", r"unknown profile 'lapdog': choose one"),
         (
             "tables",

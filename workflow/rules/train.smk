@@ -1,5 +1,6 @@
 # Training: one job per run. What it needs to go on after a kill lies in {root}/resume/, which is no output,
-# because Snakemake deletes the outputs of a job that didn't finish. Exit code 75 asks to be run again.
+# because Snakemake deletes the outputs of a job that didn't finish. A training that was asked to stop exits
+# with 75; how often a job is tried again stands in the profile (`retries`).
 
 
 def training_gpus(wildcards):
@@ -29,7 +30,6 @@ rule train:
         "{root}/logs/train/{dataset}/{row}/{seed}.log",
     benchmark:
         "{root}/benchmarks/train/{dataset}/{row}/{seed}.tsv"
-    retries: 3
     # Without a GPU two trainings of one thread each are faster than one of two. Snakemake passes the number
     # on as OMP_NUM_THREADS.
     threads: lambda w: max(1, 4 * training_gpus(w))
