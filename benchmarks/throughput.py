@@ -10,10 +10,12 @@ import copy
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import torch
 import torch.nn.functional as F
+from packaging.version import parse as parse_version
 
 from benchmarks.steps import configured, our_step, seconds_per_step
 from spatialgan.config import RunConfig
@@ -22,6 +24,8 @@ from spatialgan.config import RunConfig
 def peer_step(checkout: Path, config: RunConfig) -> Callable[[int], None]:
     """Return the same training step with the peer's networks, in fp32 as they run on a CPU."""
     sys.path.insert(0, str(checkout))
+    # the peer needs one function of a module that setuptools no longer has
+    sys.modules.setdefault("pkg_resources", SimpleNamespace(parse_version=parse_version))
     from training.networks_stylegan2 import Discriminator, Generator
 
     ours, training = config.generator, config.training
@@ -34,7 +38,7 @@ def peer_step(checkout: Path, config: RunConfig) -> Callable[[int], None]:
     epilogue = {"mbstd_group_size": config.discriminator.mbstd_group_size}
     d = Discriminator(c_dim=0, epilogue_kwargs=epilogue, **image, **width)
     g_ema = copy.deepcopy(g).eval()
-    adam = {"lr": training.learning_rate, "betas": (0, training.beta2), "eps": 1e-8}
+    adam = {"lr": training.learning_rate, "betas": (0.0, training.beta2), "eps": 1e-8}
     g_opt, d_opt = (
         torch.optim.Adam(g.parameters(), **adam),
         torch.optim.Adam(d.parameters(), **adam),
