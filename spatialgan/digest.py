@@ -81,13 +81,18 @@ class Walk:
 
 
 def code_digest(entry: str, chosen: Mapping[str, str] = {}, settings: Collection[str] = ()) -> str:
-    """Return a sha256 over the code reached from `entry`, a module or definition of the package by dotted name.
+    """Return a sha256 over the code reached from `entry`, a module or definition by dotted name.
 
     Raises ValueError if there is no such module.
     """
-    walk = Walk(chosen, frozenset(settings))
+    return _digest(entry, tuple(sorted(chosen.items())), frozenset(settings))
+
+
+@functools.cache  # thousands of runs share a few choices
+def _digest(entry: str, chosen: tuple[tuple[str, str], ...], settings: frozenset[str]) -> str:
+    walk = Walk(dict(chosen), settings)
     walk.follow(entry)
-    text = json.dumps(walk.found, sort_keys=True, default=repr)
+    text = json.dumps(walk.found, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -101,14 +106,13 @@ def _split_module(dotted: str) -> tuple[Module, list[str]]:
         for path in (stem.with_suffix(".py"), stem / "__init__.py"):
             if length > 1 or path.name == "__init__.py":
                 if path.is_file():
-                    module = _parse(".".join(parts[:length]), path, path.stat().st_mtime_ns)
-                    return module, parts[length:]
+                    return _parse(".".join(parts[:length]), path), parts[length:]
     raise ValueError(f"{dotted} names no module")
 
 
 @functools.cache
-def _parse(name: str, path: Path, mtime_ns: int) -> Module:
-    """Return a file parsed; `mtime_ns` is part of the cache's key."""
+def _parse(name: str, path: Path) -> Module:
+    """Return a file parsed, once in a process."""
     tree = ast.parse(path.read_text())
     definitions: dict[str, list[ast.stmt]] = {}
     statements = []

@@ -35,7 +35,7 @@ def test_linear_head_has_a_closed_form(sign, relu):
 
 
 def test_defaults_are_those_of_the_released_code():
-    assert GradCam() == GradCam("loss", "per_channel")
+    assert GradCam() == GradCam("score", "per_channel")
 
 
 @pytest.mark.parametrize("field", ["sign", "relu"])

@@ -1,6 +1,6 @@
 """The code digest: it changes with what a result depends on, and with nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -60,23 +60,30 @@ SETTINGS = ("spatialgan.parts.samplers.Narrow", "spatialgan.parts.samplers.Wide"
 
 
 @pytest.fixture
-def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], bool]:
+def edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str, str, str], bool]]:
     """Return a function that edits a package and says whether the digest of its `train` changed."""
     monkeypatch.setattr(digest, "FOLDER", tmp_path)
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
 
+    def fresh_digest(entry: str) -> str:
+        for cached in (digest._parse, digest._digest):
+            cached.cache_clear()
+        return digest.code_digest(entry, CHOSEN, SETTINGS)
+
     def changes(file: str, old: str, new: str, entry: str = "spatialgan.train.train") -> bool:
-        digest._parse.cache_clear()
-        before = digest.code_digest(entry, CHOSEN, SETTINGS)
+        before = fresh_digest(entry)
         text = (tmp_path / file).read_text()
         assert old in text
         (tmp_path / file).write_text(text.replace(old, new))
-        digest._parse.cache_clear()
-        return digest.code_digest(entry, CHOSEN, SETTINGS) != before
+        return fresh_digest(entry) != before
 
-    return changes
+    yield changes
+    for cached in (digest._parse, digest._digest):
+        cached.cache_clear()
 
 
 @pytest.mark.parametrize(

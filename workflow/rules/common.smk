@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 
 import torch
-from snakemake.exceptions import WorkflowError
-
 from spatialgan.config import resolve
 from spatialgan.digest import code_digest
 from spatialgan.params import load_params
@@ -17,12 +15,16 @@ from spatialgan.params import load_params
 # The commands of this environment, whether or not it was activated
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
+place = ""
 try:
     PARAMS = load_params()
     PROFILE = config.get("profile", PARAMS.default_profile)
     ROOT = PARAMS.root(PROFILE)
+    for row in PARAMS.rows:  # so that a mistake in any of them is told now, in one line
+        place = f"params/runs.yaml, {row}: "
+        resolve(PARAMS, f"{next(iter(PARAMS.datasets))}/{row}/0", PROFILE)
 except ValueError as error:
-    raise WorkflowError(str(error)) from None
+    sys.exit(f"spatialgan: {place}{error}")
 
 # GPUs this machine lends to jobs; --config gpus=8 where another machine runs them
 GPUS = int(config.get("gpus", torch.cuda.device_count()))
@@ -45,10 +47,7 @@ def profile_of(wildcards):
 def run_of(wildcards):
     """Return the job's run with all its settings."""
     name = f"{wildcards.dataset}/{wildcards.row}/{wildcards.seed}"
-    try:
-        return resolve(PARAMS, name, profile_of(wildcards))
-    except ValueError as error:
-        raise WorkflowError(f"params/: {error}") from None
+    return resolve(PARAMS, name, profile_of(wildcards))
 
 
 def table_runs(table, profile):
