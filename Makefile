@@ -24,14 +24,14 @@ workstation: $(INSTALLED) ## the ablation at a larger budget, several seeds: res
 environment: $(INSTALLED) ## make .venv and nothing else
 
 lint: $(INSTALLED) ## check style, formatting and the direction of imports
-	ruff check spatialgan tests
-	ruff format --check spatialgan tests
+	ruff check spatialgan tests benchmarks
+	ruff format --check spatialgan tests benchmarks
 	snakefmt --check Snakefile workflow
 	lint-imports --no-cache
 
 format: $(INSTALLED) ## format the code
-	ruff check --fix spatialgan tests
-	ruff format spatialgan tests
+	ruff check --fix spatialgan tests benchmarks
+	ruff format spatialgan tests benchmarks
 	snakefmt Snakefile workflow
 
 lock: $(INSTALLED) ## resolve pyproject.toml into requirements.lock; delete that file first to upgrade all of it
@@ -50,6 +50,6 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@rm -f $@
 	@test -x $(BIN)/uv || sed -n '/^uv==/,/[^\\]$$/p' requirements.lock \
 		| $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r /dev/stdin
-	$(UV_PIP) sync --python $(BIN)/python --require-hashes requirements.lock
+	$(UV_PIP) sync --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
 	$(UV_PIP) install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -79,7 +79,12 @@ class RunConfig:
         plain = {"dataset": self.dataset, "row": self.row, "seed": self.seed}
         plain["sampling"] = _variant_to_json(SAMPLERS, self.sampling)
         plain["alignment"] = _variant_to_json(ALIGNMENTS, self.alignment)
-        for part in ("attention", "generator", "discriminator", "training"):
+        used = ["generator", "discriminator", "training"]
+        if (
+            self.alignment.uses_attention
+        ):  # else it changes nothing, and no run that has none is another
+            used.append("attention")
+        for part in used:
             plain[part] = dataclasses.asdict(getattr(self, part))
         return json.loads(json.dumps(plain))
 
@@ -117,7 +122,7 @@ def run_from_identity(identity: dict) -> RunConfig:
         title=identity["row"],
         sampling=_variant(SAMPLERS, "sampling", identity["sampling"]),
         alignment=_variant(ALIGNMENTS, "alignment", identity["alignment"]),
-        attention=_build(GradCam, identity["attention"]),
+        attention=_build(GradCam, identity.get("attention", {})),
         generator=_build(GeneratorConfig, identity["generator"]),
         discriminator=_build(DiscriminatorConfig, identity["discriminator"]),
         training=_build(TrainingConfig, identity["training"]),

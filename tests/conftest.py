@@ -17,6 +17,14 @@ import torch
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the two files that take longest first: the workflow in miniature and training."""
+    first = ("test_workflow.py", "test_training.py")
+    items.sort(
+        key=lambda item: first.index(item.path.name) if item.path.name in first else len(first)
+    )
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test marked `gpu`, saying why, where torch sees no CUDA device."""
     if item.get_closest_marker("gpu") and not torch.cuda.is_available():

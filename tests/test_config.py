@@ -69,6 +69,12 @@ def test_the_paper_profile_is_the_papers():
     assert config.alignment.threshold == 0.25 and config.discriminator.mbstd_group_size == 8
 
 
+def test_attention_is_part_of_a_run_that_aligns_and_of_no_other():
+    assert resolve(PARAMS, "cat/spatialgan/0", "laptop").identity()["attention"]["sign"] == "score"
+    assert resolve(PARAMS, "cat/loss_sign/0", "laptop").identity()["attention"]["sign"] == "loss"
+    assert "attention" not in resolve(PARAMS, "cat/sel/0", "laptop").identity()
+
+
 def test_how_a_run_is_executed_is_not_what_it_is():
     identity = resolve(PARAMS, "cat/sel/0", "laptop").identity()
     assert "execution" not in identity and "title" not in identity
