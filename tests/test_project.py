@@ -87,7 +87,7 @@ def test_links_of_the_documents_exist():
 
 
 def test_code_named_by_the_documents_exists():
-    pattern = r"(?<!include )\b((?:spatialgan|docs|params|workflow)/[\w/]+\.\w+)"
+    pattern = r"(?<!include )(?<![/\w])((?:spatialgan|docs|params|workflow)/[\w/]+\.\w+)"
     for document in ("README.md", "CONTRIBUTING.md", "docs/data.md", "NOTICE"):
         for path in re.findall(pattern, (ROOT / document).read_text()):
             assert (ROOT / path).exists(), f"{document} names {path}"
