@@ -39,7 +39,7 @@ class GradCam:
     """GradCAM with the paper's sign and the released code's ReLU.
 
     Of the four combinations this one overlaps the objects of real images most
-    (benchmarks/attention_masks.py). With the released code's sign objects move away from their heatmaps.
+    (benchmarks/attention_masks.py, six discriminators at 32 pixels).
     """
 
     sign: Literal["loss", "score"] = "score"  # what is differentiated, see SIGNS
