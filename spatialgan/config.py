@@ -35,9 +35,7 @@ class TrainingConfig:
     pl_interval: int = 4  # steps between path-length penalties
     style_mixing: float = 0.0  # probability of two styles in a batch; StyleGAN2's default is 0.9
     ema_kimg: float = 20.0  # half-life of the generator's moving average
-    ema_rampup: float = (
-        0.0  # if not 0: the half-life is at most this fraction of the images seen so far
-    )
+    ema_rampup: float = 0.0  # half-life is at most this fraction of the images seen; 0: no bound
     mirror_probability: float = 0.0  # of showing a real image mirrored
     precision: str = "auto"  # fp32, bf16, or auto: bf16 where the hardware multiplies it natively
 
@@ -80,9 +78,7 @@ class RunConfig:
         plain["sampling"] = _variant_to_json(SAMPLERS, self.sampling)
         plain["alignment"] = _variant_to_json(ALIGNMENTS, self.alignment)
         used = ["generator", "discriminator", "training"]
-        if (
-            self.alignment.uses_attention
-        ):  # else it changes nothing, and no run that has none is another
+        if self.alignment.uses_attention:  # else it changes nothing
             used.append("attention")
         for part in used:
             plain[part] = dataclasses.asdict(getattr(self, part))

@@ -25,9 +25,7 @@ from spatialgan.networks.layers import Conv, ConvAct
 
 PROJECTED = 32  # heatmap feature maps per level
 HIDDEN = 64  # feature maps between projected heatmap and normalization statistics
-RESIDUAL_GAIN = (
-    0.1  # weight of the encoding's residual branch (released predecessor; not in the paper)
-)
+RESIDUAL_GAIN = 0.1  # of the encoding's residual branch (released predecessor; not in the paper)
 
 
 @dataclass(frozen=True)
