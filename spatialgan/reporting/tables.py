@@ -32,15 +32,12 @@ class Column:
     def label(self) -> str:
         """Return the metric's id, which says with what and on how many images it was measured."""
         ids = [r.metric_ids[self.metric] for r in self.results if self.metric in r.metric_ids]
-        name = ids[0] if ids else self.style["title"]
-        scale = self.style.get("scale", 1)
-        return name if scale == 1 else f"{name} x {scale:g}"
+        return ids[0] if ids else self.style["title"]
 
     def values(self, row: str) -> list[float]:
-        """Return the scaled values of a row, one per seed."""
-        scale = self.style.get("scale", 1)
+        """Return the values of a row, one per seed."""
         chosen = [r for r in self.results if r.row == row and r.dataset == self.dataset]
-        return [scale * r.metrics[self.metric] for r in chosen if self.metric in r.metrics]
+        return [r.metrics[self.metric] for r in chosen if self.metric in r.metrics]
 
     def cell(self, row: str) -> str:
         """Return mean ± standard deviation over seeds, or "-"."""
