@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import UInt8
 from torch import Tensor
@@ -25,6 +25,7 @@ from spatialgan.evaluation.instances import MIN_SCORE, Instances
 TRAINED_FILE = "model.safetensors"
 
 
+@runtime_checkable
 class Segmenter(Protocol):
     """What finds instances, and what a result says about it."""
 
