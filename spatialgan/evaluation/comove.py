@@ -1,0 +1,186 @@
+"""Co-move Ratio: when a sub-heatmap moves by p, how far along p does its object move?
+
+Of a sample, one object's center c moves by p with everything else fixed. The instance under c is looked
+for in the new image (matching.py); its mean position moved by q, and the score is (p . q) / |p|^2: 1
+where the image obeys, 0 where it ignores the heatmap [paper, Co-move Ratio]. docs/comove.md says what the
+paper leaves open and what is reported beside it.
+
+Here moves are made and observed; comove_scores.py makes numbers of the observations.
+
+Shapes: n trials.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from spatialgan.evaluation.comove_scores import Observation, class_scores, scores
+from spatialgan.evaluation.instances import MIN_AREA, MIN_SCORE, Instances
+from spatialgan.evaluation.matching import MIN_COSINE, NOTHING, Track, follow, instance_under
+from spatialgan.evaluation.partial import PartialResults
+from spatialgan.evaluation.segmenters import Segmenter
+from spatialgan.evaluation.trials import (
+    LENGTHS,
+    Source,
+    Trials,
+    is_steerable,
+    snapshot_source,
+    take,
+    trial_batches,
+)
+from spatialgan.files import file_sha256, write_atomically
+from spatialgan.heatmaps.layout import Layout
+from spatialgan.heatmaps.moves import move_objects
+from spatialgan.inference import load_snapshot
+from spatialgan.provenance import source_commit
+from spatialgan.rng import generator_for
+
+STILL_EVERY = (
+    10  # of so many samples, one is drawn and segmented again without any move (null control)
+)
+
+
+@dataclass(frozen=True)
+class ComoveRequest:
+    """What to measure."""
+
+    num_moves: int = 50000
+    seed: int = 0  # of the latents, layouts, noise and moves
+    batch_size: int = 32  # samples drawn and segmented together; changes no result
+    device: str = "cpu"  # of generator and segmenter: cpu or cuda
+
+
+def measure_comove(
+    snapshot_path: Path, segmenter: Segmenter, request: ComoveRequest, output: Path
+) -> dict:
+    """Write a snapshot's Co-move Ratio with its controls and protocol to `output`, and return it.
+
+    A row without movable heatmaps has no metrics. Killed, it goes on after the last finished batch, kept
+    beside `output`. Raises ValueError, in one line, where a file is missing or damaged.
+    """
+    snapshot = load_snapshot(snapshot_path, request.device)
+    source = snapshot_source(snapshot, request.seed)
+    protocol = comove_protocol(segmenter, request)
+    identity = {
+        "protocol": protocol,
+        "sample_seed": request.seed,
+        "snapshot_sha256": file_sha256(snapshot_path),
+        "code": snapshot.config.code("spatialgan.evaluation.comove.measure_comove"),
+    }
+    partial = PartialResults(output.with_suffix(".partial.jsonl"), identity)
+    observations = observe_moves(source, segmenter, request, partial)
+    metrics, intervals = scores(observations)
+    result = {
+        "run": snapshot.config.name,
+        "row": snapshot.config.row,
+        "dataset": snapshot.config.dataset,
+        "seed": snapshot.config.seed,
+        "kimg": snapshot.kimg,
+        "commit": source_commit(),
+        "protocol": protocol,
+        "metrics": metrics,
+        "intervals": {name: dataclasses.asdict(part) for name, part in intervals.items()},
+        "metric_ids": {"comove": comove_id(segmenter, request.num_moves)},
+        "classes": class_scores(observations),
+        "sample_seed": request.seed,
+        "snapshot_sha256": identity["snapshot_sha256"],
+    }
+    write_atomically(output, (json.dumps(result, indent=2) + "\n").encode())
+    partial.remove()
+    return result
+
+
+def comove_protocol(segmenter: Segmenter, request: ComoveRequest) -> dict:
+    """Return what has to agree before two Co-move Ratios may stand side by side."""
+    return {
+        "segmenter": segmenter.name,
+        "segmenter_sha256": segmenter.sha256,
+        "num_moves": request.num_moves,
+        "move_length": f"{LENGTHS[0]} to {LENGTHS[1]} image widths",
+        "min_score": MIN_SCORE,
+        "min_area": MIN_AREA,
+        "min_cosine": MIN_COSINE,
+        "truncation_psi": 1,
+        "noise_mode": "fixed per sample index",
+    }
+
+
+def comove_id(segmenter: Segmenter, num_moves: int) -> str:
+    """Return the metric's name for people, such as torchvision_comove5k."""
+    count = f"{num_moves // 1000}k" if num_moves % 1000 == 0 else str(num_moves)
+    return f"{segmenter.name}_comove{count}"
+
+
+def observe_moves(
+    source: Source, segmenter: Segmenter, request: ComoveRequest, partial: PartialResults
+) -> list[Observation]:
+    """Return what became of `num_moves` moves, those in `partial` included; none without objects."""
+    if not is_steerable(source):
+        return []
+    found = [Observation.from_json(o) for batch in partial.batches for o in batch["observations"]]
+    start = partial.batches[-1]["next"] if partial.batches else 0
+    missing = request.num_moves - len(found)
+    bar = tqdm(
+        total=request.num_moves, initial=len(found), desc="moving", unit="move", disable=None
+    )
+    with bar:
+        for trials in trial_batches(source, request.seed, missing, start, request.batch_size):
+            seen = observe(trials, source, segmenter)
+            found += seen
+            batch = [dataclasses.asdict(one) for one in seen]
+            partial.add({"next": trials.stop, "observations": batch})
+            bar.update(len(seen))
+    return found
+
+
+def observe(trials: Trials, source: Source, segmenter: Segmenter) -> list[Observation]:
+    """Return what became of each trial's move: of the object, of a bystander, and with nothing moved."""
+    layout = trials.samples.layout
+    moved = move_objects(layout, trials.objects, trials.offsets)
+    still = [row for row, index in enumerate(trials.indices) if index % STILL_EVERY == 0]
+    rows = [*range(len(trials)), *still]
+    again = Layout.cat([moved, *(layout[row : row + 1] for row in still)])
+    drawn_again = dataclasses.replace(take(trials.samples, rows), layout=again)
+    before = segment(segmenter, source.render(trials.samples))
+    after = segment(segmenter, source.render(drawn_again))
+    unmoved = dict(zip(still, after[len(trials) :], strict=True))
+    observations = []
+    for row, (center, sigma) in enumerate(zip(trials.centers(), trials.sigmas(), strict=True)):
+        index = instance_under(center, float(sigma), before[row])
+        tracks = (NOTHING, NOTHING, NOTHING)
+        if index is not None:
+            bystander = _bystander(index, before[row], trials.indices[row])
+            tracks = (
+                follow(index, before[row], after[row]),
+                NOTHING if bystander is None else follow(bystander, before[row], after[row]),
+                follow(index, before[row], unmoved[row]) if row in unmoved else NOTHING,
+            )
+        observations.append(_observation(trials, row, tracks))
+    return observations
+
+
+def segment(segmenter: Segmenter, images: torch.Tensor) -> list[Instances]:
+    """Return each image's instances on the CPU, where they are compared."""
+    return [
+        Instances(found.masks.cpu(), found.scores.cpu(), found.classes, found.features.cpu())
+        for found in segmenter(images)
+    ]
+
+
+def _bystander(index: int, found: Instances, sample: int) -> int | None:
+    """Return a random instance other than `index`, as a function of the sample; None without others."""
+    others = [i for i in range(len(found)) if i != index]
+    if not others:
+        return None
+    draws = generator_for(0, "bystander", sample)
+    return others[int(torch.randint(len(others), (), generator=draws))]
+
+
+def _observation(trials: Trials, row: int, tracks: Sequence[Track]) -> Observation:
+    offset, idle = (tuple(x[row].tolist()) for x in (trials.offsets, trials.idle_offsets))
+    return Observation(trials.indices[row], offset, idle, *tracks)

@@ -1,0 +1,123 @@
+"""Scores of moves: the Co-move Ratio, what it is made of, and the controls that should be 0.
+
+With an offset p and a shift q, both (y, x) in [-1, 1] units, the score of a move is (p . q) / |p|^2.
+All numbers are ratios of sums over moves, so that one bootstrap over moves gives all intervals.
+
+Shapes: n moves.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from spatialgan.evaluation.bootstrap import Interval, Ratio, intervals
+from spatialgan.evaluation.matching import Track
+
+BOOTSTRAP_SEED = 0
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What became of one move."""
+
+    sample: int  # its index
+    offset: tuple[float, float]  # p: how far the center was moved
+    idle_offset: tuple[float, float]  # another draw of p, not applied
+    object: Track  # the instance under the center
+    bystander: Track  # a random other instance of the same image
+    still: Track  # the instance under the center, with nothing moved; of some moves only
+
+    @staticmethod
+    def from_json(document: dict) -> "Observation":
+        """Return the observation that dataclasses.asdict made a document of."""
+        parts = dict(document)
+        for name in ("object", "bystander", "still"):
+            track = parts[name]
+            parts[name] = Track(**{**track, "shift": tuple(track["shift"])})
+        for name in ("offset", "idle_offset"):
+            parts[name] = tuple(parts[name])
+        return Observation(**parts)
+
+
+def score(shift: tuple[float, float], offset: tuple[float, float]) -> float:
+    """Return (p . q) / |p|^2 of a shift q under an offset p [paper, Co-move Ratio]."""
+    (py, px), (qy, qx) = offset, shift
+    return (py * qy + px * qx) / (py * py + px * px)
+
+
+def scores(seen: Sequence[Observation]) -> tuple[dict[str, float], dict[str, Interval]]:
+    """Return all numbers and their intervals by name; what no move can tell is left out."""
+    if not seen:
+        return {}, {}
+    ratios = score_ratios(seen)
+    found = intervals(ratios, BOOTSTRAP_SEED)
+    return {name: ratios[name].value for name in found}, found
+
+
+def score_ratios(seen: Sequence[Observation]) -> dict[str, Ratio]:
+    """Return every number as a ratio of sums over moves.
+
+    comove: mean score of the moves whose object was found again. strict: mean over all moves, 0 where
+    no object was under the center or it was not found again. coverage: fraction of moves with an object
+    under the center. lost: fraction of those objects not found again. relabeled: fraction of those found
+    again under another class. comove_whole and comove_cut: comove of the objects that do not, and do,
+    touch the frame in one of the images. slope: of p . q / |p| on |p|, least squares through the origin.
+    cross_talk: mean score of bystanders. null: mean score with nothing moved. chance: mean score of q
+    under an offset that was not applied.
+    """
+    objects, offsets = [one.object for one in seen], [one.offset for one in seen]
+    there, matched = _flags(objects)
+    is_cut = np.array([track.is_cut for track in objects], dtype=float)
+    relabeled = np.array([t.is_matched and t.after != t.before for t in objects], dtype=float)
+    value = _scores(objects, offsets)
+    squares = np.square(offsets).sum(axis=1)
+    ones = np.ones(len(seen))
+    return {
+        "comove": Ratio(value * matched, matched),
+        "strict": Ratio(value * matched, ones),
+        "coverage": Ratio(there, ones),
+        "lost": Ratio(there - matched, there),
+        "relabeled": Ratio(relabeled, matched),
+        "comove_whole": Ratio(value * matched * (1 - is_cut), matched * (1 - is_cut)),
+        "comove_cut": Ratio(value * matched * is_cut, matched * is_cut),
+        "slope": Ratio(value * squares * matched, squares * matched),
+        "cross_talk": _mean_score([one.bystander for one in seen], offsets),
+        "null": _mean_score([one.still for one in seen], offsets),
+        "chance": _mean_score(objects, [one.idle_offset for one in seen]),
+    }
+
+
+def class_scores(seen: Sequence[Observation]) -> dict[str, dict[str, float | int]]:
+    """Return comove, its interval and the number of objects per class, most frequent class first."""
+    names = [one.object.before for one in seen if one.object.is_there]
+    rows = {}
+    for name in sorted(set(names), key=lambda name: (-names.count(name), name)):
+        chosen = [one for one in seen if one.object.before == name]
+        ratio = score_ratios(chosen)["comove"]
+        row: dict[str, float | int] = {"objects": len(chosen)}
+        row["matched"] = int(ratio.denominator.sum())
+        for bounds in intervals({"comove": ratio}, BOOTSTRAP_SEED).values():
+            row |= {"comove": ratio.value, "low": bounds.low, "high": bounds.high}
+        rows[name] = row
+    return rows
+
+
+def _flags(tracks: Sequence[Track]) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Return, as 0 and 1, which tracks had an instance to follow and which found it again."""
+    there = np.array([track.is_there for track in tracks], dtype=float)
+    return there, np.array([track.is_matched for track in tracks], dtype=float)
+
+
+def _scores(
+    tracks: Sequence[Track], offsets: Sequence[tuple[float, float]]
+) -> Float[np.ndarray, " n"]:
+    pairs = zip(tracks, offsets, strict=True)
+    return np.array([score(track.shift, offset) for track, offset in pairs])
+
+
+def _mean_score(tracks: Sequence[Track], offsets: Sequence[tuple[float, float]]) -> Ratio:
+    """Return the mean score of the tracks that were found again."""
+    _, matched = _flags(tracks)
+    return Ratio(_scores(tracks, offsets) * matched, matched)
