@@ -44,6 +44,7 @@ class GradCam:
 
     sign: Literal["loss", "score"] = "score"  # what is differentiated, see SIGNS
     relu: Literal["per_channel", "after_sum"] = "per_channel"  # where the ReLU is, see RELUS
+    resolutions: tuple[int, ...] = (4, 8, 16)  # of the discriminator's features to look at
 
     def __post_init__(self) -> None:
         for name, options in (("sign", SIGNS), ("relu", RELUS)):

@@ -3,9 +3,11 @@
 Conventions: z, layout and noise of sample i come from streams of their own, so that changing one (another
 layout, say) leaves the others, and a sample doesn't depend on which samples are drawn beside it.
 
-Shapes: n samples, w style space, r resolution.
+Shapes: n samples, *m codes where there are several (the background's first), w style space, r
+resolution.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +38,7 @@ class Snapshot:
 class Samples:
     """Inputs of n images."""
 
-    z: Float[Tensor, "n z"]
+    z: Float[Tensor, "n *m z"]
     layout: Layout
     noise: list[Float[Tensor, "n 1 _ _"]]
 
@@ -70,19 +72,27 @@ def load_snapshot(path: Path, device: str = "cpu") -> Snapshot:
 def mean_style(generator: Generator, config: RunConfig) -> Float[Tensor, " w"]:
     """Return the mean of w over fixed latents and layouts."""
     draws = generator_for(0, "mean_style", 0)
-    z = torch.randn(NUM_W_SAMPLES, config.generator.z_dim, generator=draws)
+    z = torch.randn(NUM_W_SAMPLES, *config.generator.z_shape, generator=draws)
     layout = config.sampling(NUM_W_SAMPLES, draws)
     device = generator.synthesis.const.device
-    return generator.styles(z.to(device), layout.to(device))[:, 0].mean(dim=0)
+    styles = generator.styles(z.to(device), layout.to(device))[:, 0]
+    return styles.flatten(0, -2).mean(dim=0)
+
+
+def draw_z(config: RunConfig, seeds: Sequence[int], index: int) -> Float[Tensor, "1 *m z"]:
+    """Return the latent of sample `index`; code j (0: image or background) comes from seeds[j]."""
+    streams = ["z", *(f"z/object{j}" for j in range(1, len(seeds)))]
+    codes = [
+        torch.randn(config.generator.z_dim, generator=generator_for(seed, stream, index))
+        for seed, stream in zip(seeds, streams, strict=True)
+    ]
+    return torch.stack(codes).reshape(1, *config.generator.z_shape)
 
 
 def draw_samples(config: RunConfig, seed: int, start: int, stop: int) -> Samples:
     """Return latents, layouts and noise of samples start..stop-1 of a seed, on the CPU."""
     indices = range(start, stop)
-    z = [
-        torch.randn(1, config.generator.z_dim, generator=generator_for(seed, "z", i))
-        for i in indices
-    ]
+    z = [draw_z(config, [seed] * (1 + config.generator.num_objects), i) for i in indices]
     layouts = [config.sampling(1, generator_for(seed, "layout", i)) for i in indices]
     noise = [draw_noise(config.generator, 1, generator_for(seed, "noise", i)) for i in indices]
     return Samples(

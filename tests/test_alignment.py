@@ -11,6 +11,7 @@ from spatialgan.losses.alignment import (
     ALIGNMENTS,
     READINGS,
     L1Alignment,
+    MinL1Alignment,
     normalize_attention,
     statistics,
     target,
@@ -18,7 +19,10 @@ from spatialgan.losses.alignment import (
 from spatialgan.rng import generator_for
 
 RESOLUTION = 32
-HEATMAPS = [key for key in SAMPLERS if key not in ("none", "multi_object")]
+HEATMAPS = [key for key in SAMPLERS if key != "none"]
+
+
+PAIRS = [(k, h) for k in ALIGNMENTS for h in HEATMAPS if k != "min_l1" or h == "multi_object"]
 
 
 def layout_of(key: str = "hierarchical", n: int = 4) -> Layout:
@@ -35,8 +39,7 @@ def pixels(*values: float) -> Layout:
     return Layout((Pixels(torch.tensor(values, dtype=torch.float32).view(1, 1, 2, 2)),), 1)
 
 
-@pytest.mark.parametrize("key", ALIGNMENTS)
-@pytest.mark.parametrize("heatmaps", HEATMAPS)
+@pytest.mark.parametrize(("key", "heatmaps"), PAIRS)
 def test_contract(key, heatmaps):
     alignment, attention = ALIGNMENTS[key](), random_attention()
     loss = alignment(attention, layout_of(heatmaps), RESOLUTION)
@@ -75,6 +78,43 @@ def test_perfect_match_is_zero(reading, compare_at):
     assert loss.item() == pytest.approx(0, abs=1e-6)
 
 
+def two_objects() -> Layout:
+    """Return one sample with an object at the left and one at the right."""
+    centers = torch.tensor([[[0.0, -0.5], [0.0, 0.5]]])
+    return Layout((Gaussians(centers, torch.full((1, 2), 0.3), torch.ones(1, 2)),), 1)
+
+
+def attention_to(*objects: int) -> list[torch.Tensor]:
+    """Return perfect attention to some of the two objects, at 16 pixels."""
+    maps = two_objects().render(0, 16)[:, list(objects)].mean(dim=1)
+    return [maps, maps]
+
+
+@pytest.mark.parametrize("choice", ["shared", "per_map"])
+def test_attention_to_one_object_or_to_all_is_as_good(choice):
+    l1 = L1Alignment(threshold=0.1, reading="hinge")
+    smallest = MinL1Alignment(l1, choice)
+    for objects in ((0,), (1,), (0, 1)):
+        assert smallest(attention_to(*objects), two_objects(), 16).item() < 1e-3
+    assert l1(attention_to(0), two_objects(), 16).item() > 0.1
+    nowhere = [torch.eye(16)[None]] * 2
+    assert smallest(nowhere, two_objects(), 16).item() > 0.1
+
+
+def test_choices_differ_where_maps_look_at_different_objects():
+    l1 = L1Alignment(threshold=0.1, reading="hinge")
+    mixed = [attention_to(0)[0], attention_to(1)[0]]
+    assert MinL1Alignment(l1, "per_map")(mixed, two_objects(), 16).item() < 1e-3
+    assert MinL1Alignment(l1, "shared")(mixed, two_objects(), 16).item() > 0.05
+
+
+def test_minimum_is_per_sample():
+    l1 = L1Alignment(threshold=0.1, reading="hinge")
+    pair = Layout.cat([two_objects(), two_objects()])
+    attention = [torch.cat([a, b]) for a, b in zip(attention_to(0), attention_to(1), strict=True)]
+    assert MinL1Alignment(l1)(attention, pair, 16).item() < 1e-3
+
+
 def test_worst_match_beats_every_other():
     layout = pixels(0, 1, 1, 0)
     match, mismatch = (torch.tensor([v]).view(1, 2, 2) for v in ([0.0, 1, 1, 0], [1.0, 0, 0, 1]))
@@ -86,7 +126,10 @@ def test_worst_match_beats_every_other():
 @pytest.mark.parametrize("key", [key for key in ALIGNMENTS if key != "none"])
 @pytest.mark.parametrize("reading", READINGS)
 def test_value_does_not_depend_on_sharding(key, reading):
-    alignment, layout, attention = L1Alignment(reading=reading), layout_of(), random_attention()
+    l1 = L1Alignment(reading=reading)
+    alignment = MinL1Alignment(l1) if key == "min_l1" else l1
+    layout = layout_of("multi_object" if key == "min_l1" else "hierarchical")
+    attention = random_attention()
     attention[1].data[0] = 0  # samples that select different numbers of pixels
     whole = alignment(attention, layout, RESOLUTION)
     parts = [
@@ -210,3 +253,8 @@ def test_statistics_of_a_match_and_of_chance():
 def test_alignment_without_heatmaps_says_so():
     with pytest.raises(ValueError, match="sampler"):
         L1Alignment()([], layout_of("none"), RESOLUTION)
+
+
+def test_nearest_object_needs_one_level():
+    with pytest.raises(ValueError, match="needs heatmaps of one level, not 3: .* multi_object"):
+        MinL1Alignment()(random_attention(), layout_of("hierarchical"), RESOLUTION)

@@ -10,6 +10,13 @@ from spatialgan.networks.discriminator import Discriminator, DiscriminatorConfig
 from spatialgan.networks.encoding import ENCODINGS, EncodingConfig
 from spatialgan.networks.generator import Generator, GeneratorConfig, draw_noise
 from spatialgan.networks.layers import Linear
+from spatialgan.networks.modulation import (
+    DEMODULATIONS,
+    ObjectMaps,
+    ObjectModulation,
+    ObjectStyles,
+    _quadratic_form,
+)
 from spatialgan.rng import generator_for
 
 SMALL = {"resolution": 16, "channel_base": 128, "channel_max": 8}
@@ -31,8 +38,13 @@ def make_generator(encoding="none", sampler="hierarchical", **fields):
 
 def inputs(generator, sampler, num=2, seed=0):
     draws = generator_for(seed, "test", 0)
-    z = torch.randn(num, generator.config.z_dim, generator=draws)
+    z = torch.randn(num, *generator.config.z_shape, generator=draws)
     return z, sampler(num, draws), draw_noise(generator.config, num, draws)
+
+
+def sampler_of(name):
+    """Return the name of a sampler that an encoding can be trained with."""
+    return {"none": "none", "style": "multi_object"}.get(name, "hierarchical")
 
 
 def naive_upfirdn(x, up, down, pad):
@@ -143,7 +155,7 @@ def test_discriminator_returns_features_by_resolution():
 
 @pytest.mark.parametrize("name", ENCODINGS)
 def test_every_encoding_makes_images_and_all_its_parameters_learn(name):
-    g, sampler = make_generator(name, "none" if name == "none" else "hierarchical")
+    g, sampler = make_generator(name, sampler_of(name))
     z, layout, noise = inputs(g, sampler)
     images = g(z, layout, noise)
     assert images.shape == (2, 3, 16, 16)
@@ -155,7 +167,7 @@ def test_every_encoding_makes_images_and_all_its_parameters_learn(name):
 @pytest.mark.parametrize("name", [n for n in ENCODINGS if n != "none"])
 @pytest.mark.parametrize("processing", ["coarse", "fine"])
 def test_heatmaps_change_the_image_and_only_of_their_sample(name, processing):
-    g, sampler = make_generator(name, processing=processing)
+    g, sampler = make_generator(name, sampler_of(name), processing=processing)
     z, layout, noise = inputs(g, sampler)
     _, other, _ = inputs(g, sampler, seed=1)
     mixed = type(layout).cat([layout[:1], other[1:]])
@@ -207,14 +219,122 @@ def test_bf16_follows_fp32():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"name": "sel"}, "unknown encoding 'sel': choose one of none, norm, concat, flatten"),
+        (
+            {"name": "sel"},
+            "unknown encoding 'sel': choose one of none, norm, concat, flatten, style",
+        ),
         (
             {"processing": "medium"},
             "unknown heatmap processing 'medium': choose one of coarse, fine",
         ),
         ({"places": ("skip",)}, "unknown encoding place 'skip'"),
+        ({"demodulation": "none"}, "unknown demodulation 'none': choose one of local, exact"),
     ],
 )
 def test_unknown_encodings_are_named(fields, message):
     with pytest.raises(ValueError, match=message):
         EncodingConfig(**fields)
+
+
+def modulation_of(demodulation, resolution=16, seed=0):
+    """Return a modulation of 12 channels by 3 objects at their usual sizes."""
+    draws = torch.Generator().manual_seed(seed)
+    places = ObjectMaps(SAMPLERS["multi_object"]()(2, draws), "half_pixel")
+    codes = torch.randn(2, 4, 12, generator=draws)
+    codes[:, 0] += 1
+    return ObjectModulation(codes, places, demodulation)
+
+
+def test_scales_are_the_background_plus_objects_times_heatmaps():
+    draws = torch.Generator().manual_seed(0)
+    layout = SAMPLERS["multi_object"]()(2, draws)
+    affine, w = Linear(8, 12, bias_init=1.0), torch.randn(2, 4, 8, generator=draws)
+    styles = ObjectStyles(w, ObjectMaps(layout, "half_pixel"), "local")
+    scales = styles.through(affine).scales(16)
+    linear = w @ (affine.weight * affine.weight_gain).T
+    objects = torch.einsum("nkc,nkhw->nchw", linear[:, 1:], layout.render(0, 16))
+    torch.testing.assert_close(scales, (linear[:, 0] + 1)[:, :, None, None] + objects)
+
+
+@pytest.mark.parametrize("demodulation", [name for name in DEMODULATIONS if name != "rms"])
+def test_absent_objects_leave_stylegan2(demodulation):
+    """Without any heatmap, encoding `style` is the plain generator of the background's code."""
+    g, sampler = make_generator("style", "multi_object", demodulation=demodulation)
+    plain, _ = make_generator("none", "none")
+    plain.load_state_dict(g.state_dict(), strict=True)
+    z, layout, noise = inputs(g, sampler)
+    layout.levels[0].presence.zero_()
+    expected = plain(z[:, 0], SAMPLERS["none"]()(2, generator_for(0, "x", 0)), noise)
+    torch.testing.assert_close(g(z, layout, noise), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_objects_can_be_renumbered():
+    g, sampler = make_generator("style", "multi_object")
+    z, layout, noise = inputs(g, sampler)
+    level, order = layout.levels[0], [2, 0, 1]
+    shuffled = type(level)(
+        level.centers[:, order], level.sigmas[:, order], level.presence[:, order]
+    )
+    codes = torch.cat([z[:, :1], z[:, 1:][:, order]], dim=1)
+    images = g(codes, type(layout)((shuffled,), 2), noise)
+    torch.testing.assert_close(images, g(z, layout, noise), rtol=1e-4, atol=1e-4)
+
+
+def test_an_object_s_style_changes_the_image_at_its_heatmap_most():
+    g, sampler = make_generator("style", "multi_object")
+    z, layout, noise = inputs(g, sampler)
+    level = layout.levels[0]
+    level.centers[:, 0], level.sigmas[:, 0] = torch.tensor([-0.5, 0.5]), 0.3
+    other = z.clone()
+    other[:, 1] = z.flip(0)[:, 1]
+    change = (g(other, layout, noise) - g(z, layout, noise)).abs().mean(dim=(0, 1))
+    inside = level.render(16)[0, 0] > 0.5
+    assert change[inside].mean() > 4 * change[~inside].mean()
+
+
+def test_quadratic_form_is_the_sum_over_channels():
+    modulation, weight = modulation_of("local"), torch.randn(5, 12, 3, 3)
+    energy = weight.square().sum(dim=(2, 3))
+    expected = torch.einsum("oi,nihw->nohw", energy, modulation.scales(16).square())
+    torch.testing.assert_close(_quadratic_form(modulation, weight, 16), expected)
+    (few,) = {len(DEMODULATIONS["local"](modulation, weight, 16))}  # 10 products < 12 channels
+    assert few == 2
+    narrow = ObjectModulation(modulation.codes[:, :, :6], modulation.places, "local")
+    expected = torch.einsum("oi,nihw->nohw", energy[:, :6], narrow.scales(16).square())
+    torch.testing.assert_close(
+        DEMODULATIONS["local"](narrow, weight[:, :6], 16), torch.rsqrt(expected + 1e-8)
+    )
+
+
+@pytest.mark.parametrize(("demodulation", "spread"), [("exact", 0.02), ("local", 0.2)])
+def test_demodulation_gives_unit_variance_per_pixel(demodulation, spread):
+    """Variance over 4000 draws of unit noise, inside the border, under one strong, steep style."""
+    torch.manual_seed(0)
+    one = modulation_of(demodulation)
+    num, weight = 4000, torch.randn(1, 12, 3, 3)
+    y = F.conv2d(one.scales(16)[:1] * torch.randn(num, 12, 16, 16), weight, padding=1)
+    single = ObjectModulation(one.codes[:1], ObjectMaps(one.places._layout[:1], "half_pixel"), "")
+    y = y * DEMODULATIONS[demodulation](single, weight, 16)
+    std = y.std(dim=0)[0, 2:-2, 2:-2]
+    assert (std - 1).abs().max() < 0.05 + spread
+
+
+def test_mean_and_rms_demodulation_ignore_where_objects_are():
+    weight = torch.randn(5, 12, 3, 3)
+    for name in ("mean", "rms"):
+        assert DEMODULATIONS[name](modulation_of(name), weight, 16).shape[2:] == (1, 1)
+    scaled = modulation_of("rms").modulate(torch.ones(2, 12, 16, 16))
+    torch.testing.assert_close(scaled.square().mean(dim=1), torch.ones(2, 16, 16))
+
+
+def test_style_codes_need_heatmaps_of_one_level():
+    with pytest.raises(ValueError, match="needs heatmaps of one level, not 3: .* multi_object"):
+        make_generator("style", "hierarchical")
+
+
+def test_gradients_reach_the_centers_through_styles():
+    g, sampler = make_generator("style", "multi_object")
+    z, layout, noise = inputs(g, sampler)
+    layout.levels[0].centers.requires_grad_()
+    g(z, layout, noise).square().sum().backward()
+    assert layout.levels[0].centers.grad.abs().min() > 0

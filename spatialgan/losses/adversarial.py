@@ -1,6 +1,6 @@
 """The adversarial objective: non-saturating logistic loss, R1 penalty, path-length regularization.
 
-Shapes: n batch, l layers, w style space, r resolution.
+Shapes: n batch, l layers, *m codes where there are several, w style space, r resolution.
 """
 
 from math import log2
@@ -34,10 +34,10 @@ def r1_penalty(
 
 
 def path_lengths(
-    images: Float[Tensor, "n 3 r r"], ws: Float[Tensor, "n l w"], noise: Float[Tensor, "n 3 r r"]
+    images: Float[Tensor, "n 3 r r"], ws: Float[Tensor, "n l *m w"], noise: Float[Tensor, "n 3 r r"]
 ) -> Float[Tensor, " n"]:
     """Return |J_w^T y| for y = noise / r, the length of a random path through W (StyleGAN2, Eq. 4)."""
     resolution = images.shape[-1]
     assert log2(resolution).is_integer()
     (gradient,) = torch.autograd.grad((images * noise).sum() / resolution, ws, create_graph=True)
-    return gradient.square().sum(dim=2).mean(dim=1).sqrt()
+    return gradient.square().flatten(2).sum(dim=2).mean(dim=1).sqrt()

@@ -2,14 +2,15 @@
 
 To add one: write a frozen dataclass whose fields are its numbers, with `uses_attention` and
 `__call__(attention, layout, resolution) -> scalar`; give it a key at the foot of this file.
-`target`, `normalize_attention` and READINGS are for it to build upon. Attention is one raw map per
-level of the layout, coarsest first.
+`target`, `normalize_attention` and READINGS are for it to build upon. Attention is one raw map for
+each of some resolutions, coarsest first, and is compared with the level of that number, or with the
+last where the layout has fewer (a scene of several objects has one).
 
 All values are means over a sample first and over the batch last, so that they do not depend on how
 a batch is sharded (the predecessor's released code pools the pixels of the batch).
 
-Shapes: n samples, h x w pixels of a feature map, r pixels along an axis of the image, p pixels of a
-map.
+Shapes: n samples, k sub-heatmaps, t targets, h x w pixels of a feature map, r pixels along an axis of
+the image, p pixels of a map.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from spatialgan.heatmaps.layout import Grid, Layout
+from spatialgan.heatmaps.layout import Grid, Layout, Level
 
 Attention = Sequence[Float[Tensor, "n _ _"]]
 
@@ -58,6 +59,11 @@ def _unit_range(maps: Float[Tensor, "n r r"]) -> Float[Tensor, "n r r"]:
     return (maps - low) / torch.where(high > 0, high, 1)
 
 
+def nearest_level(layout: Layout, level: int) -> Level:
+    """Return a level of the layout, the last where it has fewer."""
+    return layout.levels[min(level, len(layout.levels) - 1)]
+
+
 def target(
     layout: Layout, level: int, resolution: int, grid: Grid = "half_pixel"
 ) -> Float[Tensor, "n r r"]:
@@ -67,9 +73,10 @@ def target(
     The mean of the sub-heatmaps, stretched to [0, 1]; a lone sub-heatmap already in [0, 1] is taken
     as it is.
     """
-    heatmaps = layout.render(level, resolution, grid).detach()
+    own = nearest_level(layout, level)
+    heatmaps = own.render(resolution, grid).detach()
     mean = heatmaps.mean(dim=1)
-    as_it_is = heatmaps.shape[1] == 1 and layout.levels[level].is_bounded
+    as_it_is = heatmaps.shape[1] == 1 and own.is_bounded
     return mean if as_it_is else _unit_range(mean)
 
 
@@ -99,7 +106,7 @@ class Unaligned:
 
 @dataclass(frozen=True)
 class L1Alignment:
-    """Thresholded L1 distance between heatmap and attention, summed over the levels."""
+    """Thresholded L1 distance between heatmap and attention, summed over the attention maps."""
 
     threshold: float = 0.25  # tau, in units of the heatmap
     reading: Literal["select_mean", "hinge", "zero_below"] = "select_mean"  # see READINGS
@@ -124,24 +131,79 @@ class L1Alignment:
         """Return true."""
         return True
 
+    def size(self, raw: Float[Tensor, "n h w"], resolution: int) -> int:
+        """Return the resolution at which this raw map is compared."""
+        return resolution if self.compare_at == "image" else raw.shape[-1]
+
+    def distances(
+        self, raw: Float[Tensor, "n h w"], targets: Float[Tensor, "n t r r"]
+    ) -> Float[Tensor, "n t"]:
+        """Return the thresholded distance of one raw attention map to each of t targets."""
+        seen = normalize_attention(raw, targets.shape[-1], self.grid)
+        errors = (seen[:, None] - targets).abs()
+        return READINGS[self.reading](errors.flatten(2).flatten(0, 1), self.threshold).unflatten(
+            0, targets.shape[:2]
+        )
+
     def __call__(self, attention: Attention, layout: Layout, resolution: int) -> Float[Tensor, ""]:
         """Return weight * the sum over levels of the thresholded |attention - heatmap| [Eq. 3]."""
-        _check_levels(attention, layout)
+        _check_levels(layout)
         total = torch.zeros((), device=attention[0].device)
         for level, raw in enumerate(attention):
-            size = resolution if self.compare_at == "image" else raw.shape[-1]
-            errors = (
-                normalize_attention(raw, size, self.grid) - target(layout, level, size, self.grid)
-            ).abs()
-            total = total + READINGS[self.reading](errors.flatten(1), self.threshold).mean()
+            whole = target(layout, level, self.size(raw, resolution), self.grid)
+            total = total + self.distances(raw, whole[:, None]).mean()
         return self.weight * total
 
 
-def _check_levels(attention: Attention, layout: Layout) -> None:
-    """Raise ValueError for a layout without levels; assert one attention map per level."""
+@dataclass(frozen=True)
+class MinL1Alignment:
+    """The distance to whichever is nearest: one object's heatmap, or that of all [paper, Eq. 5].
+
+    The discriminator may look at one object at a time. Which target is nearest is decided per
+    sample, for all attention maps together ("shared") or for each by itself ("per_map"); the paper
+    doesn't say which.
+    """
+
+    l1: L1Alignment = L1Alignment()  # the distance
+    choice: Literal["shared", "per_map"] = "shared"
+
+    def __post_init__(self) -> None:
+        if self.choice not in ("shared", "per_map"):
+            raise ValueError(
+                f"unknown alignment choice {self.choice!r}: choose one of shared, per_map"
+            )
+
+    @property
+    def uses_attention(self) -> bool:
+        """Return true."""
+        return True
+
+    def __call__(self, attention: Attention, layout: Layout, resolution: int) -> Float[Tensor, ""]:
+        """Return weight * the mean over samples of the least of the k + 1 distances [Eq. 5].
+
+        Raises ValueError unless the layout has one level, whose sub-heatmaps are the objects.
+        """
+        if len(layout.levels) != 1:
+            raise ValueError(
+                f"alignment min_l1 needs heatmaps of one level, not {len(layout.levels)}: "
+                f"choose the sampling multi_object"
+            )
+        rows = []
+        for raw in attention:
+            size = self.l1.size(raw, resolution)
+            each = layout.render(0, size, self.l1.grid).detach()
+            whole = target(layout, 0, size, self.l1.grid)
+            rows.append(self.l1.distances(raw, torch.cat([each, whole[:, None]], dim=1)))
+        table = torch.stack(rows)  # attention maps, samples, targets
+        if self.choice == "per_map":
+            return self.l1.weight * table.amin(dim=2).sum(dim=0).mean()
+        return self.l1.weight * table.sum(dim=0).amin(dim=1).mean()
+
+
+def _check_levels(layout: Layout) -> None:
+    """Raise ValueError for a layout without levels."""
     if not layout.levels:
         raise ValueError("alignment needs heatmaps: choose a sampler other than none")
-    assert len(attention) == len(layout.levels), "one attention map per level"
 
 
 @torch.no_grad()
@@ -158,7 +220,7 @@ def statistics(
     pixels that are further apart than the threshold; `iou`: intersection over union of heatmap >
     0.5 and attention > 0.5, 0 where both are empty.
     """
-    _check_levels(attention, layout)
+    _check_levels(layout)
     rows = []
     for level, raw in enumerate(attention):
         heatmap = target(layout, level, resolution, grid)
@@ -176,4 +238,5 @@ def statistics(
 ALIGNMENTS = {
     "none": Unaligned,
     "l1": L1Alignment,
+    "min_l1": MinL1Alignment,
 }

@@ -2,7 +2,8 @@
 
 An encoding is a module `(channels, heatmap_channels)(x, heatmap) -> x` that is put before a layer's
 modulated convolution. To add one: write a module with the same constructor, and a key in ENCODINGS.
-`latent_size` and `latent_code` say what an encoding adds to the latent instead (only `flatten` does).
+`latent_size` and `latent_code` say what an encoding adds to the latent instead (only `flatten` does),
+`num_objects` and `styles` how it spreads styles over the image (only `style` does).
 
 The projector turns a level's k sub-heatmaps into PROJECTED feature maps. `coarse` processing renders
 the level at the layer's resolution first and convolves there (the journal's default); `fine` convolves
@@ -22,6 +23,13 @@ from torch import Tensor, nn
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.networks import ops
 from spatialgan.networks.layers import Conv, ConvAct
+from spatialgan.networks.modulation import (
+    DEMODULATIONS,
+    ObjectMaps,
+    ObjectStyles,
+    Styles,
+    UniformStyles,
+)
 
 PROJECTED = 32  # heatmap feature maps per level
 HIDDEN = 64  # feature maps between projected heatmap and normalization statistics
@@ -39,11 +47,13 @@ class EncodingConfig:
     kernel_size: int = 3  # of the projector's convolutions
     dilation: int = 1  # of the projector's convolutions
     grid: str = "half_pixel"  # where pixels sit; "corners" is the released predecessor's
+    demodulation: str = "local"  # a key of DEMODULATIONS; of `style` alone
 
     def __post_init__(self):
         _check("encoding", self.name, ENCODINGS)
         _check("heatmap processing", self.processing, ("coarse", "fine"))
         _check("grid", self.grid, ("half_pixel", "corners"))
+        _check("demodulation", self.demodulation, DEMODULATIONS)
         for place in self.places:
             _check("encoding place", place, ("conv", "rgb"))
 
@@ -67,6 +77,18 @@ class Passthrough(nn.Module):
     def latent_code(layout: Layout, grid: str) -> Float[Tensor, "n d"]:
         """Return what the layout adds to the latent."""
         return torch.zeros(len(layout), 0)
+
+    @staticmethod
+    def num_objects(heatmap_channels: tuple[int, ...]) -> int:
+        """Return how many objects have a style code of their own, beside the image's."""
+        return 0
+
+    @staticmethod
+    def styles(
+        ws: Float[Tensor, "n l *m w"], layout: Layout, config: EncodingConfig
+    ) -> list[Styles]:
+        """Return the styles of every layer."""
+        return [UniformStyles(w) for w in ws.unbind(dim=1)]
 
 
 class Flatten(Passthrough):
@@ -132,11 +154,34 @@ class SelConcat(Passthrough):
         return torch.add(x, self.residual(ops.lrelu(joined)), alpha=RESIDUAL_GAIN)
 
 
+class SelStyle(Passthrough):
+    """SEL_indoor: every layer is modulated per pixel by S_bg + sum_i S_i H_i (paper, Eq. 4)."""
+
+    @staticmethod
+    def num_objects(heatmap_channels: tuple[int, ...]) -> int:
+        """Return one object per sub-heatmap; raises ValueError unless there is exactly one level."""
+        if len(heatmap_channels) != 1:
+            raise ValueError(
+                f"encoding style needs heatmaps of one level, not {len(heatmap_channels)}: "
+                f"choose the sampling multi_object"
+            )
+        return heatmap_channels[0]
+
+    @staticmethod
+    def styles(
+        ws: Float[Tensor, "n l *m w"], layout: Layout, config: EncodingConfig
+    ) -> list[Styles]:
+        """Return the styles of every layer, all of them placed by the same heatmaps."""
+        places = ObjectMaps(layout, config.grid)
+        return [ObjectStyles(w, places, config.demodulation) for w in ws.unbind(dim=1)]
+
+
 ENCODINGS: dict[str, type[Passthrough]] = {
     "none": Passthrough,
     "norm": SelNorm,
     "concat": SelConcat,
     "flatten": Flatten,
+    "style": SelStyle,
 }
 
 

@@ -4,7 +4,8 @@ Conventions: pure functions of their inputs; per-pixel noise is an argument, dra
 that nothing here touches a random state. Convolutions run in the `dtype` that is passed in; styles,
 demodulation and the RGB sum stay in fp32.
 
-Shapes: n batch, z latent, l layers (ws), w style space, c channels, r resolution.
+Shapes: n batch, z latent, l layers (ws), w style space, c channels, r resolution. *m stands for no
+axis, or for one of 1 + num_objects codes, the background's first (encoding `style`).
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from spatialgan.heatmaps.layout import Layout
 from spatialgan.networks import ops
 from spatialgan.networks.encoding import ENCODINGS, EncodingConfig, HeatmapProjector
 from spatialgan.networks.layers import Linear, LinearAct
+from spatialgan.networks.modulation import Styles
 
 MAPPING_LR_MULTIPLIER = 0.01  # StyleGAN2: the mapping network learns 100x slower
 
@@ -36,6 +38,9 @@ class GeneratorConfig:
     heatmap_channels: tuple[int, ...] = ()  # sub-heatmaps per level, from the sampler
     encoding: EncodingConfig = field(default_factory=EncodingConfig)
 
+    def __post_init__(self) -> None:
+        assert self.num_objects >= 0  # raises ValueError where encoding and heatmaps don't go together
+
     def channels(self, resolution: int) -> int:
         """Return the number of feature maps at a resolution."""
         return min(self.channel_base // resolution, self.channel_max)
@@ -51,13 +56,23 @@ class GeneratorConfig:
         return 2 * len(self.resolutions)
 
     @property
+    def num_objects(self) -> int:
+        """Return the number of objects with a style code of their own."""
+        return ENCODINGS[self.encoding.name].num_objects(self.heatmap_channels)
+
+    @property
+    def z_shape(self) -> tuple[int, ...]:
+        """Return the shape *m z of one sample's latent."""
+        return (1 + self.num_objects, self.z_dim) if self.num_objects else (self.z_dim,)
+
+    @property
     def noise_sizes(self) -> list[int]:
         """Return the resolution of each convolution's noise map, in order."""
         return [4] + [r for r in self.resolutions[1:] for _ in range(2)]
 
 
 class Mapping(nn.Module):
-    """z [n z] and a layout's code [n d] -> w [n w]."""
+    """z [n *m z] and a layout's code [n d] -> w [n *m w]."""
 
     def __init__(self, config: GeneratorConfig, code_size: int):
         super().__init__()
@@ -68,10 +83,14 @@ class Mapping(nn.Module):
         ]
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, z: Float[Tensor, "n z"], code: Float[Tensor, "n d"]) -> Float[Tensor, "n w"]:
+    def forward(
+        self, z: Float[Tensor, "n *m z"], code: Float[Tensor, "n d"]
+    ) -> Float[Tensor, "n *m w"]:
         """Return the style vectors; z is first normalized to unit second moment."""
-        z = z * torch.rsqrt(z.square().mean(dim=1, keepdim=True) + 1e-8)
-        return self.layers(torch.cat([z, code], dim=1))
+        z = z * torch.rsqrt(z.square().mean(dim=-1, keepdim=True) + 1e-8)
+        if code.shape[1]:
+            z = torch.cat([z, code], dim=1)
+        return self.layers(z)
 
 
 class StyledConv(nn.Module):
@@ -93,13 +112,13 @@ class StyledConv(nn.Module):
         return F.conv2d(x, weight, padding=1)
 
     def forward(
-        self, x: Float[Tensor, "n i r r"], w: Float[Tensor, "n w"], noise: Float[Tensor, "n 1 s s"]
+        self, x: Float[Tensor, "n i r r"], styles: Styles, noise: Float[Tensor, "n 1 s s"]
     ) -> Float[Tensor, "n o s s"]:
         """Return the layer's output; activations, not weights, are modulated, and the gain goes through the ReLU."""
-        style = self.affine(w)
+        modulation = styles.through(self.affine)
         weight = self.weight * self.weight_gain
-        x = self.convolve(ops.modulate(x, style), weight.to(x.dtype))
-        x = ops.modulate(x, ops.demodulation(weight, style) * ops.LRELU_GAIN)
+        x = self.convolve(modulation.modulate(x), weight.to(x.dtype))
+        x = modulation.demodulate(x, weight, ops.LRELU_GAIN)
         x = x.add_((noise * (self.noise_strength * ops.LRELU_GAIN)).to(x.dtype))
         return ops.lrelu(x.add_((self.bias * ops.LRELU_GAIN).to(x.dtype)[:, None, None]))
 
@@ -124,12 +143,11 @@ class ToRGB(nn.Module):
         self.weight_gain = channels**-0.5
         self.bias = nn.Parameter(torch.zeros(3))
 
-    def forward(
-        self, x: Float[Tensor, "n c r r"], w: Float[Tensor, "n w"]
-    ) -> Float[Tensor, "n 3 r r"]:
+    def forward(self, x: Float[Tensor, "n c r r"], styles: Styles) -> Float[Tensor, "n 3 r r"]:
         """Return this resolution's contribution to the image."""
         weight = (self.weight * self.weight_gain).to(x.dtype)
-        return F.conv2d(ops.modulate(x, self.affine(w)), weight).float() + self.bias[:, None, None]
+        modulated = styles.through(self.affine).modulate(x)
+        return F.conv2d(modulated, weight).float() + self.bias[:, None, None]
 
 
 class SynthesisBlock(nn.Module):
@@ -161,7 +179,7 @@ class SynthesisBlock(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """ws [n l w], a layout and noise maps -> images [n 3 r r] in about [-1, 1]."""
+    """ws [n l *m w], a layout and noise maps -> images [n 3 r r] in about [-1, 1]."""
 
     def __init__(self, config: GeneratorConfig):
         super().__init__()
@@ -177,12 +195,14 @@ class Synthesis(nn.Module):
 
     def forward(
         self,
-        ws: Float[Tensor, "n l w"],
+        ws: Float[Tensor, "n l *m w"],
         layout: Layout,
         noise: Sequence[Float[Tensor, "n 1 _ _"]],
         dtype: torch.dtype = torch.float32,
     ) -> Float[Tensor, "n 3 r r"]:
         """Return images; one noise map per convolution, at the sizes of `config.noise_sizes`."""
+        encoding = self.config.encoding
+        styles = ENCODINGS[encoding.name].styles(ws, layout, encoding)
         x = self.const.to(dtype).expand(ws.shape[0], *self.const.shape)
         x = x.contiguous(memory_format=torch.channels_last)
         images, layer = 0.0, 0
@@ -190,12 +210,12 @@ class Synthesis(nn.Module):
             for index, conv in enumerate(block.convs):
                 for encode in block.encode_conv[index : index + 1]:
                     x = encode(x, self.projector(layout, block.resolution, x.shape[-1], dtype))
-                x = conv(x, ws[:, layer], noise[layer])
+                x = conv(x, styles[layer], noise[layer])
                 layer += 1
             rgb_input = x
             for encode in block.encode_rgb:
                 rgb_input = encode(x, self.projector(layout, block.resolution, x.shape[-1], dtype))
-            rgb = block.to_rgb(rgb_input, ws[:, layer])
+            rgb = block.to_rgb(rgb_input, styles[layer])
             images = rgb if block.resolution == 4 else ops.upsample(images) + rgb
         return images
 
@@ -210,14 +230,15 @@ class Generator(nn.Module):
         self.mapping = Mapping(config, self.encoding.latent_size(config.heatmap_channels))
         self.synthesis = Synthesis(config)
 
-    def styles(self, z: Float[Tensor, "n z"], layout: Layout) -> Float[Tensor, "n l w"]:
-        """Return one style vector per layer, the same for all layers of a sample."""
+    def styles(self, z: Float[Tensor, "n *m z"], layout: Layout) -> Float[Tensor, "n l *m w"]:
+        """Return one style vector per layer and code, the same for all layers of a sample."""
         code = self.encoding.latent_code(layout, self.config.encoding.grid).to(z)
-        return self.mapping(z, code)[:, None].expand(-1, self.config.num_ws, -1)
+        w = self.mapping(z, code)
+        return w[:, None].expand(-1, self.config.num_ws, *w.shape[1:])
 
     def forward(
         self,
-        z: Float[Tensor, "n z"],
+        z: Float[Tensor, "n *m z"],
         layout: Layout,
         noise: Sequence[Float[Tensor, "n 1 _ _"]],
         dtype: torch.dtype = torch.float32,

@@ -17,7 +17,7 @@ from spatialgan.networks import ops
 
 
 class Linear(nn.Module):
-    """x [n i] -> [n o]; `bias_init` is the bias seen by the output, whatever the learning-rate multiplier."""
+    """x [*n i] -> [*n o]; `bias_init` is the bias seen by the output, whatever the learning-rate multiplier."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Linear(nn.Module):
         self.weight_gain = lr_multiplier / sqrt(in_features)
         self.bias_gain = lr_multiplier
 
-    def forward(self, x: Float[Tensor, "n i"]) -> Float[Tensor, "n o"]:
+    def forward(self, x: Float[Tensor, "*n i"]) -> Float[Tensor, "*n o"]:
         """Return the affine map of x."""
         return F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
 
@@ -40,7 +40,7 @@ class Linear(nn.Module):
 class LinearAct(Linear):
     """A Linear followed by leaky ReLU with unit-variance gain."""
 
-    def forward(self, x: Float[Tensor, "n i"]) -> Float[Tensor, "n o"]:
+    def forward(self, x: Float[Tensor, "*n i"]) -> Float[Tensor, "*n o"]:
         """Return sqrt(2) lrelu(Wx + b); the gain goes through the ReLU, so it is folded into W and b."""
         gain = ops.LRELU_GAIN
         return ops.lrelu(

@@ -26,19 +26,18 @@ def sample_grid(snapshot: Snapshot) -> UInt8[Tensor, "3 h w"]:
 def overlay_grid(snapshot: Snapshot, d: Discriminator) -> UInt8[Tensor, "3 h w"]:
     """Return eight columns: the sample, then for each level its heatmap and D's attention laid over it.
 
-    Rows: image; heatmap, attention (level 0); heatmap, attention (level 1); ... Without levels, the image and
-    the attention at 4, 8 and 16 pixels.
+    Rows: image; heatmap, attention (4 pixels); heatmap, attention (8 pixels); ... Without heatmaps,
+    the image and the attention.
     """
     config = snapshot.config
     samples = draw_samples(config, GRID_SEED, 0, OVERLAY_IMAGES)
     images = render(snapshot, samples)
     layout, resolution = samples.layout.to(images.device), config.generator.resolution
-    levels = range(len(layout.levels) or 3)
     with torch.enable_grad():
         logits, features = d(images.requires_grad_())
-        maps = config.attention(logits, [features[4 << level] for level in levels])
+        maps = config.attention(logits, [features[r] for r in config.attention.resolutions])
     rows = [to_uint8(images.detach())]
-    for level, raw in zip(levels, maps, strict=True):
+    for level, raw in enumerate(maps):
         if layout.levels:
             rows.append(_tint(images, target(layout, level, resolution)))
         rows.append(_tint(images, normalize_attention(raw.detach(), resolution)))

@@ -4,7 +4,8 @@ A phase is a function `(Step) -> loss`; it draws its own latents from (seed, pha
 follow StyleGAN2; the generator's main phase adds the alignment of heatmaps and D's attention, which is
 read from the forward pass that the adversarial loss makes anyway.
 
-Shapes: n this process's share of the batch, l layers, w style space, r resolution.
+Shapes: n this process's share of the batch, l layers, *m codes where there are several, w style
+space, r resolution.
 """
 
 from collections.abc import Callable
@@ -43,7 +44,7 @@ class Step:
 class Latents:
     """What one generator call consumes."""
 
-    z: Float[Tensor, "n z"]
+    z: Float[Tensor, "n *m z"]
     layout: Layout
     noise: list[Float[Tensor, "n 1 _ _"]]
 
@@ -54,7 +55,7 @@ def draw_latents(step: Step, phase: str) -> Latents:
     batch, nimg = config.training.batch, step.state.cur_nimg
     mine = step.processes.shard(batch)
     generator = generator_for(config.seed, phase, nimg)
-    z = torch.randn(batch, config.generator.z_dim, generator=generator)
+    z = torch.randn(batch, *config.generator.z_shape, generator=generator)
     layout = config.sampling(batch, generator)
     noise = draw_noise(
         config.generator, batch, generator_for(config.seed, f"{phase}/noise", nimg, device)
@@ -62,7 +63,7 @@ def draw_latents(step: Step, phase: str) -> Latents:
     return Latents(z[mine].to(device), layout[mine].to(device), [m[mine] for m in noise])
 
 
-def _styles(step: Step, latents: Latents, phase: str) -> Float[Tensor, "n l w"]:
+def _styles(step: Step, latents: Latents, phase: str) -> Float[Tensor, "n l *m w"]:
     """Return ws, with a second latent's styles after a random layer where style mixing strikes."""
     g, config = step.state.g, step.config
     ws = g.styles(latents.z, latents.layout)
@@ -70,7 +71,7 @@ def _styles(step: Step, latents: Latents, phase: str) -> Float[Tensor, "n l w"]:
         return ws
     generator = generator_for(config.seed, f"{phase}/mixing", step.state.cur_nimg)
     strikes, position = torch.rand(2, generator=generator).tolist()
-    other = torch.randn(config.training.batch, config.generator.z_dim, generator=generator)
+    other = torch.randn(config.training.batch, *config.generator.z_shape, generator=generator)
     if strikes >= config.training.style_mixing:
         return ws
     cutoff = 1 + int(position * (config.generator.num_ws - 1))
@@ -90,8 +91,7 @@ def g_main(step: Step) -> Float[Tensor, ""]:
     state.curves.add({"loss_g": loss})
     if not config.alignment.uses_attention:
         return loss
-    levels = [features[4 << level] for level in range(len(latents.layout.levels))]
-    attention = config.attention(logits, levels)
+    attention = config.attention(logits, [features[r] for r in config.attention.resolutions])
     alignment = config.alignment(attention, latents.layout, config.generator.resolution)
     state.curves.add({"alignment": alignment})
     if step.index % STATISTICS_INTERVAL == 0:
