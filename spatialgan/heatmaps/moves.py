@@ -18,7 +18,7 @@ from torch import Tensor
 
 from spatialgan.heatmaps.layout import Gaussians, Impulse, Layout, Level
 
-Where = tuple[Bool[Tensor, " k"], ...]  # per level: the sub-heatmaps an edit is of
+Where = tuple[Bool[Tensor, " _"], ...]  # per level: the sub-heatmaps an edit is of
 
 
 def objects(layout: Layout) -> Gaussians:
