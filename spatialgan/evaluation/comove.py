@@ -11,7 +11,6 @@ Shapes: n trials.
 """
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from tqdm import tqdm
 from spatialgan.evaluation.comove_scores import Observation, class_scores, scores
 from spatialgan.evaluation.instances import MIN_AREA, MIN_SCORE, Instances
 from spatialgan.evaluation.matching import MIN_COSINE, NOTHING, Track, follow, instance_under
+from spatialgan.evaluation.measured import measured, save_measured
 from spatialgan.evaluation.partial import PartialResults
 from spatialgan.evaluation.segmenters import Segmenter
 from spatialgan.evaluation.trials import (
@@ -33,16 +33,13 @@ from spatialgan.evaluation.trials import (
     take,
     trial_batches,
 )
-from spatialgan.files import file_sha256, write_atomically
+from spatialgan.files import file_sha256
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.heatmaps.moves import move_objects
 from spatialgan.inference import load_snapshot
-from spatialgan.provenance import source_commit
 from spatialgan.rng import generator_for
 
-STILL_EVERY = (
-    10  # of so many samples, one is drawn and segmented again without any move (null control)
-)
+STILL_EVERY = 10  # one in so many samples is drawn and segmented again, not moved: null control
 
 
 @dataclass(frozen=True)
@@ -74,23 +71,14 @@ def measure_comove(
     }
     partial = PartialResults(output.with_suffix(".partial.jsonl"), identity)
     observations = observe_moves(source, segmenter, request, partial)
-    metrics, intervals = scores(observations)
-    result = {
-        "run": snapshot.config.name,
-        "row": snapshot.config.row,
-        "dataset": snapshot.config.dataset,
-        "seed": snapshot.config.seed,
-        "kimg": snapshot.kimg,
-        "commit": source_commit(),
-        "protocol": protocol,
-        "metrics": metrics,
-        "intervals": {name: dataclasses.asdict(part) for name, part in intervals.items()},
+    result = measured(snapshot, protocol, scores(observations))
+    result |= {
         "metric_ids": {"comove": comove_id(segmenter, request.num_moves)},
         "classes": class_scores(observations),
         "sample_seed": request.seed,
         "snapshot_sha256": identity["snapshot_sha256"],
     }
-    write_atomically(output, (json.dumps(result, indent=2) + "\n").encode())
+    save_measured(output, result)
     partial.remove()
     return result
 
