@@ -57,6 +57,17 @@ def centroids(masks: Bool[Tensor, "k r r"]) -> Float[Tensor, "k 2"]:
     return torch.stack([weights.sum(2) @ axis / total, weights.sum(1) @ axis / total], dim=1)
 
 
+def mask_boxes(masks: Bool[Tensor, "k r r"]) -> Float[Tensor, "k 4"]:
+    """Return (left, top, right, bottom) of each mask in pixels, at the outer edges of its pixels."""
+    edges = []
+    for seen in (masks.any(dim=1), masks.any(dim=2)):  # columns, rows
+        first = seen.float().argmax(dim=1)
+        last = seen.shape[1] - seen.flip(1).float().argmax(dim=1)
+        edges.append((first, last))
+    (left, right), (top, bottom) = edges
+    return torch.stack([left, top, right, bottom], dim=1).float()
+
+
 def trusted(found: Instances, min_score: float) -> Instances:
     """Return the instances of at least `min_score` and MIN_AREA, highest score first."""
     order = found.scores.argsort(descending=True, stable=True)

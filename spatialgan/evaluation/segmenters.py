@@ -86,6 +86,52 @@ def _oracle(weights: Path, device: str, min_score: float) -> Segmenter:
     return open_oracle(weights, device, min_score)
 
 
+def _torchvision(weights: Path, device: str, min_score: float) -> Segmenter:
+    from spatialgan.evaluation.mask_rcnn import open_trained
+
+    return open_trained(weights, device, min_score)
+
+
+def _torchvision_coco(weights: Path, device: str, min_score: float) -> Segmenter:
+    from spatialgan.evaluation.mask_rcnn import open_published
+
+    return open_published(weights, device, min_score)
+
+
+def _detectron2(weights: Path, device: str, min_score: float) -> Segmenter:
+    from spatialgan.evaluation.detectron import open_trained
+
+    return open_trained(weights, device, min_score)
+
+
+def _detectron2_coco(weights: Path, device: str, min_score: float) -> Segmenter:
+    from spatialgan.evaluation.detectron import COCO, open_published
+
+    return open_published("detectron2_coco", COCO, weights, device, min_score)
+
+
+def _detectron2_lvis(weights: Path, device: str, min_score: float) -> Segmenter:
+    from spatialgan.evaluation.detectron import LVIS, open_published
+
+    return open_published("detectron2_lvis", LVIS, weights, device, min_score)
+
+
 SEGMENTERS: dict[str, Kind] = {
+    "torchvision": Kind(_torchvision, TRAINED),
+    "torchvision_coco": Kind(
+        _torchvision_coco,
+        "https://download.pytorch.org/models/maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth",
+    ),
+    "detectron2": Kind(_detectron2, TRAINED),
+    "detectron2_coco": Kind(
+        _detectron2_coco,
+        "https://dl.fbaipublicfiles.com/detectron2/COCO-InstanceSegmentation/"
+        "mask_rcnn_R_50_FPN_3x/137849600/model_final_f10217.pkl",
+    ),
+    "detectron2_lvis": Kind(
+        _detectron2_lvis,
+        "https://dl.fbaipublicfiles.com/detectron2/LVISv0.5-InstanceSegmentation/"
+        "mask_rcnn_R_50_FPN_1x/144219072/model_final_571f7c.pkl",
+    ),
     "oracle": Kind(_oracle, TRAINED),
 }
