@@ -11,6 +11,8 @@ from pathlib import Path
 
 import click
 
+from spatialgan import scene_commands
+
 EXIT_PREEMPTED = 75  # EX_TEMPFAIL: run the same command again
 
 
@@ -21,6 +23,11 @@ class Commands(click.Group):
         """Run a command; ValueError, OSError, RuntimeError and missing extras are for people."""
         try:
             return super().invoke(ctx)
+        except (
+            click.exceptions.Exit,
+            click.Abort,
+        ):  # RuntimeErrors by which click ends, as for --help
+            raise
         except (
             ValueError,
             OSError,
@@ -130,6 +137,64 @@ def fidelity(run: str, profile: str, params_dir: Path) -> None:
 @click.argument("run")
 @profile_option
 @params_option
+@click.option(
+    "--segmenter", default="", help="In place of the profile's: writes comove_<name>.json."
+)
+def comove(run: str, profile: str, params_dir: Path, segmenter: str) -> None:
+    """Measure the Co-move Ratio of RUN's snapshot, with its controls; killed, it goes on."""
+    import torch
+
+    from spatialgan.config import load_params, resolve
+    from spatialgan.evaluation.comove import ComoveRequest, measure_comove
+    from spatialgan.evaluation.segmenters import open_segmenter, weights_path
+
+    params = load_params(params_dir)
+    profile = profile or params.default_profile
+    config, line, root = (
+        resolve(params, run, profile),
+        params.profile(profile),
+        params.root(profile),
+    )
+    request = ComoveRequest(
+        line["num_comove"], device="cuda" if torch.cuda.is_available() else "cpu"
+    )
+    name = segmenter or line["segmenter"]
+    opened = open_segmenter(name, weights_path(name, root, config.dataset), request.device)
+    snapshot = root / "runs" / config.name / "generator.safetensors"
+    file = f"comove_{segmenter}.json" if segmenter else "comove.json"
+    result = measure_comove(snapshot, opened, request, root / "metrics" / config.name / file)
+    click.echo(json.dumps(result["metrics"], indent=2))
+
+
+@main.command()
+@click.argument("run")
+@profile_option
+@params_option
+def locality(run: str, profile: str, params_dir: Path) -> None:
+    """Measure how local moving, removing and restyling objects of RUN's snapshot is."""
+    import torch
+
+    from spatialgan.config import load_params, resolve
+    from spatialgan.evaluation.locality import LocalityRequest, measure_locality
+
+    params = load_params(params_dir)
+    profile = profile or params.default_profile
+    config, line, root = (
+        resolve(params, run, profile),
+        params.profile(profile),
+        params.root(profile),
+    )
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    request = LocalityRequest(line["num_comove"], device=device)
+    snapshot = root / "runs" / config.name / "generator.safetensors"
+    result = measure_locality(snapshot, request, root / "metrics" / config.name / "locality.json")
+    click.echo(json.dumps(result["metrics"], indent=2))
+
+
+@main.command()
+@click.argument("run")
+@profile_option
+@params_option
 def strips(run: str, profile: str, params_dir: Path) -> None:
     """Draw samples of RUN with their heatmaps moved from left to right."""
     from spatialgan.config import load_params
@@ -187,6 +252,15 @@ def extractor(output: Path) -> None:
     from spatialgan.evaluation.train_extractor import train_extractor
 
     click.echo(json.dumps(train_extractor(output), indent=2))
+
+
+for command in (
+    scene_commands.scene,
+    scene_commands.render,
+    scene_commands.edit,
+    scene_commands.ship,
+):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

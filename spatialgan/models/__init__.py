@@ -1,0 +1,30 @@
+"""Models by name: those that ship with the package lie in this folder, each with its card; others are named
+by the path of their snapshot.
+"""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+SUFFIX = ".safetensors"
+MAX_LENGTH = 1000  # characters of a path; the operating system's limit is about here
+
+
+def shipped_models() -> list[str]:
+    """Return the names of the models that ship with the package."""
+    return sorted(path.stem for path in FOLDER.glob(f"*{SUFFIX}"))
+
+
+def model_path(model: str) -> Path:
+    """Return the snapshot of a shipped model by its name, or of any model by its path.
+
+    Raises ValueError, naming the shipped ones, where there is no such model.
+    """
+    shipped = FOLDER / f"{model}{SUFFIX}"
+    if model in shipped_models():
+        return shipped
+    if len(model) <= MAX_LENGTH and model.endswith(SUFFIX) and Path(model).is_file():
+        return Path(model)
+    raise ValueError(
+        f"unknown model '{model[:80]}': choose one of {', '.join(shipped_models())}, "
+        f"or give the path of a generator{SUFFIX}"
+    )

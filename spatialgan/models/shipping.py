@@ -1,0 +1,133 @@
+"""Make a shipped model of a finished run: its weights in half the bytes, and a card that says what it is.
+
+Weights are stored as fp16 and computed with as fp32, so that a model stays small and its images bit-stable;
+they differ a little from the run's own, and the card says how much.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from spatialgan.checkpoint import load_tensors, save_tensors
+from spatialgan.files import file_sha256, write_atomically
+from spatialgan.inference import Snapshot, load_snapshot, sample_images
+from spatialgan.models import SUFFIX
+from spatialgan.params import Params, split_run
+
+MAX_BYTES = 2_000_000  # of a model that ships
+COMPARED = 16  # images by which the stored model is compared with the run's own
+CARD = """# {name}
+
+A {resolution}-pixel generator for `spatialgan render` and `edit`: row `{row}` ({title}) of `params/runs.yaml`,
+trained on {data}.
+
+| | |
+|---|---|
+{facts}
+
+## Measured
+
+{metrics}
+
+## Use
+
+```
+spatialgan scene {name} --seed 1 -o scene.json
+spatialgan render scene.json --outlined objects.png
+spatialgan edit scene.json --{edit}
+```
+
+## Limits
+
+- It is small, to try edits with and to test with, and draws {subject}: no photographs, no people.
+- Not every object follows its heatmap; the Co-move Ratio above, where it was measured, says how many do.
+- The images differ from the run's own by at most {difference} of 255 ({COMPARED} images), for weights stored as fp16.
+
+Made by `{command}`. License: Apache-2.0, like the code.
+"""
+
+
+def ship_model(params: Params, run: str, profile: str, stem: Path) -> tuple[Path, Path]:
+    """Write <stem>.safetensors and <stem>.md from a run's snapshot and metrics, and return both paths.
+
+    Raises ValueError where the model would be larger than MAX_BYTES.
+    """
+    dataset, row, seed = split_run(run)
+    params.dataset(dataset), params.row(row)
+    root = params.root(profile)
+    source = root / "runs" / dataset / row / str(seed) / f"generator{SUFFIX}"
+    tensors, header = load_tensors(source)
+    own = load_snapshot(source)
+    stored = {name: _stored(name, tensor) for name, tensor in tensors.items()}
+    size = sum(tensor.nbytes for tensor in stored.values())
+    if size > MAX_BYTES:
+        raise ValueError(
+            f"{run} has {size:,} bytes of weights, but a shipped model has at most {MAX_BYTES:,}: "
+            f"train one with fewer channels"
+        )
+    weights = stem.with_name(stem.name + SUFFIX)
+    save_tensors(weights, stored, {**header, "snapshot_sha256": file_sha256(source)})
+    card = model_card(params, profile, own, weights)
+    path = stem.with_name(f"{stem.name}.md")
+    write_atomically(path, card.encode())
+    return weights, path
+
+
+def _stored(name: str, tensor: Tensor) -> Tensor:
+    """Return a tensor as it is stored: the mean style in full precision, all else in fp16."""
+    half = tensor if name == "w_avg" else tensor.to(torch.float16)
+    if not half.isfinite().all():
+        raise ValueError(f"{name} has values beyond fp16")
+    return half
+
+
+def model_card(params: Params, profile: str, own: Snapshot, weights: Path) -> str:
+    """Return the card of a shipped model, from its file, the run's metrics and the parameters."""
+    config, name = own.config, weights.stem
+    source = params.source(config.dataset, profile)
+    stand_in = source.get("stand_in_for")
+    name_of_data = params.dataset(config.dataset)["paper_name"]
+    data = f"scenes that this project draws, standing in for {stand_in}"
+    objects = config.generator.num_objects
+    facts = {
+        "run": f"`{config.name}`, profile `{profile}`",
+        "training": f"{own.kimg:g} kimg",
+        "parameters": f"{sum(p.numel() for p in own.generator.parameters()):,}",
+        "objects": f"{objects}, each with a style" if objects else "one hierarchy (object 0)",
+        "size": f"{weights.stat().st_size:,} bytes, fp16",
+        "sha256": f"`{file_sha256(weights)}`",
+    }
+    shipped = load_snapshot(weights)
+    pair = [sample_images(model, 0, 0, COMPARED).int() for model in (own, shipped)]
+    return CARD.format(
+        name=name,
+        resolution=config.generator.resolution,
+        row=config.row,
+        title=params.row(config.row)["title"],
+        data=data if stand_in else name_of_data,
+        facts="\n".join(f"| {key} | {value} |" for key, value in facts.items()),
+        metrics=_metrics(params.root(profile) / "metrics" / config.name),
+        edit="move 0:0,0.3" + (" --remove 1 --restyle 2" if objects > 2 else " --move 1/0:0.1,0"),
+        subject="drawn scenes" if stand_in else name_of_data,
+        difference=int((pair[0] - pair[1]).abs().max()),
+        COMPARED=COMPARED,
+        command=f"spatialgan ship {config.name} --name {name} -p {profile}",
+    )
+
+
+def _metrics(folder: Path) -> str:
+    """Return a run's metrics as Markdown, with the protocol of each file."""
+    parts = []
+    for path in sorted(folder.glob("*.json")):
+        found = json.loads(path.read_text())
+        ids = found.get("metric_ids", {})
+        lines = [
+            f"| {ids.get(name, name)} | {value:.4g} |"
+            for name, value in found["metrics"].items()
+            if isinstance(value, int | float)
+        ]
+        protocol = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in found["protocol"].items())
+        parts.append("\n".join([f"| {path.stem} | |", "|---|---|", *lines]) + f"\n\n{protocol}.")
+    return "\n\n".join(parts) or "Nothing yet."
