@@ -11,6 +11,7 @@ from spatialgan.heatmaps.layout import (
     Impulse,
     Layout,
     Pixels,
+    Retouched,
     from_json,
     pixel_positions,
     resize,
@@ -37,6 +38,7 @@ def levels() -> dict:
         "gaussians": base,
         "pixels": Pixels(torch.randn(3, 2, 8, 8, generator=torch.Generator().manual_seed(2))),
         "impulse": Impulse(base, mask, torch.ones(3, 2, 8, 8)),
+        "retouched": Retouched(base, torch.linspace(-1, 1, 384).view(3, 2, 8, 8)),
     }
 
 
@@ -72,6 +74,14 @@ def test_half_maximum_radius():
     heatmap = gaussian(0, 0, sigma).render(resolution)[0, 0]
     area = (heatmap > 0.5).float().mean().item() * 4  # of a square of side 2
     assert math.sqrt(area / math.pi) == pytest.approx(sigma * math.sqrt(2 * math.log(2)), rel=5e-3)
+
+
+def test_a_retouched_level_is_the_sum_and_exactly_its_base_where_nothing_changed():
+    base, change = random_gaussians(2, 3), torch.zeros(2, 3, 8, 8)
+    assert torch.equal(Retouched(base, change).render(16), base.render(16))
+    change[1, 2, 3, 4] = 0.5
+    added = Retouched(base, change).render(8) - base.render(8)
+    torch.testing.assert_close(added, change)
 
 
 def test_order_is_y_then_x():

@@ -338,3 +338,25 @@ def test_gradients_reach_the_centers_through_styles():
     layout.levels[0].centers.requires_grad_()
     g(z, layout, noise).square().sum().backward()
     assert layout.levels[0].centers.grad.abs().min() > 0
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_features_are_what_the_blocks_above_are_fed(name):
+    """RGB of the last block's features is the image's last part; blocks above are never run."""
+    g, sampler = make_generator(name, sampler_of(name))
+    z, layout, noise = inputs(g, sampler)
+    ws, synthesis = g.styles(z, layout), g.synthesis
+    last = synthesis.features(ws, layout, noise, 16)
+    assert last.shape == (2, 8, 16, 16)
+    styles = ENCODINGS[name].styles(ws, layout, g.config.encoding)
+    rgb = synthesis.blocks[-1].to_rgb(last, styles[-1])
+    image = synthesis(ws, layout, noise)
+    for parameter in synthesis.blocks[-1].to_rgb.parameters():
+        parameter.data.zero_()
+    torch.testing.assert_close(image - synthesis(ws, layout, noise), rgb, rtol=0, atol=1e-5)
+    below = synthesis.features(ws, layout, noise, 8)
+    for parameter in synthesis.blocks[-1].parameters():
+        parameter.data.fill_(float("nan"))
+    assert torch.equal(synthesis.features(ws, layout, noise, 8), below)
+    with pytest.raises(ValueError, match="features of 5 pixels: choose one of 4, 8, 16"):
+        synthesis.features(ws, layout, noise, 5)

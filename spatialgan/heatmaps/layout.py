@@ -1,9 +1,9 @@
 """Layouts: where things are, as data, and how they are drawn as heatmaps.
 
 A layout has one level per encoded generator resolution: level l belongs to resolution 4 * 2**l. A
-level is one of `Gaussians`, `Pixels` or `Impulse`; all can `render`, `index` (a slice of the batch)
-and move `to` a device. A new kind of level is a class with these three methods and `is_bounded`,
-added to `Level`.
+level is one of `Gaussians`, `Pixels`, `Impulse` or `Retouched`; all can `render`, `index` (a slice of
+the batch) and move `to` a device. A new kind of level is a class with these three methods and
+`is_bounded`, added to `Level`.
 
 Coordinates are (y, x) in [-1, 1]. Grid "half_pixel": pixel j of an axis of r pixels sits at (2j +
 1) / r - 1. Grid "corners" is the predecessor's placement at -1 + 2j / (r - 1), kept for comparison:
@@ -138,7 +138,32 @@ class Impulse:
         return Impulse(self.base.to(device), self.mask.to(device), self.extremes.to(device))
 
 
-Level = Gaussians | Pixels | Impulse
+@dataclass(frozen=True)
+class Retouched:
+    """A level of Gaussians with a map added to each."""
+
+    base: Gaussians
+    change: Float[Tensor, "n k s s"]
+
+    is_bounded = False  # a change may lead anywhere
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    def render(self, resolution: int, grid: Grid = "half_pixel") -> Float[Tensor, "n k r r"]:
+        """Return the Gaussians plus the changes resized to `resolution`."""
+        return self.base.render(resolution, grid) + resize(self.change, resolution, grid)
+
+    def index(self, samples: slice) -> "Retouched":
+        """Return the level of these samples."""
+        return Retouched(self.base.index(samples), self.change[samples])
+
+    def to(self, device: str | torch.device) -> "Retouched":
+        """Return the level on `device`."""
+        return Retouched(self.base.to(device), self.change.to(device))
+
+
+Level = Gaussians | Pixels | Impulse | Retouched
 
 
 @dataclass(frozen=True)

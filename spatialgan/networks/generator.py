@@ -8,7 +8,7 @@ Shapes: n batch, z latent, l layers (ws), w style space, c channels, r resolutio
 axis, or for one of 1 + num_objects codes, the background's first (encoding `style`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -201,23 +201,51 @@ class Synthesis(nn.Module):
         dtype: torch.dtype = torch.float32,
     ) -> Float[Tensor, "n 3 r r"]:
         """Return images; one noise map per convolution, at the sizes of `config.noise_sizes`."""
+        images = 0.0
+        for block, x, styles in self._blocks(ws, layout, noise, dtype):
+            for encode in block.encode_rgb:
+                x = encode(x, self.projector(layout, block.resolution, x.shape[-1], dtype))
+            rgb = block.to_rgb(x, styles)
+            images = rgb if block.resolution == 4 else ops.upsample(images) + rgb
+        return images
+
+    def features(
+        self,
+        ws: Float[Tensor, "n l *m w"],
+        layout: Layout,
+        noise: Sequence[Float[Tensor, "n 1 _ _"]],
+        resolution: int,
+    ) -> Float[Tensor, "n c s s"]:
+        """Return the feature maps of the block at `resolution`, fp32; nothing above it is run.
+
+        Raises ValueError where there is no such block.
+        """
+        for block, x, _ in self._blocks(ws, layout, noise, torch.float32):
+            if block.resolution == resolution:
+                return x
+        blocks = ", ".join(map(str, self.config.resolutions))
+        raise ValueError(f"no block has features of {resolution} pixels: choose one of {blocks}")
+
+    def _blocks(
+        self,
+        ws: Float[Tensor, "n l *m w"],
+        layout: Layout,
+        noise: Sequence[Float[Tensor, "n 1 _ _"]],
+        dtype: torch.dtype,
+    ) -> Iterator[tuple[SynthesisBlock, Float[Tensor, "n c s s"], Styles]]:
+        """Yield each block, from 4 pixels up, with the feature maps it hands on and its RGB's styles."""
         encoding = self.config.encoding
         styles = ENCODINGS[encoding.name].styles(ws, layout, encoding)
         x = self.const.to(dtype).expand(ws.shape[0], *self.const.shape)
         x = x.contiguous(memory_format=torch.channels_last)
-        images, layer = 0.0, 0
+        layer = 0
         for block in self.blocks:
             for index, conv in enumerate(block.convs):
                 for encode in block.encode_conv[index : index + 1]:
                     x = encode(x, self.projector(layout, block.resolution, x.shape[-1], dtype))
                 x = conv(x, styles[layer], noise[layer])
                 layer += 1
-            rgb_input = x
-            for encode in block.encode_rgb:
-                rgb_input = encode(x, self.projector(layout, block.resolution, x.shape[-1], dtype))
-            rgb = block.to_rgb(rgb_input, styles[layer])
-            images = rgb if block.resolution == 4 else ops.upsample(images) + rgb
-        return images
+            yield block, x, styles[layer]
 
 
 class Generator(nn.Module):
