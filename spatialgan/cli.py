@@ -254,6 +254,28 @@ def extractor(output: Path) -> None:
     click.echo(json.dumps(train_extractor(output), indent=2))
 
 
+@main.command()
+@click.argument("dataset")
+@profile_option
+@params_option
+@click.option("--segmenter", "name", default="", help="In place of the profile's.")
+def segmenter(dataset: str, profile: str, params_dir: Path, name: str) -> None:
+    """Train a segmenter on the drawn scenes of DATASET, and score its masks on others."""
+    import torch
+
+    from spatialgan.evaluation.segmenters import weights_path
+    from spatialgan.evaluation.train_segmenter import train_segmenter, training_of
+    from spatialgan.params import load_params
+
+    params = load_params(params_dir)
+    profile = profile or params.default_profile
+    name = name or params.profile(profile)["segmenter"]
+    weights = weights_path(name, params.root(profile), dataset)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    result = train_segmenter(name, weights, training_of(params, dataset, profile), device)
+    click.echo(json.dumps(result["held_out"], indent=2))
+
+
 for command in (
     scene_commands.scene,
     scene_commands.render,

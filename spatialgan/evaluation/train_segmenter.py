@@ -29,8 +29,9 @@ from spatialgan.evaluation.instances import MIN_AREA, Instances, trusted
 from spatialgan.evaluation.oracle import save_table
 from spatialgan.evaluation.scene_truth import Examples, SceneSeries, draw_examples, mirrored
 from spatialgan.evaluation.segmentation_score import mask_ap
-from spatialgan.evaluation.segmenters import open_segmenter
+from spatialgan.evaluation.segmenters import SEGMENTERS, open_segmenter
 from spatialgan.files import file_sha256, write_atomically
+from spatialgan.params import Params
 from spatialgan.provenance import source_commit
 from spatialgan.rng import generator_for
 
@@ -46,7 +47,7 @@ class SegmenterTraining:
     """The numbers of one training."""
 
     series: SceneSeries  # the data set's own
-    steps: int
+    steps: int = 1500
     seed: int = 0
     batch: int = 16
     max_scenes: int = 6000  # drawn once and seen again, half of the time mirrored
@@ -69,6 +70,20 @@ class Job:
     held_out: Examples
     header: dict  # what the weights' file says about itself
     device: str
+
+
+def training_of(params: Params, dataset: str, profile: str) -> SegmenterTraining:
+    """Return how a data set's segmenter is trained in a profile; ValueError where nothing is drawn."""
+    source = params.source(dataset, profile)
+    if source["source"] != "procedural":
+        published = [name for name in SEGMENTERS if name not in TRAINERS]
+        raise ValueError(
+            f"data set '{dataset}' of profile '{profile}' has no masks to learn from: "
+            f"use published weights, {', '.join(published)}"
+        )
+    series = SceneSeries(source["scene"], source["seed"], source["resolution"])
+    steps = params.profile(profile).get("segmenter_steps", SegmenterTraining.steps)
+    return SegmenterTraining(series, steps)
 
 
 class Learner(Protocol):

@@ -1,0 +1,48 @@
+# Segmenters: trained on drawn scenes, scored on others. Published weights lie in data/weights/ and no rule
+# makes them.
+from spatialgan.evaluation.train_segmenter import TRAINERS
+
+
+def segmenter_training(wildcards):
+    """Return what the training learns from and for how long."""
+    profile = profile_of(wildcards)
+    steps = PARAMS.profile(profile).get("segmenter_steps", "default")
+    return {"source": PARAMS.source(wildcards.dataset, profile), "steps": steps}
+
+
+def segmenter_code(wildcards):
+    """Return the digest of the code that draws, trains and scores."""
+    source = PARAMS.source(wildcards.dataset, profile_of(wildcards))
+    name = wildcards.trained
+    chosen = {"TRAINERS": name, "SEGMENTERS": name, "SCENES": source.get("scene", "")}
+    return code_digest("spatialgan.evaluation.train_segmenter.train_segmenter", chosen)
+
+
+def segmenter_environment(name):
+    """Return the environment that a job with this segmenter runs in, None where it is the workflow's own."""
+    return "../envs/detectron2.yaml" if name.startswith("detectron2") else None
+
+
+rule segmenter:
+    output:
+        weights="{root}/segmenters/{dataset}/{trained}/model.safetensors",
+        facts="{root}/segmenters/{dataset}/{trained}/segmenter.json",
+    log:
+        "{root}/logs/segmenter/{dataset}/{trained}.log",
+    benchmark:
+        "{root}/benchmarks/segmenter/{dataset}/{trained}.tsv"
+    wildcard_constraints:
+        trained="|".join(TRAINERS),
+    conda:
+        lambda w: segmenter_environment(w.trained)
+    # Without a GPU, as for a training: one thread each for two jobs is faster than two for one.
+    threads: 1
+    resources:
+        gpu=min(1, GPUS),
+    params:
+        profile=profile_of,
+        cfg=lambda w: as_json(segmenter_training(w)),
+        code=segmenter_code,
+    shell:
+        "python -m spatialgan segmenter {wildcards.dataset} -p {params.profile} --segmenter {wildcards.trained}"
+        " > {log} 2>&1"
