@@ -73,7 +73,7 @@ def test_swapping_y_and_x_does_not_pass_for_obeying(tmp_path):
 @pytest.mark.parametrize("place", PLACES)
 def test_controls_are_zero(place, tmp_path):
     numbers = measured(place, tmp_path)
-    assert numbers["null"] == 0.0
+    assert numbers["unmoved"] == 0.0
     assert numbers["cross_talk"] == 0.0  # the other two objects stay
     assert abs(numbers["chance"]) < 0.2
 
@@ -92,7 +92,7 @@ def test_the_null_control_would_see_a_renderer_that_never_draws_twice_alike(tmp_
 
     found = PartialResults(tmp_path / "partial.jsonl", {})
     shaky = dataclasses.replace(renderer, render=render)
-    assert scores(observe_moves(shaky, oracle(), REQUEST, found))[0]["null"] != 0.0
+    assert scores(observe_moves(shaky, oracle(), REQUEST, found))[0]["unmoved"] != 0.0
 
 
 def test_objects_cut_by_the_frame_are_told_apart(tmp_path):
@@ -207,7 +207,7 @@ def test_a_snapshot_is_measured_and_one_without_movable_heatmaps_has_no_ratio(ro
     assert [path.name for path in tmp_path.glob("comove*")] == ["comove.json"]
     assert (result["row"], result["protocol"]["num_moves"]) == (row, STILL_EVERY)
     if row == "spatialgan":
-        assert result["metrics"]["coverage"] > 0 and result["metrics"]["null"] == 0
+        assert result["metrics"]["coverage"] > 0 and result["metrics"]["unmoved"] == 0
         assert result["classes"]["blob"]["objects"] > 0
         assert result["metric_ids"] == {"comove": "oracle_comove10"}
     else:

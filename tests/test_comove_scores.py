@@ -51,7 +51,7 @@ def test_every_number_is_over_the_moves_it_speaks_of():
     assert numbers["comove_cut"] == pytest.approx(0.5)
     assert numbers["slope"] == pytest.approx((0.25 + 0.125) / (0.25 + 0.25 + 0.01))
     assert numbers["cross_talk"] == pytest.approx(0.5)
-    assert numbers["null"] == pytest.approx(0.25)
+    assert numbers["unmoved"] == pytest.approx(0.25)
     shifts = [move.object.shift for move in (moves[0], moves[1], moves[4])]
     assert numbers["chance"] == pytest.approx(np.mean([x / 0.5 for _, x in shifts]))
 

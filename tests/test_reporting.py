@@ -115,6 +115,62 @@ def test_a_data_set_changed_in_between_is_another_protocol(params: Params) -> No
         write_table(params, "fidelity", "workstation")
 
 
+def add_comove(root: Path, run: str, comove: float | None, std: float = 0.03, **protocol) -> None:
+    """Write a Co-move Ratio; None for a row that has none."""
+    numbers = {} if comove is None else {"comove": comove, "coverage": 0.25}
+    intervals = {n: {"low": v - 0.05, "high": v + 0.06, "std": std} for n, v in numbers.items()}
+    protocol = {
+        "segmenter": "torchvision",
+        "segmenter_sha256": "12" * 32,
+        "num_moves": 5000,
+        **protocol,
+    }
+    measured = {
+        "protocol": protocol,
+        "metrics": numbers,
+        "intervals": intervals,
+        "commit": "ab" * 20,
+    }
+    measured["metric_ids"] = {"comove": "torchvision_comove5k"}
+    add_run(root, run, 10.0)
+    (root / "metrics" / run / "comove.json").write_text(json.dumps(measured))
+
+
+def test_comove_stands_beside_the_papers_with_its_interval(params: Params) -> None:
+    root = params.root("workstation")
+    add_comove(root, "bedroom/baseline/0", None)
+    add_comove(root, "bedroom/multi/0", 0.1)
+    add_comove(root, "bedroom/indoor/0", 0.2)
+    add_comove(root, "bedroom/indoor/1", 0.4, std=0.04)
+    markdown, _, table = write_table(params, "comove", "workstation")
+    text = markdown.read_text()
+    assert cells(text, "Baseline (StyleGAN2)")[:4] == ["N/A", "N/A", "N/A", "N/A"]
+    assert cells(text, "EqGAN-SA (fine heatmaps)")[:2] == ["-", "0.32"]
+    assert cells(text, "+ multi-object sampling")[:2] == ["0.10 [0.05, 0.16]", "0.41"]
+    # 1.96 * sqrt(0.03^2 + 0.04^2) / 2 = 0.049
+    pooled = cells(text, "+ L_align_indoor: SpatialGAN")
+    assert pooled[:2] == ["0.30 ± 0.14 [0.25, 0.35]", "0.69"]
+    assert "0.25 ± 0.00" in pooled  # coverage shows no interval
+    assert "torchvision_comove5k ↑" in text and "cross-talk → 0" in text
+    for fact in (
+        "segmenter torchvision 1212121212, 5,000 moves",
+        "95 % interval",
+        "LSUN Bedroom with",
+    ):
+        assert fact in text
+    assert "FID" not in text
+    line = next(line for line in csv.DictReader(table.open()) if line["row"] == "indoor")
+    assert float(line["low95"]) == pytest.approx(0.251, abs=1e-3)
+
+
+def test_co_move_ratios_of_different_segmenters_do_not_share_a_table(params: Params) -> None:
+    root = params.root("workstation")
+    add_comove(root, "bedroom/multi/0", 0.1)
+    add_comove(root, "bedroom/indoor/0", 0.2, segmenter_sha256="00" * 32)
+    with pytest.raises(ValueError, match="segmenter_sha256"):
+        write_table(params, "comove", "workstation")
+
+
 def test_csv_and_latex_hold_the_same_numbers(params: Params) -> None:
     add_run(params.root("workstation"), "cat/impulse/0", 6.5)
     _, tex, table = write_table(params, "ablation", "workstation")

@@ -64,8 +64,8 @@ def score_ratios(seen: Sequence[Observation]) -> dict[str, Ratio]:
     under the center. lost: fraction of those objects not found again. relabeled: fraction of those found
     again under another class. comove_whole and comove_cut: comove of the objects that do not, and do,
     touch the frame in one of the images. slope: of p . q / |p| on |p|, least squares through the origin.
-    cross_talk: mean score of bystanders. null: mean score with nothing moved. chance: mean score of q
-    under an offset that was not applied.
+    cross_talk: mean score of bystanders. unmoved: mean score with nothing moved (the null control).
+    chance: mean score of q under an offset that was not applied.
     """
     objects, offsets = [one.object for one in seen], [one.offset for one in seen]
     there, matched = _flags(objects)
@@ -84,7 +84,7 @@ def score_ratios(seen: Sequence[Observation]) -> dict[str, Ratio]:
         "comove_cut": Ratio(value * matched * is_cut, matched * is_cut),
         "slope": Ratio(value * squares * matched, squares * matched),
         "cross_talk": _mean_score([one.bystander for one in seen], offsets),
-        "null": _mean_score([one.still for one in seen], offsets),
+        "unmoved": _mean_score([one.still for one in seen], offsets),
         "chance": _mean_score(objects, [one.idle_offset for one in seen]),
     }
 

@@ -6,13 +6,13 @@ from spatialgan.params import Params
 from spatialgan.reporting.results import Result
 
 SHORT = 10  # digits of a hash that people read
-PAPER = (
-    "The paper's numbers are FID-50k with Inception features on the real data sets, one training of "
-    "25,000 kimg at 256 px each."
-)
+NAMED = ("extractor", "segmenter")  # what looks at the images, said with the hash of its weights
+COUNTED = ("num_moves", "num_trials")  # how much was measured
 
 
-def footer_lines(params: Params, profile: str, results: list[Result]) -> list[str]:
+def footer_lines(
+    params: Params, sections: list[dict], profile: str, results: list[Result]
+) -> list[str]:
     """Return the footer as lines of Markdown; `results` have passed `check_protocols`."""
     if not results:
         return [f"No run of this table has been made yet in the profile `{profile}`."]
@@ -24,9 +24,9 @@ def footer_lines(params: Params, profile: str, results: list[Result]) -> list[st
     ]
     lines.append(f"- Training: {_training(results)}; profile `{profile}`.")
     seeds = params.profile(profile)["seeds"]
-    lines.append(f"- Seeds: {', '.join(map(str, seeds))}{_spread(seeds)}.")
+    lines.append(f"- Seeds: {', '.join(map(str, seeds))}{_spread(seeds, results)}.")
     lines.append(f"- Commit: {_commits(results)}.")
-    lines.append(f"- {PAPER}{_caveat(params, datasets, profile)}")
+    lines.append(f"- {_paper(params, sections)}{_caveat(params, datasets, profile)}")
     return lines
 
 
@@ -39,19 +39,32 @@ def _data(params: Params, name: str, profile: str) -> str:
 
 
 def _protocol(protocol: dict) -> str:
-    known = {"extractor", "extractor_sha256", "num_real", "num_fake", "dataset_sha256"}
+    known = {"num_real", "num_fake", "dataset_sha256", *NAMED, *COUNTED}
+    known |= {f"{name}_sha256" for name in NAMED}
     parts = []
-    if "extractor" in protocol:
-        digest = protocol.get("extractor_sha256", "")[:SHORT]
-        parts.append(f"extractor {protocol['extractor']} {digest}")
+    for name in NAMED:
+        if name in protocol:
+            digest = protocol.get(f"{name}_sha256", "")[:SHORT]
+            parts.append(f"{name} {protocol[name]} {digest}".rstrip())
     if "num_fake" in protocol:
         parts.append(
             f"{protocol['num_fake']:,} generated against {protocol['num_real']:,} real images"
         )
+    parts += [
+        f"{protocol[name]:,} {name.removeprefix('num_')}" for name in COUNTED if name in protocol
+    ]
     for name, value in protocol.items():
         if name not in known:
             parts.append(f"{name.replace('_', ' ')} {value}")
     return ", ".join(parts)
+
+
+def _paper(params: Params, sections: list[dict]) -> str:
+    """Return what the paper's numbers in these sections are, and of what: their first metric."""
+    shown = [item["metrics"][0] for item in sections if any(item["rows"].values())]
+    facts = [params.metrics[metric].get("paper") for metric in dict.fromkeys(shown)]
+    known = [fact for fact in facts if fact]
+    return f"The paper's numbers are {'; '.join(known)}." if known else "Not in the paper."
 
 
 def _training(results: list[Result]) -> str:
@@ -65,10 +78,11 @@ def _values(facts: Iterable[dict], name: str) -> str:
     return " or ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
 
 
-def _spread(seeds: list[int]) -> str:
-    return (
-        " (mean ± standard deviation)" if len(seeds) > 1 else " (one training per cell, no spread)"
-    )
+def _spread(seeds: list[int], results: list[Result]) -> str:
+    parts = ["mean ± standard deviation" if len(seeds) > 1 else "one training per cell, no spread"]
+    if any(result.intervals for result in results):
+        parts.append("in brackets the 95 % interval of the mean, had other samples been drawn")
+    return f" ({'; '.join(parts)})"
 
 
 def _commits(results: list[Result]) -> str:

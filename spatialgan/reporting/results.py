@@ -21,6 +21,7 @@ class Result:
     row: str
     file: str  # name of the metrics' JSON, without suffix
     metrics: dict[str, float]
+    intervals: dict[str, dict[str, float]]  # low, high and std of the metrics that have them
     metric_ids: dict[str, str]  # what people call them, with extractor and number of images
     protocol: dict
     commit: str  # of the code that measured
@@ -50,6 +51,7 @@ def _result(run: str, file: str, measured: dict, trained: dict) -> Result:
         row=row,
         file=file,
         metrics=measured["metrics"],
+        intervals=measured.get("intervals", {}),
         metric_ids={name: ids.get(name, name) for name in measured["metrics"]},
         protocol=measured["protocol"],
         commit=measured.get("commit", "unknown"),
@@ -60,16 +62,17 @@ def _result(run: str, file: str, measured: dict, trained: dict) -> Result:
 def check_protocols(results: Iterable[Result]) -> None:
     """Raise ValueError, naming both runs and what differs, unless all results may stand side by side.
 
-    Results of one file must share a protocol; the data set's hash only among runs on that data set.
+    Results of one file must share a protocol; hashes of a data set, and of a segmenter trained on its
+    scenes, only among runs on that data set.
     """
     first: dict[tuple, Result] = {}
     for result in results:
         for key, leave_out in (
-            ((result.file,), "dataset_sha256"),
-            ((result.file, result.dataset), ""),
+            ((result.file,), {"dataset_sha256", "segmenter_sha256"}),
+            ((result.file, result.dataset), set()),
         ):
             other = first.setdefault(key, result)
-            names = sorted({*result.protocol, *other.protocol} - {leave_out})
+            names = sorted({*result.protocol, *other.protocol} - leave_out)
             for name in names:
                 mine, theirs = result.protocol.get(name), other.protocol.get(name)
                 if mine != theirs:

@@ -1,51 +1,20 @@
 """Tables: for each row of params the mean over seeds of what we measured, beside the paper's own number.
 
 One table gives three files: .md (to read, with footer and samples), .tex (to paste) and .csv (everything, one
-line per number). "-" stands where a run has not been made, or the paper has no number.
+line per number).
 """
 
 import statistics
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from spatialgan.params import Params
+from spatialgan.reporting.columns import Column, columns_of
 from spatialgan.reporting.footer import footer_lines
 from spatialgan.reporting.results import Result, check_protocols, load_results
 
-ARROWS = {"lower": "↓", "higher": "↑"}
-TEX_SYMBOLS = {"↓": r"$\downarrow$", "↑": r"$\uparrow$", "±": r"$\pm$"}
-NOT_RUN = "-"
-
-
-@dataclass(frozen=True)
-class Column:
-    """One metric on one data set."""
-
-    dataset: str
-    metric: str  # a key of params.metrics
-    style: dict  # its entry there
-    results: list[Result]
-
-    @property
-    def label(self) -> str:
-        """Return the metric's id, which says with what and on how many images it was measured."""
-        ids = [r.metric_ids[self.metric] for r in self.results if self.metric in r.metric_ids]
-        return ids[0] if ids else self.style["title"]
-
-    def values(self, row: str) -> list[float]:
-        """Return the values of a row, one per seed."""
-        chosen = [r for r in self.results if r.row == row and r.dataset == self.dataset]
-        return [r.metrics[self.metric] for r in chosen if self.metric in r.metrics]
-
-    def cell(self, row: str) -> str:
-        """Return mean ± standard deviation over seeds, or "-"."""
-        values, digits = self.values(row), self.style["digits"]
-        if not values:
-            return NOT_RUN
-        text = f"{statistics.fmean(values):.{digits}f}"
-        return text if len(values) == 1 else f"{text} ± {statistics.stdev(values):.{digits}f}"
+TEX_SYMBOLS = {"↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$", "±": r"$\pm$"}
 
 
 def write_table(params: Params, name: str, profile: str) -> list[Path]:
@@ -59,7 +28,7 @@ def write_table(params: Params, name: str, profile: str) -> list[Path]:
     stem = params.root(profile) / "tables" / name
     stem.parent.mkdir(parents=True, exist_ok=True)
     columns = {
-        key: _columns(params, section, profile, results[key]) for key, section in sections.items()
+        key: columns_of(params, section, profile, results[key]) for key, section in sections.items()
     }
     pages = {
         ".md": _markdown(params, name, profile, columns, results),
@@ -71,37 +40,22 @@ def write_table(params: Params, name: str, profile: str) -> list[Path]:
     return [stem.with_suffix(suffix) for suffix in pages]
 
 
-def _columns(params: Params, section: dict, profile: str, results: list[Result]) -> list[Column]:
-    datasets = params.columns(section, profile)
-    return [
-        Column(dataset, metric, params.metrics[metric], results)
-        for dataset in datasets
-        for metric in section["metrics"]
-    ]
-
-
 def section_frame(params: Params, section: dict, columns: list[Column]) -> pd.DataFrame:
     """Return a section as text cells: a line per row, ours and the paper's per data set and metric.
 
-    The paper's numbers stand beside a section's first metric.
+    The paper's numbers stand beside the metric they are of.
     """
     several = len({column.dataset for column in columns}) > 1
     data: dict[str, list[str]] = {"": [params.rows[row]["title"] for row in section["rows"]]}
     for column in columns:
-        arrow = ARROWS[column.style["better"]]
         prefix = f"{column.dataset}: " if several else ""
-        data[f"{prefix}{column.label} {arrow}"] = [column.cell(row) for row in section["rows"]]
-        if column.metric == section["metrics"][0]:
-            paper = [_paper(section, row, column) for row in section["rows"]]
-            title = f"{prefix}paper's {column.style['title']} {arrow}"
-            data[title] = [
-                NOT_RUN if v is None else f"{v:.{column.style['digits']}f}" for v in paper
-            ]
+        data[f"{prefix}{column.label} {column.arrow}"] = [
+            column.cell(row) for row in section["rows"]
+        ]
+        if column.papers:
+            title = f"{prefix}paper's {column.style['title']} {column.arrow}"
+            data[title] = [column.paper(row) for row in section["rows"]]
     return pd.DataFrame(data)
-
-
-def _paper(section: dict, row: str, column: Column) -> float | None:
-    return section["rows"][row].get(column.dataset)
 
 
 def _markdown(
@@ -125,7 +79,8 @@ def _markdown(
         ]
     picture = f"../figures/{name}_samples.png"
     lines += [f"![samples of every row]({picture})", ""]
-    lines += footer_lines(params, profile, [r for found in results.values() for r in found])
+    every = [result for found in results.values() for result in found]
+    lines += footer_lines(params, list(sections.values()), profile, every)
     return "\n".join(lines) + "\n"
 
 
@@ -159,7 +114,7 @@ def _long_frame(
         for row in section["rows"]:
             for column in columns[key]:
                 values = column.values(row)
-                is_first = column.metric == section["metrics"][0]
+                low, high = column.interval(row) or (None, None)
                 lines.append(
                     {
                         "section": key,
@@ -169,8 +124,10 @@ def _long_frame(
                         "metric": column.label,
                         "mean": statistics.fmean(values) if values else None,
                         "std": statistics.stdev(values) if len(values) > 1 else None,
+                        "low95": low,
+                        "high95": high,
                         "num_seeds": len(values),
-                        "paper": _paper(section, row, column) if is_first else None,
+                        "paper": column.papers.get(row),
                     }
                 )
     return pd.DataFrame(lines)
