@@ -15,6 +15,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/segment.smk"
+include: "workflow/rules/comove.smk"
 include: "workflow/rules/edit.smk"
 include: "workflow/rules/report.smk"
 
@@ -25,4 +26,3 @@ rule all:
         expand("{root}/tables/{table}.md", root=ROOT, table=PARAMS.tables),
         expand("{root}/figures/{figure}.png", root=ROOT, figure=PARAMS.figures),
         [f"{ROOT}/runs/{run}/curves.png" for run in all_runs(PROFILE)],
-        [f"{ROOT}/runs/{run}/moves.png" for run in all_runs(PROFILE) if "/spatialgan/" in run],

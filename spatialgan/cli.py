@@ -195,19 +195,6 @@ def locality(run: str, profile: str, params_dir: Path) -> None:
 @click.argument("run")
 @profile_option
 @params_option
-def strips(run: str, profile: str, params_dir: Path) -> None:
-    """Draw samples of RUN with their heatmaps moved from left to right."""
-    from spatialgan.config import load_params
-    from spatialgan.editing.strips import write_strips
-
-    params = load_params(params_dir)
-    write_strips(params.root(profile or params.default_profile) / "runs" / run)
-
-
-@main.command()
-@click.argument("run")
-@profile_option
-@params_option
 def curves(run: str, profile: str, params_dir: Path) -> None:
     """Draw the training curves of RUN."""
     from spatialgan.params import load_params
@@ -237,10 +224,13 @@ def table(name: str, profile: str, params_dir: Path) -> None:
 def figure(name: str, profile: str, params_dir: Path) -> None:
     """Draw figure NAME of params/figures.yaml."""
     from spatialgan.params import load_params
-    from spatialgan.reporting.figures import write_figure
 
     params = load_params(params_dir)
-    write_figure(params, name, profile or params.default_profile)
+    if params.figure(name)["kind"] == "gallery":  # drawn by models, so it needs torch
+        from spatialgan.editing.galleries import write_gallery as write
+    else:
+        from spatialgan.reporting.figures import write_figure as write
+    write(params, name, profile or params.default_profile)
 
 
 @main.command()

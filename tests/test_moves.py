@@ -1,19 +1,29 @@
-"""Moves: a layout moved right has its heatmap to the right, and pictures of it follow (y, x)."""
+"""Moves: each edit changes what it names by exactly what it says, and nothing else."""
 
 import pytest
 import torch
 
-from spatialgan.editing.strips import draw_layout, move_strips, write_strips
-from spatialgan.heatmaps.moves import move, move_object, move_objects, objects
+from spatialgan.heatmaps import moves
+from spatialgan.heatmaps.layout import Layout
+from spatialgan.heatmaps.moves import move, move_object
 from spatialgan.heatmaps.samplers import SAMPLERS
-from spatialgan.inference import load_snapshot, save_snapshot
 from spatialgan.rng import generator_for
-from spatialgan.training.state import new_state
-from tests.tiny import tiny_config
 
 
 def drawn(name="hierarchical", num=3):
     return SAMPLERS[name]()(num, generator_for(0, "test", 0))
+
+
+def same(a: Layout, b: Layout, level: int, index: int) -> bool:
+    """Return whether a sub-heatmap is the same in two layouts."""
+    pairs = zip(vars(a.levels[level]).values(), vars(b.levels[level]).values(), strict=True)
+    return all(torch.equal(x[:, index], y[:, index]) for x, y in pairs)
+
+
+def changed(a: Layout, b: Layout) -> set[tuple[int, int]]:
+    """Return the sub-heatmaps (level, index) that differ between two layouts."""
+    places = [(m, i) for m, level in enumerate(a.levels) for i in range(level.centers.shape[1])]
+    return {place for place in places if not same(a, b, *place)}
 
 
 @pytest.mark.parametrize("name", ["hierarchical", "impulse", "independent", "multi_object"])
@@ -38,60 +48,92 @@ def test_noise_cannot_be_moved():
         move(drawn("gaussian_noise"), (0.0, 0.1))
 
 
-def test_one_object_of_several_moves_and_the_others_stay():
-    before = drawn("multi_object")
-    after = move_object(before, 1, (0.25, -0.5))
-    moved = after.levels[0].centers - before.levels[0].centers
-    assert torch.allclose(moved[:, 1], torch.tensor([0.25, -0.5]).expand(3, 2), atol=1e-6)
-    assert torch.equal(after.levels[0].centers[:, [0, 2]], before.levels[0].centers[:, [0, 2]])
-    assert torch.equal(after.levels[0].sigmas, before.levels[0].sigmas)
+def test_an_object_is_a_sub_heatmap_or_a_whole_hierarchy():
+    rooms = drawn("multi_object")
+    assert changed(rooms, moves.shift(rooms, moves.where_object(rooms, 1), (0.1, 0.2))) == {(0, 1)}
+    cats = drawn()
+    everything = {(0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2), (2, 3)}
+    assert changed(cats, moves.shift(cats, moves.where_object(cats, 0), (0.1, 0.2))) == everything
+    assert changed(cats, moves.shift(cats, moves.where_part(cats, 2, 3), (0.1, 0.2))) == {(2, 3)}
 
 
-def test_each_sample_moves_an_object_of_its_own_by_an_offset_of_its_own():
-    before, offsets = drawn("multi_object"), torch.tensor([[0.1, 0.2], [0.3, 0.4], [-0.5, 0.0]])
-    after = move_objects(before, torch.tensor([2, 0, 1]), offsets)
-    for i, j in enumerate((2, 0, 1)):
-        alone = move_object(before[i : i + 1], j, tuple(offsets[i].tolist()))
-        assert torch.equal(after.levels[0].centers[i], alone.levels[0].centers[0])
-
-
-@pytest.mark.parametrize("name", ["hierarchical", "impulse"])
-def test_the_object_of_a_hierarchy_is_all_of_it_placed_at_level_0(name):
+@pytest.mark.parametrize("name", ["hierarchical", "multi_object"])
+def test_both_ways_to_move_an_object_agree(name):
     layout = drawn(name)
-    one, all_of_it = move_object(layout, 0, (0.25, -0.5)), move(layout, (0.25, -0.5))
-    for a, b in zip(one.levels, all_of_it.levels, strict=True):
-        assert torch.equal(getattr(a, "base", a).centers, getattr(b, "base", b).centers)
-    level = getattr(layout.levels[0], "base", layout.levels[0])
-    assert torch.equal(objects(layout).centers, level.centers[:, :1])
-    assert objects(drawn("multi_object")).centers.shape == (3, 3, 2)
+    one = moves.shift(layout, moves.where_object(layout, 0), (0.1, -0.3))
+    assert changed(one, move_object(layout, 0, (0.1, -0.3))) == set()
+    step = one.levels[0].centers[:, 0] - layout.levels[0].centers[:, 0]
+    assert torch.allclose(step, torch.tensor([0.1, -0.3]).expand(3, 2), atol=1e-6)
 
 
-def test_objects_that_are_not_there_are_one_clear_line():
-    with pytest.raises(ValueError, match=r"objects of this layout are 0 to 2, not \[3\]"):
-        move_object(drawn("multi_object"), 3, (0.1, 0.1))
-    with pytest.raises(ValueError, match="objects of this layout are 0 to 0"):
-        move_object(drawn("hierarchical"), 1, (0.1, 0.1))
-    with pytest.raises(ValueError, match="without heatmaps has no objects"):
-        objects(drawn("none"))
+def test_a_removed_object_has_a_heatmap_of_exactly_zero_and_the_others_stay():
+    layout = drawn("multi_object")
+    maps = moves.remove(layout, moves.where_object(layout, 2)).render(0, 16)
+    assert (maps[:, 2] == 0).all()
+    assert torch.equal(maps[:, :2], layout.render(0, 16)[:, :2])
 
 
-def test_a_drawn_layout_is_brightest_at_its_center():
-    layout = drawn(num=1)
-    picture = draw_layout(layout, 64)[0].float()
-    y, x = divmod(int(picture[2].argmax()), 64)
-    center = layout.levels[0].centers[0, 0]
-    expected = ((center + 1) * 32 - 0.5).round().tolist()
-    assert abs(y - expected[0]) <= 1 and abs(x - expected[1]) <= 1
+def test_resizing_scales_sigma_and_leaves_the_center_of_an_object():
+    layout = drawn("multi_object")
+    larger = moves.resize(layout, moves.where_object(layout, 1), 1.5)
+    assert changed(layout, larger) == {(0, 1)}
+    assert torch.equal(larger.levels[0].centers, layout.levels[0].centers)
+    assert torch.allclose(larger.levels[0].sigmas[:, 1], 1.5 * layout.levels[0].sigmas[:, 1])
 
 
-def test_strips_show_layouts_above_images_and_refuse_a_baseline(tmp_path):
-    for row in ("spatialgan", "baseline"):
-        config = tiny_config(row)
-        state = new_state(config, torch.device("cpu"))
-        save_snapshot(tmp_path / row / "generator.safetensors", state.g_ema, config, 8)
-    picture = move_strips(load_snapshot(tmp_path / "spatialgan" / "generator.safetensors"))
-    assert picture.shape == (3, 8 * 16 * 3, 5 * 16 * 3)
-    first_row = picture[:, :48].unflatten(2, (5, 48))
-    assert not torch.equal(first_row[:, :, 0], first_row[:, :, 4])
-    with pytest.raises(ValueError, match="has no heatmaps to move"):
-        write_strips(tmp_path / "baseline")
+def test_a_hierarchy_is_resized_about_the_center_of_its_level_0():
+    layout = drawn()
+    smaller = moves.resize(layout, moves.where_object(layout, 0), 0.5)
+    root = layout.levels[0].centers
+    assert torch.equal(smaller.levels[0].centers, root)
+    for before, after in zip(layout.levels, smaller.levels, strict=True):
+        assert torch.allclose(after.centers - root, 0.5 * (before.centers - root), atol=1e-6)
+        assert torch.allclose(after.sigmas, 0.5 * before.sigmas)
+
+
+def test_a_copy_has_the_size_of_its_source_and_lies_beside_it():
+    layout = drawn("multi_object")
+    layout = moves.remove(layout, moves.where_object(layout, 2))
+    where = [moves.where_object(layout, i) for i in (0, 2)]
+    copied = moves.copy(layout, *where, (0.0, 0.5))
+    assert changed(layout, copied) == {(0, 2)}
+    level = copied.levels[0]
+    assert torch.allclose(level.centers[:, 2] - level.centers[:, 0], torch.tensor([0.0, 0.5]))
+    assert torch.equal(level.sigmas[:, 2], level.sigmas[:, 0])
+    assert (level.presence[:, 2] == 1).all()
+
+
+def test_the_way_between_two_layouts_is_straight_and_ends_exactly():
+    before, after = drawn(), move(drawn(), (0.3, -0.2))
+    assert changed(moves.between(before, after, 0.0), before) == set()
+    assert changed(moves.between(before, after, 1.0), after) == set()
+    half = moves.between(before, after, 0.5)
+    for a, b in zip(half.levels, move(drawn(), (0.15, -0.1)).levels, strict=True):
+        assert torch.allclose(a.centers, b.centers, atol=1e-6)
+
+
+def test_what_vanishes_fades_where_it_was():
+    before = drawn("multi_object")
+    after = moves.shift(before, moves.where_object(before, 0), (0.0, 0.7))
+    after = moves.remove(after, moves.where_object(after, 0))
+    half = moves.between(before, after, 0.5).levels[0]
+    assert torch.equal(half.centers, before.levels[0].centers)
+    assert (half.presence[:, 0] == 0.5).all()
+    assert (moves.between(before, after, 1.0).render(0, 8)[:, 0] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "index", "message"),
+    [
+        ("multi_object", -1, 3, "objects of this layout are 0 to 2, not 3"),
+        ("hierarchical", -1, 1, "objects of this layout are only 0, not 1"),
+        ("hierarchical", 3, 0, "levels of this layout are 0 to 2, not 3"),
+        ("hierarchical", 1, 2, "sub-heatmaps of level 1 are 0 to 1, not 2"),
+        ("none", -1, 0, "a generator without heatmaps has no objects to edit"),
+        ("gaussian_noise", -1, 0, "only Gaussians can be moved"),
+    ],
+)
+def test_what_is_not_there_is_named(name, level, index, message):
+    layout = drawn(name)
+    with pytest.raises(ValueError, match=message):
+        moves.where_object(layout, index) if level < 0 else moves.where_part(layout, level, index)

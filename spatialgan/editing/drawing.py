@@ -38,18 +38,27 @@ def enlarged(image: UInt8[Tensor, "3 r r"]) -> Image.Image:
 
 
 def outlined(image: UInt8[Tensor, "3 r r"], layout: Layout) -> Image.Image:
-    """Return an enlarged image under its layout's circles and their names; removed ones are not drawn."""
-    picture = enlarged(image)
+    """Return an enlarged image under its layout's circles and their names."""
+    return named(circled(enlarged(image), layout), layout)
+
+
+def circled(picture: Image.Image, layout: Layout) -> Image.Image:
+    """Return a square picture of an image under the circles of all that is present, fainter below 1."""
     circles = Image.new("RGBA", (picture.width * FINE, picture.height * FINE), (0, 0, 0, 0))
-    marks = _marks(layout, picture.width)
-    for mark in reversed(marks):  # the coarsest level on top
+    for mark in reversed(_marks(layout, picture.width)):  # the coarsest level on top
         _draw_circle(circles, mark)
-    flat = circles.resize(picture.size, Image.Resampling.LANCZOS)
-    picture.paste(flat, mask=flat)
-    draw = ImageDraw.Draw(picture)
-    for mark in reversed(marks):
+    flat, page = circles.reduce(FINE), picture.copy()
+    page.paste(flat, mask=flat)
+    return page
+
+
+def named(picture: Image.Image, layout: Layout) -> Image.Image:
+    """Return a square picture of an image under the names of all that is present."""
+    page = picture.copy()
+    draw = ImageDraw.Draw(page)
+    for mark in reversed(_marks(layout, picture.width)):
         _draw_name(draw, mark)
-    return picture
+    return page
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,7 @@ def _marks(layout: Layout, side: int) -> list[Mark]:
 
 
 def _draw_circle(picture: Image.Image, mark: Mark) -> None:
-    """Draw a circle with a dark rim, to be seen on any image, and fainter where presence is below 1."""
+    """Draw a circle with a dark rim, to be seen on any image."""
     if mark.radius > picture.width:  # it encloses the picture, or all but
         return
     draw = ImageDraw.Draw(picture)

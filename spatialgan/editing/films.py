@@ -65,7 +65,7 @@ def draw_frames(scenes: Sequence[Scene], snapshot: Snapshot) -> list[tuple[Image
 
 def save_gif(path: Path, frames: list[tuple[Image.Image, int]]) -> None:
     """Write a film atomically as an endless GIF whose frames share one palette, so that nothing flickers."""
-    page = drawing.stacked([picture for picture, _ in frames])
+    page = drawing.stacked([picture for picture, _ in frames[:: STEPS // 2]])
     palette = page.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     pictures = [f.quantize(palette=palette, dither=Image.Dither.NONE) for f, _ in frames]
     durations = [duration for _, duration in frames]

@@ -19,12 +19,13 @@ def model_path(model: str) -> Path:
 
     Raises ValueError, naming the shipped ones, where there is no such model.
     """
-    shipped = FOLDER / f"{model}{SUFFIX}"
     if model in shipped_models():
-        return shipped
-    if len(model) <= MAX_LENGTH and model.endswith(SUFFIX) and Path(model).is_file():
-        return Path(model)
-    raise ValueError(
-        f"unknown model '{model[:80]}': choose one of {', '.join(shipped_models())}, "
-        f"or give the path of a generator{SUFFIX}"
-    )
+        return FOLDER / f"{model}{SUFFIX}"
+    if len(model) > MAX_LENGTH or not model.endswith(SUFFIX):
+        raise ValueError(
+            f"unknown model '{model[:80]}': choose one of {', '.join(shipped_models())}, "
+            f"or give the path of a generator{SUFFIX}"
+        )
+    if not Path(model).is_file():
+        raise ValueError(f"{model} does not exist")
+    return Path(model)

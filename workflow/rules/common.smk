@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from spatialgan.config import resolve
 from spatialgan.digest import code_digest
+from spatialgan.editing.galleries import check_gallery, gallery_runs
 from spatialgan.params import load_params
 
 # The commands of this environment, whether or not it was activated
@@ -23,6 +24,10 @@ try:
     for row in PARAMS.rows:  # so that a mistake in any of them is told now, in one line
         place = f"params/runs.yaml, {row}: "
         resolve(PARAMS, f"{next(iter(PARAMS.datasets))}/{row}/0", PROFILE)
+    GALLERIES = [name for name, item in PARAMS.figures.items() if item["kind"] == "gallery"]
+    for gallery in GALLERIES:
+        place = f"params/figures.yaml, {gallery}: "
+        check_gallery(PARAMS.figure(gallery))
 except ValueError as error:
     sys.exit(f"spatialgan: {place}{error}")
 

@@ -1,25 +1,46 @@
-# Edits of a finished run's images.
+# Galleries: edited scenes of finished runs, as entries of params/figures.yaml describe them.
 
 
-rule strips:
+def snapshots_of_gallery(wildcards):
+    """Return the snapshots of the runs a gallery shows."""
+    runs = gallery_runs(PARAMS, PARAMS.figure(wildcards.gallery), profile_of(wildcards))
+    return [ancient(f"{wildcards.root}/runs/{run}/generator.safetensors") for run in runs]
+
+
+def facts_of_gallery(wildcards):
+    """Return the small files that change with those snapshots."""
+    runs = gallery_runs(PARAMS, PARAMS.figure(wildcards.gallery), profile_of(wildcards))
+    return [f"{wildcards.root}/runs/{run}/train.json" for run in runs]
+
+
+def gallery_code(wildcards):
+    """Return the digests of the code that draws a gallery, one per run it shows."""
+    profile = profile_of(wildcards)
+    runs = gallery_runs(PARAMS, PARAMS.figure(wildcards.gallery), profile)
+    entry = "spatialgan.editing.galleries.write_gallery"
+    return [resolve(PARAMS, run, profile).code(entry) for run in runs]
+
+
+rule gallery:
     input:
-        snapshot=ancient("{root}/runs/{dataset}/{row}/{seed}/generator.safetensors"),
-        facts="{root}/runs/{dataset}/{row}/{seed}/train.json",
+        snapshots=snapshots_of_gallery,
+        facts=facts_of_gallery,
     output:
         report(
-            "{root}/runs/{dataset}/{row}/{seed}/moves.png",
-            caption="../report/moves.rst",
+            "{root}/figures/{gallery}.png",
+            caption="../report/gallery.rst",
             category="Edits",
-            subcategory="{dataset}",
-            labels={"row": "{row}", "seed": "{seed}"},
+            labels={"gallery": "{gallery}"},
         ),
     log:
-        "{root}/logs/strips/{dataset}/{row}/{seed}.log",
+        "{root}/logs/figures/{gallery}.log",
     benchmark:
-        "{root}/benchmarks/strips/{dataset}/{row}/{seed}.tsv"
+        "{root}/benchmarks/figures/{gallery}.tsv"
+    wildcard_constraints:
+        gallery="|".join(GALLERIES),
     params:
         profile=profile_of,
-        code=code_digest("spatialgan.editing.strips.write_strips"),
+        cfg=lambda w: as_json(PARAMS.figure(w.gallery)),
+        code=gallery_code,
     shell:
-        "spatialgan strips {wildcards.dataset}/{wildcards.row}/{wildcards.seed}"
-        " -p {params.profile} > {log} 2>&1"
+        "spatialgan figure {wildcards.gallery} -p {params.profile} > {log} 2>&1"

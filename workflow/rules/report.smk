@@ -110,7 +110,7 @@ rule figure:
     benchmark:
         "{root}/benchmarks/figures/{figure}.tsv"
     wildcard_constraints:
-        figure="|".join(PARAMS.figures),
+        figure="|".join(name for name in PARAMS.figures if name not in GALLERIES),
     params:
         profile=profile_of,
         cfg=lambda w: as_json(PARAMS.figure(w.figure)),
