@@ -47,8 +47,6 @@ SMALL = (
     ("MODEL.RESNETS.DEPTH", 18),
     ("MODEL.RESNETS.RES2_OUT_CHANNELS", 64),
     ("MODEL.RESNETS.NORM", "BN"),
-    ("MODEL.RESNETS.OUT_FEATURES", ["res2", "res3", "res4"]),
-    ("MODEL.FPN.IN_FEATURES", ["res2", "res3", "res4"]),
     ("MODEL.FPN.OUT_CHANNELS", 64),
     ("MODEL.ANCHOR_GENERATOR.SIZES", [[20], [44], [90]]),
     ("MODEL.RPN.IN_FEATURES", ["p2", "p3", "p4"]),

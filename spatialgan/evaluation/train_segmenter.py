@@ -38,7 +38,7 @@ from spatialgan.rng import generator_for
 TRAINING_SEED = 2_000_003  # added to the data set's seed: scenes that no generator learns from
 HELD_OUT_SEED = 3_000_017  # scenes that no segmenter learns from
 AP_MIN_SCORE = 0.05  # average precision ranks uncertain detections too
-WARMUP_STEPS = 50
+WARMUP = 0.05  # of the steps
 MAX_GRADIENT = 5.0  # norm
 
 
@@ -51,7 +51,7 @@ class SegmenterTraining:
     seed: int = 0
     batch: int = 16
     max_scenes: int = 6000  # drawn once and seen again, half of the time mirrored
-    num_held_out: int = 500
+    max_held_out: int = 500
     learning_rate: float = 2e-3  # AdamW, cosine to 0
     weight_decay: float = 1e-4
 
@@ -60,6 +60,11 @@ class SegmenterTraining:
         """Return how many scenes are drawn to learn from."""
         return min(self.max_scenes, self.steps * self.batch)
 
+    @property
+    def num_held_out(self) -> int:
+        """Return how many scenes are drawn to score with: a short training's score is short too."""
+        return min(self.max_held_out, self.steps * self.batch)
+
 
 @dataclass(frozen=True)
 class Job:
@@ -67,7 +72,6 @@ class Job:
 
     weights: Path
     training: SegmenterTraining
-    held_out: Examples
     header: dict  # what the weights' file says about itself
     device: str
 
@@ -112,17 +116,19 @@ def train_segmenter(name: str, weights: Path, training: SegmenterTraining, devic
         )
     start, cpu = time.monotonic(), _cpu_seconds()
     header = {"segmenter": name, "training": dataclasses.asdict(training)}
-    held_out = _draw(training, HELD_OUT_SEED, training.num_held_out, "held-out scenes")
-    TRAINERS[name](Job(weights, training, held_out, header, device))
+    TRAINERS[name](Job(weights, training, header, device))
+    cost = {
+        "seconds": round(time.monotonic() - start, 1),
+        "cpu_seconds": round(_cpu_seconds() - cpu, 1),
+        "threads": torch.get_num_threads(),
+    }
     result = {
         **header,
         "sha256": file_sha256(weights),
         "commit": source_commit(),
-        "seconds": round(time.monotonic() - start, 1),
-        "cpu_seconds": round(_cpu_seconds() - cpu, 1),
-        "threads": torch.get_num_threads(),
+        **cost,
         "min_area": MIN_AREA,
-        "held_out": score_segmenter(name, weights, held_out, device),
+        "held_out": score_segmenter(name, weights, held_out(training), device),
     }
     document = weights.with_name("segmenter.json")
     write_atomically(document, (json.dumps(result, indent=2) + "\n").encode())
@@ -173,6 +179,11 @@ def learn(job: Job, build: Callable[[tuple[str, ...]], Learner]) -> None:
     learner.save(job.weights, job.header)
 
 
+def held_out(training: SegmenterTraining) -> Examples:
+    """Return the scenes that a segmenter is scored on and no training learns from."""
+    return _draw(training, HELD_OUT_SEED, training.num_held_out, "held-out scenes")
+
+
 def _draw(training: SegmenterTraining, offset: int, count: int, title: str) -> Examples:
     series = dataclasses.replace(training.series, seed=training.series.seed + offset)
     return draw_examples(series, count, title)
@@ -201,7 +212,7 @@ def _order(seed: int, turn: int, count: int) -> list[int]:
 
 def _schedule(step: int, steps: int) -> float:
     """Return the learning rate's factor: a linear rise, then half a cosine to 0."""
-    return min(1.0, (step + 1) / WARMUP_STEPS) * (1 + math.cos(math.pi * step / steps)) / 2
+    return min(1.0, (step + 1) / (WARMUP * steps)) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
 @contextmanager
@@ -218,7 +229,8 @@ def _cpu_seconds() -> float:
 
 def _train_oracle(job: Job) -> None:
     """Write down the truth of the held-out scenes."""
-    save_table(job.weights, job.held_out.images, job.held_out.truth, job.header)
+    scenes = held_out(job.training)
+    save_table(job.weights, scenes.images, scenes.truth, job.header)
 
 
 def _train_torchvision(job: Job) -> None:
@@ -228,8 +240,9 @@ def _train_torchvision(job: Job) -> None:
 
 
 def _train_detectron(job: Job) -> None:
-    from spatialgan.evaluation.detectron import DetectronLearner
+    from spatialgan.evaluation.detectron import DetectronLearner, require
 
+    require()  # before anything is drawn
     learn(job, lambda classes: DetectronLearner(classes, job.device))
 
 
