@@ -51,8 +51,8 @@ class MaskRcnnShape:
     anchors: tuple[int, int, int] = (20, 44, 90)  # pixels of the input, one per pyramid level
     box_features: int = 128
     roi_side: int = 7  # cells per side pooled for boxes and masks; masks come out at twice that
-    samples_per_cell: int = 2  # per axis, of the pooling
-    boxes_per_image: int = 64  # of which the heads learn
+    samples_per_cell: int = 1  # per axis, of the pooling
+    boxes_per_image: int = 32  # of which the heads learn
 
 
 class Backbone(nn.Module):

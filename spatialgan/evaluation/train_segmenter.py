@@ -47,10 +47,10 @@ class SegmenterTraining:
     """The numbers of one training."""
 
     series: SceneSeries  # the data set's own
-    steps: int = 1500
+    steps: int = 1000
     seed: int = 0
     batch: int = 16
-    max_scenes: int = 6000  # drawn once and seen again, half of the time mirrored
+    max_scenes: int = 5000  # drawn once and seen again, half of the time mirrored
     max_held_out: int = 500
     learning_rate: float = 2e-3  # AdamW, cosine to 0
     weight_decay: float = 1e-4
