@@ -54,16 +54,16 @@ def motion_supervision(
 ) -> Float[Tensor, ""]:
     """Return sum_i mean_q |F(q + d_i) - F(q)| with q around handle i and F(q) held fixed [DragGAN, Eq. 1].
 
-    d_i is one px towards target i. A handle closer than that has arrived and pulls no more. The mean is
-    over channels and places (the released code; the paper's is a sum over places).
+    d_i is one px towards target i, or all the way where that is shorter (DragGAN stops to pull there, so
+    its points end up to one px away). The mean is over channels and places, as in the released code; the
+    paper's is a sum over places.
     """
     px = px_of(features)
     way = targets - handles
-    length = way.norm(dim=1, keepdim=True)
+    way = way / (way.norm(dim=1, keepdim=True) / px).clamp(min=1)
     region = handles[:, None] + disc(radius_px, handles) * px
-    ahead = region + (way / length.clamp(min=1e-12) * px)[:, None]
-    pull = (read(features, region).detach() - read(features, ahead)).abs().mean(dim=(0, 2))
-    return (pull * (length[:, 0] > px)).sum()
+    ahead = read(features, region + way[:, None])
+    return (read(features, region).detach() - ahead).abs().mean(dim=(0, 2)).sum()
 
 
 def track(
