@@ -25,25 +25,31 @@ SIGNS = {
     "score": lambda logits: logits,
 }
 
+
+def _centered(weighted: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h w"]:
+    """Return sum_c relu(w_c (A_c - mean of A_c over pixels))."""
+    return (weighted - weighted.mean(dim=(2, 3), keepdim=True)).relu().sum(dim=1)
+
+
 # From weighted channels w_c A_c [n c h w] to a map [n h w]. "per_channel": sum_c relu(w_c A_c) (the
 # released code; a map of activation energy, hardly ever empty); "after_sum": relu(sum_c w_c A_c)
-# (the paper and the GradCAM of the literature).
+# (the paper and the GradCAM of the literature, whose features are never negative); "centered":
+# per_channel of the features' deviations from their spatial means, so that a channel which is the
+# same everywhere draws no attention to where the image is flat. StyleGAN2's features, sums of two
+# branches, have any sign and offset, and with it per_channel may well mean the background.
 RELUS = {
     "per_channel": lambda weighted: weighted.relu().sum(dim=1),
     "after_sum": lambda weighted: weighted.sum(dim=1).relu(),
+    "centered": _centered,
 }
 
 
 @dataclass(frozen=True)
 class GradCam:
-    """GradCAM with the paper's sign and the released code's ReLU.
-
-    Of the four combinations this one overlaps the objects of real images most
-    (benchmarks/attention_masks.py, six discriminators at 32 pixels).
-    """
+    """GradCAM with the paper's sign, of centered features."""
 
     sign: Literal["loss", "score"] = "score"  # what is differentiated, see SIGNS
-    relu: Literal["per_channel", "after_sum"] = "per_channel"  # where the ReLU is, see RELUS
+    relu: Literal["per_channel", "after_sum", "centered"] = "centered"  # see RELUS
     resolutions: tuple[int, ...] = (4, 8, 16)  # of the discriminator's features to look at
 
     def __post_init__(self) -> None:

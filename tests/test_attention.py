@@ -28,19 +28,30 @@ def test_linear_head_has_a_closed_form(sign, relu):
     if sign == "loss":
         weights = -torch.sigmoid(-logits)[:, None] * weights
     weighted = weights[:, :, None, None] * features
-    expected = weighted.relu().sum(1) if relu == "per_channel" else weighted.sum(1).relu()
+    deviations = weighted - weighted.mean(dim=(2, 3), keepdim=True)
+    expected = {
+        "per_channel": weighted.relu().sum(1),
+        "after_sum": weighted.sum(1).relu(),
+        "centered": deviations.relu().sum(1),
+    }[relu]
     (found,) = GradCam(sign, relu)(logits, [features])
     torch.testing.assert_close(found, expected)
     assert found.min() >= 0
 
 
-def test_defaults_are_those_of_the_released_code():
-    assert GradCam() == GradCam("score", "per_channel")
+def test_centered_attention_ignores_what_is_the_same_everywhere():
+    features, head = features_and_weights()
+    offset = 10 * torch.randn(1, 5, 1, 1, generator=torch.Generator().manual_seed(3))
+    for relu, is_ignored in (("centered", True), ("per_channel", False), ("after_sum", False)):
+        (plain,) = GradCam("score", relu)(linear_head(features, head), [features])
+        raised = (features + offset).detach().requires_grad_()
+        (found,) = GradCam("score", relu)(linear_head(raised, head), [raised])
+        assert torch.allclose(plain, found, atol=1e-5) == is_ignored
 
 
 @pytest.mark.parametrize("field", ["sign", "relu"])
 def test_unknown_reading_names_the_valid_ones(field):
-    options = {"sign": "loss, score", "relu": "per_channel, after_sum"}[field]
+    options = {"sign": "loss, score", "relu": "per_channel, after_sum, centered"}[field]
     with pytest.raises(ValueError, match=options):
         # The annotation forbids it too; a row of params is checked by this line alone.
         object.__setattr__(cam := GradCam(), field, "both")
