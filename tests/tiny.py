@@ -4,9 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from spatialgan.config import RunConfig, load_params, resolve
 from spatialgan.data.archive import write_archive
+from spatialgan.inference import save_snapshot
+from spatialgan.training.state import new_state
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,3 +30,14 @@ def tiny_archive(folder: Path, num: int = 24, resolution: int = 16) -> tuple[Pat
     facts = write_archive(folder / "cat.zip", images)
     (folder / "cat.json").write_text(f'{{"sha256": "{facts.sha256}"}}')
     return folder / "cat.zip", folder / "cat.json"
+
+
+def tiny_snapshot(path: Path, row: str = "spatialgan", seed: int = 0) -> Path:
+    """Write the snapshot of an untrained generator that shows its noise; return its path."""
+    config = tiny_config(row, seed)
+    generator = new_state(config, torch.device("cpu")).g_ema
+    for name, parameter in generator.named_parameters():
+        if name.endswith("noise_strength"):  # 0 before training
+            parameter.data.fill_(0.3)
+    save_snapshot(path, generator, config, 8000)
+    return path

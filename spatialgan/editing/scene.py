@@ -2,7 +2,8 @@
 
 A scene says which model, where everything is, and from which seeds the rest is drawn. The scene that a
 model draws from a seed is sample 0 of that seed, so `render_scene` of it shows what `spatialgan.inference`
-shows. Scenes are rendered one by one: how many stand in a batch can change the last bit of a convolution.
+shows. Scenes are rendered one by one and by one thread, because the size of a batch and the number of threads
+change the order of sums, and with it the last bits of an image.
 
 Styles: code 0 belongs to the background (or to the whole image, where a model has one style), code i to
 object i - 1. A `Style` is what code `code` draws from `seed`; it may serve another object, as in a copy.
@@ -10,6 +11,8 @@ object i - 1. A `Style` is what code `code` draws from `seed`; it may serve anot
 Shapes: l layers, *m codes where there are several, w style space, r resolution.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -110,7 +113,19 @@ class Inputs:
     noise: list[Float[Tensor, "1 1 _ _"]]
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread on the CPU for the length of a block."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 @torch.no_grad()
+@one_thread()
 def scene_inputs(scene: Scene, snapshot: Snapshot) -> Inputs:
     """Return the styles (truncated), layout and noise of a scene, on the snapshot's device."""
     config, device = snapshot.config, snapshot.w_avg.device
@@ -137,6 +152,7 @@ def inputs_between(before: Inputs, after: Inputs, fraction: float) -> Inputs:
 
 
 @torch.no_grad()
+@one_thread()
 def render_inputs(inputs: Inputs, snapshot: Snapshot) -> UInt8[Tensor, "3 r r"]:
     """Return the image that a snapshot makes of inputs."""
     synthesis = snapshot.generator.synthesis
