@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from spatialgan.editing import drag as dragging
+from spatialgan.editing.changes import gaussians_of, heatmap_change
 from spatialgan.editing.drag import DRAGS, DragSettings, Problem, drag_states, run_drag
 from spatialgan.editing.drag_starts import Jump
 from spatialgan.editing.drag_unknowns import (
@@ -14,8 +15,6 @@ from spatialgan.editing.drag_unknowns import (
     Moments,
     Pixels,
     adam_step,
-    gaussians_of,
-    heatmap_change,
 )
 from spatialgan.editing.scene import Inputs
 from spatialgan.heatmaps.layout import Gaussians, Layout
@@ -273,7 +272,7 @@ def test_every_method_drags_every_kind_of_generator(row, name):
 def test_the_baseline_is_dragged_by_its_latent_alone():
     assert run_drag(tiny_problem("baseline", max_steps=3), DRAGS["latent"]).state.step == 3
     for name in set(DRAGS) - {"latent"}:
-        with pytest.raises(ValueError, match="without heatmaps .* choose the variant latent"):
+        with pytest.raises(ValueError, match="without heatmaps .* choose the method latent"):
             run_drag(tiny_problem("baseline"), DRAGS[name])
 
 
@@ -287,7 +286,7 @@ def test_the_baseline_is_dragged_by_its_latent_alone():
 )
 def test_what_has_no_centers_to_optimise_says_so(row, message):
     assert run_drag(tiny_problem(row, max_steps=1), DRAGS["latent"]).state.step == 1
-    with pytest.raises(ValueError, match=f"{message}.*: choose the variant latent"):
+    with pytest.raises(ValueError, match=f"{message}.*: choose the method latent"):
         run_drag(tiny_problem(row), DRAGS["latent+centers"])
 
 
@@ -298,5 +297,5 @@ def test_only_the_first_layers_are_optimised():
 
 
 def test_default_features_are_those_of_draggan_at_256_px():
-    sizes = {r: dragging.default_feature_resolution(r) for r in (8, 32, 64, 128, 256, 512, 1024)}
-    assert sizes == {8: 8, 32: 32, 64: 32, 128: 64, 256: 128, 512: 128, 1024: 128}
+    sizes = {r: dragging.default_feature_resolution(r) for r in (8, 32, 64, 256, 512, 1024)}
+    assert sizes == {8: 4, 32: 16, 64: 32, 256: 128, 512: 128, 1024: 128}

@@ -142,7 +142,7 @@ def drag_states(problem: Problem, drag: Drag) -> Iterator[DragState]:
         unknown = drag.unknowns[turn]
         way, moments[turn] = adam_step(moments[turn], gradient, unknown.energy(gradient))
         changes = list(state.changes)
-        changes[turn] = changes[turn] + unknown.rate * way
+        changes[turn] = changes[turn] + unknown.rate * px_of(first) * way
         state = replace(state, step=state.step + 1, changes=tuple(changes))
 
 
@@ -182,7 +182,7 @@ def _gradient(
     """
     if not features.requires_grad:
         raise ValueError(
-            "this model's heatmaps don't reach its synthesis network: choose the variant latent"
+            "this model's heatmaps don't reach its synthesis network: choose the method latent"
         )
     settings = problem.settings
     loss = motion_supervision(features, state.handles, problem.targets, settings.motion_radius_px)
@@ -228,10 +228,10 @@ def run_drag(
 def default_feature_resolution(resolution: int) -> int:
     """Return the resolution of the block whose features are followed, for images of `resolution` px.
 
-    DragGAN's is its 6th block of 128 px, for 256-px images half of their resolution; ours is never below
-    32 px where there are so many.
+    Half of it, as DragGAN's 6th block is for 256-px images, so that one px is a pixel of the image; 128 px
+    at most, as there for larger images.
     """
-    return min(128, resolution, max(32, resolution // 2))
+    return min(128, resolution // 2)
 
 
 def snapshot_features(snapshot: Snapshot, resolution: int) -> Features:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from spatialgan.editing.drag_unknowns import gaussians_of, with_gaussians
+from spatialgan.editing.changes import gaussians_of, with_gaussians
 from spatialgan.editing.scene import Inputs
 from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Layout

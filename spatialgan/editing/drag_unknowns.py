@@ -1,9 +1,12 @@
 """UNKNOWNS of a drag: what of a scene's inputs is optimised, as a change that is 0 at first.
 
-An unknown has a `rate` (Adam's learning rate), `zeros(inputs)` (the change nothing has made yet),
-`apply(inputs, change) -> inputs` (pure; a change of 0 leaves every bit) and `energy(gradient)`, which
-Adam keeps the mean of: each element's own square, or one for all, so that what the drag hardly needs
-hardly moves. A new one is a frozen dataclass with these, to be used in DRAGS of drag.py.
+An unknown has a `rate`, `zeros(inputs)` (the change that nothing has made yet), `apply(inputs, change) ->
+inputs` (pure; a change of 0 leaves every bit) and `energy(gradient)`, which Adam keeps the mean of: each
+element's own square, or one for all, so that what the drag hardly needs hardly moves. A new one is a
+frozen dataclass with these, to be used in DRAGS of drag.py.
+
+A rate is Adam's learning rate divided by the length of a px, so that a step leads as many px on models of
+all sizes. Where DragGAN takes its numbers, a px is 1/128.
 
 Shapes: l layers, *m codes where there are several, w style space, k sub-heatmaps of all levels
 together, s pixels of a change of heatmaps.
@@ -15,10 +18,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spatialgan.editing.changes import (
+    HEATMAP_PIXELS,
+    add_to_first_layers,
+    gaussians_of,
+    retouched,
+    with_gaussians,
+)
 from spatialgan.editing.scene import Inputs
-from spatialgan.heatmaps.layout import Gaussians, Layout, Retouched
-
-HEATMAP_PIXELS = 16  # of a change of heatmaps: the finest level's resolution
 
 BETAS = (0.9, 0.999)  # Adam
 EPSILON = 1e-8  # Adam
@@ -51,7 +58,7 @@ def adam_step(moments: Moments, gradient: Tensor, energy: Tensor) -> tuple[Tenso
 class Latent:
     """The styles of the first layers, each layer's for itself (W+) [DragGAN, section 3.2]."""
 
-    rate: float = 0.002
+    rate: float = 0.256  # DragGAN: 0.002 a step
     layers: int = 6  # the first so many, up to 16 or 32 px; later ones hold appearance
 
     def zeros(self, inputs: Inputs) -> Float[Tensor, "1 l *m w"]:
@@ -67,19 +74,11 @@ class Latent:
         return gradient.square()
 
 
-def add_to_first_layers(
-    ws: Float[Tensor, "1 l *m w"], change: Float[Tensor, "1 j *m w"]
-) -> Float[Tensor, "1 l *m w"]:
-    """Return styles with a change added to the first layers, as many as it has."""
-    layers = change.shape[1]
-    return torch.cat([ws[:, :layers] + change, ws[:, layers:]], dim=1)
-
-
 @dataclass(frozen=True)
 class Centers:
     """The centers of all sub-heatmaps; those of a hierarchy go along with the center of its level 0."""
 
-    rate: float = 0.01  # in [-1, 1] units, of the center that the drag moves most
+    rate: float = 1.0  # a px a step, for the center that the drag moves most
 
     def zeros(self, inputs: Inputs) -> Float[Tensor, "1 k 2"]:
         """Return no change; raises ValueError where the model has no heatmaps."""
@@ -105,7 +104,7 @@ class Centers:
 class Pixels:
     """Maps that are added to the heatmaps, at HEATMAP_PIXELS (the paper's first attempt, section 3.4)."""
 
-    rate: float = 0.05  # of the pixel that the drag changes most; heatmaps are in [0, 1]
+    rate: float = 0.8  # for the pixel that the drag changes most; heatmaps are in [0, 1]
 
     def zeros(self, inputs: Inputs) -> Float[Tensor, "1 k s s"]:
         """Return no change; raises ValueError where the model has no heatmaps."""
@@ -124,38 +123,3 @@ class Pixels:
 
 
 Unknown = Latent | Centers | Pixels
-
-
-def retouched(layout: Layout, change: Float[Tensor, "1 k s s"]) -> Layout:
-    """Return a layout with maps added to the sub-heatmaps of all its levels, in their order."""
-    parts = change.split([g.centers.shape[1] for g in gaussians_of(layout)], dim=1)
-    levels = [
-        Retouched(level.base, level.change + part)
-        if isinstance(level, Retouched)
-        else Retouched(level, part)
-        for level, part in zip(layout.levels, parts, strict=True)
-    ]
-    return Layout(tuple(levels), len(layout))
-
-
-def heatmap_change(layout: Layout) -> Float[Tensor, "1 k s s"]:
-    """Return the maps that `retouched` added to a layout whose levels it made."""
-    return torch.cat([level.change for level in layout.levels], dim=1)
-
-
-def gaussians_of(layout: Layout) -> list[Gaussians]:
-    """Return the Gaussians of all levels; raises ValueError where there are none."""
-    levels = [level.base if isinstance(level, Retouched) else level for level in layout.levels]
-    if not levels or not all(isinstance(level, Gaussians) for level in levels):
-        raise ValueError(
-            "a generator without heatmaps of Gaussians has none to drag: choose the variant latent"
-        )
-    return levels
-
-
-def with_gaussians(layout: Layout, gaussians: list[Gaussians]) -> Layout:
-    levels = [
-        Retouched(g, level.change) if isinstance(level, Retouched) else g
-        for level, g in zip(layout.levels, gaussians, strict=True)
-    ]
-    return Layout(tuple(levels), len(layout))
