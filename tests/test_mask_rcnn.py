@@ -15,7 +15,7 @@ from spatialgan.evaluation.mask_rcnn import (
     paint_masks,
 )
 from spatialgan.evaluation.scene_truth import SceneSeries, draw_examples, mirrored
-from spatialgan.evaluation.segmenters import open_segmenter
+from spatialgan.evaluation.segmenters import open_segmenter, weights_path
 
 TINY = MaskRcnnShape(input_side=64, widths=(4, 4, 4), channels=4, box_features=8)
 
@@ -117,3 +117,39 @@ def test_published_weights_are_checked_before_they_are_read(tmp_path: Path) -> N
     path.write_bytes(b"truncated")
     with pytest.raises(ValueError, match=r"is damaged: its sha256 .* 73cbd019; get it from https"):
         open_segmenter("torchvision_coco", path, "cpu")
+
+
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return where torchvision's weights are expected, of a tiny network in place of the large one."""
+    module = "spatialgan.evaluation.mask_rcnn"
+
+    def build(weights: None, weights_backbone: None, box_score_thresh: float) -> torch.nn.Module:
+        return build_network(TINY, 90, box_score_thresh)
+
+    monkeypatch.setattr(f"{module}.build_published", build)
+    monkeypatch.setattr(f"{module}.file_sha256", lambda path: "73cbd019" + 56 * "0")
+    monkeypatch.setenv("SPATIALGAN_WEIGHTS", str(tmp_path))
+    return weights_path("torchvision_coco", Path("results"), "bedroom")
+
+
+def test_published_weights_are_read_from_their_folder(published: Path) -> None:
+    torch.manual_seed(0)
+    network = build_network(TINY, 90, 0.0)
+    torch.save(network.state_dict(), published)
+    segmenter = open_segmenter("torchvision_coco", published, "cpu", 0.0)
+    found = segmenter(torch.randint(0, 256, (2, 3, 16, 16), dtype=torch.uint8))
+    assert segmenter.name == "torchvision_coco" and segmenter.sha256.startswith("73cbd019")
+    assert {"bed", "chair", "potted plant"} <= set(segmenter.classes)
+    assert sum(len(one) for one in found) > 0
+
+
+def test_published_weights_execute_nothing(published: Path) -> None:
+    class Harmful:
+        def __reduce__(self):
+            return published.with_name("executed").write_text, ("x",)
+
+    torch.save({"weight": Harmful()}, published)
+    with pytest.raises(Exception, match="[Ww]eights.only"):
+        open_segmenter("torchvision_coco", published, "cpu")
+    assert not published.with_name("executed").exists()
