@@ -81,7 +81,7 @@ def edit_option(name: str, words: str):
     help="The edited scene; .png, _strip.png and .gif go beside it. By default <scene>_edited.json.",
 )
 @click.pass_context
-def edit(ctx: click.Context, scene_file: Path, output: str, **edits: tuple[str]) -> None:
+def edit(ctx: click.Context, scene_file: Path, output: str, **edits: tuple[str, ...]) -> None:
     """Edit a scene, in the order given, and show what it did.
 
     WHAT is an object (1) or a single sub-heatmap of a hierarchy (2/1: level 2, sub-heatmap 1).

@@ -25,6 +25,7 @@ FINE = 4  # circles are drawn so many times as large, and reduced
 GAP = 6
 CAPTION_HEIGHT = 26
 FONT_SIZE = 15
+SMALLEST_FONT = 7
 STRONGEST_CHANGE = 128  # of 255: from here on a difference is drawn white
 HEAT = ((0, 0, 0), (90, 15, 110), (220, 70, 45), (250, 200, 60), (255, 255, 255))
 
@@ -145,9 +146,11 @@ def captioned(picture: Image.Image, caption: str) -> Image.Image:
 def _fitting_font(
     draw: ImageDraw.ImageDraw, text: str, width: int
 ) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    font = ImageFont.load_default(FONT_SIZE)
-    length = draw.textlength(text, font=font)
-    return font if length <= width else ImageFont.load_default(max(6, FONT_SIZE * width / length))
+    for size in range(FONT_SIZE, SMALLEST_FONT, -1):
+        font = ImageFont.load_default(size)
+        if draw.textlength(text, font=font) + GAP <= width:
+            return font
+    return ImageFont.load_default(SMALLEST_FONT)
 
 
 def side_by_side(pictures: list[Image.Image]) -> Image.Image:
