@@ -132,6 +132,8 @@ def add_comove(root: Path, run: str, comove: float | None, std: float = 0.03, **
         "commit": "ab" * 20,
     }
     measured["metric_ids"] = {"comove": "torchvision_comove5k"}
+    bed, lamp = {"objects": 1200, "matched": 1000, "comove": comove}, {"objects": 3, "matched": 0}
+    measured["classes"] = {} if comove is None else {"lamp": lamp, "bed": bed}
     add_run(root, run, 10.0)
     (root / "metrics" / run / "comove.json").write_text(json.dumps(measured))
 
@@ -159,6 +161,9 @@ def test_comove_stands_beside_the_papers_with_its_interval(params: Params) -> No
     ):
         assert fact in text
     assert "FID" not in text
+    assert cells(text, "bed") == ["0.10 (1,200)", "0.30 (2,400)"]
+    assert cells(text, "lamp") == ["N/A (3)", "N/A (6)"]
+    assert text.index("| bed ") < text.index("| lamp ")
     line = next(line for line in csv.DictReader(table.open()) if line["row"] == "indoor")
     assert float(line["low95"]) == pytest.approx(0.251, abs=1e-3)
 

@@ -33,6 +33,7 @@ STEERED = {
     "dilated",
 }
 NOT_STEERED = {"baseline", "gaussian_noise", "capacity"}
+MANY_OBJECTS = {"multi", "indoor_sel", "indoor"}  # on bedroom
 RUN = "results/smoke/runs/face/spatialgan/0/train.json"  # no part of the table above
 
 
@@ -111,8 +112,13 @@ def edit(smoke: Tree) -> Iterator[Callable[[str, str, str], None]]:
 def test_every_row_was_trained_and_measured(smoke: Tree) -> None:
     markdown = (smoke.folder / TABLE).read_text()
     measured = re.findall(r"^\| [^|]+\| +\d+\.\d\d \|", markdown, re.MULTILINE)
-    sections = load_params().sections("ablation").values()
-    assert len(measured) == sum(len(section["rows"]) for section in sections)
+    sections = load_params().sections("ablation")
+    with_fid = [section for section in sections.values() if "fid" in section["metrics"]]
+    assert len(measured) == sum(len(section["rows"]) for section in with_fid)
+    for row in MANY_OBJECTS | {"baseline"}:
+        for file in ("comove", "locality"):
+            path = smoke.folder / f"results/smoke/metrics/bedroom/{row}/0/{file}.json"
+            assert bool(json.loads(path.read_text())["metrics"]) is (row in MANY_OBJECTS)
     for row in STEERED | NOT_STEERED:
         facts = smoke.folder / f"results/smoke/runs/cat/{row}/0/train.json"
         assert json.loads(facts.read_text())["kimg"] == pytest.approx(0.064)
@@ -160,7 +166,12 @@ def test_changed_code_makes_again_what_runs_it(smoke: Tree, edit) -> None:
     edit("spatialgan/evaluation/fidelity.py", "NEIGHBORS = 3", "NEIGHBORS = 4")
     assert {rule for rule, _ in smoke.planned(TABLE)} == {"fidelity", "table"}
     edit("spatialgan/losses/adversarial.py", "return ", "return 1.0 * ")
-    assert smoke.rows("train", TABLE) == STEERED | NOT_STEERED
+    assert smoke.rows("train", TABLE) == STEERED | NOT_STEERED | MANY_OBJECTS
+
+
+def test_a_mended_score_segments_and_trains_nothing_again(smoke: Tree, edit) -> None:
+    edit("spatialgan/evaluation/matching.py", "MIN_COSINE = 0.5", "MIN_COSINE = 0.6")
+    assert {rule for rule, _ in smoke.planned(TABLE)} == {"comove", "table"}
 
 
 def test_the_folder_says_which_profile(smoke: Tree) -> None:

@@ -16,6 +16,7 @@ from spatialgan.evaluation.bootstrap import Interval, Ratio, intervals
 from spatialgan.evaluation.matching import Track
 
 BOOTSTRAP_SEED = 0
+MIN_MATCHED = 10  # objects of a class behind its interval: fewer resample to too narrow ones
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,10 @@ def score_ratios(seen: Sequence[Observation]) -> dict[str, Ratio]:
 
 
 def class_scores(seen: Sequence[Observation]) -> dict[str, dict[str, float | int]]:
-    """Return comove, its interval and the number of objects per class, most frequent class first."""
+    """Return comove, its interval and the number of objects per class, most frequent class first.
+
+    Classes of fewer than MIN_MATCHED matched objects have no interval.
+    """
     names = [one.object.before for one in seen if one.object.is_there]
     rows = {}
     for name in sorted(set(names), key=lambda name: (-names.count(name), name)):
@@ -98,8 +102,11 @@ def class_scores(seen: Sequence[Observation]) -> dict[str, dict[str, float | int
         ratio = score_ratios(chosen)["comove"]
         row: dict[str, float | int] = {"objects": len(chosen)}
         row["matched"] = int(ratio.denominator.sum())
-        for bounds in intervals({"comove": ratio}, BOOTSTRAP_SEED).values():
-            row |= {"comove": ratio.value, "low": bounds.low, "high": bounds.high}
+        if row["matched"] > 0:
+            row["comove"] = ratio.value
+        if row["matched"] >= MIN_MATCHED:
+            bounds = intervals({"comove": ratio}, BOOTSTRAP_SEED)["comove"]
+            row |= {"low": bounds.low, "high": bounds.high}
         rows[name] = row
     return rows
 

@@ -22,6 +22,7 @@ class Result:
     file: str  # name of the metrics' JSON, without suffix
     metrics: dict[str, float]
     intervals: dict[str, dict[str, float]]  # low, high and std of the metrics that have them
+    classes: dict[str, dict[str, float]]  # numbers by class of objects, where they were told apart
     metric_ids: dict[str, str]  # what people call them, with extractor and number of images
     protocol: dict
     commit: str  # of the code that measured
@@ -52,6 +53,7 @@ def _result(run: str, file: str, measured: dict, trained: dict) -> Result:
         file=file,
         metrics=measured["metrics"],
         intervals=measured.get("intervals", {}),
+        classes=measured.get("classes", {}),
         metric_ids={name: ids.get(name, name) for name in measured["metrics"]},
         protocol=measured["protocol"],
         commit=measured.get("commit", "unknown"),

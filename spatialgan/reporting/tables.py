@@ -10,10 +10,12 @@ from pathlib import Path
 import pandas as pd
 
 from spatialgan.params import Params
+from spatialgan.reporting.classes import class_frame
 from spatialgan.reporting.columns import Column, columns_of
 from spatialgan.reporting.footer import footer_lines
 from spatialgan.reporting.results import Result, check_protocols, load_results
 
+CLASS_CELLS = "the Co-move Ratio of all seeds' matched objects (how many were moved)."
 TEX_SYMBOLS = {"↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$", "±": r"$\pm$"}
 
 
@@ -70,18 +72,21 @@ def _markdown(
     lines = [f"# {page['title']}", ""]
     for key, section in sections.items():
         heading = f"{section['title']} ({section['source']})"
-        lines += [f"## {heading}" if key != name else f"Compare {section['source']}.", ""]
-        frame = section_frame(params, section, columns[key])
-        align = ["left"] + ["right"] * (frame.shape[1] - 1)
-        lines += [
-            frame.to_markdown(index=False, disable_numparse=True, colalign=align),
-            "",
-        ]
+        lines += [f"## {heading}" if key != name else f"Source: {section['source']}.", ""]
+        lines += [_table(section_frame(params, section, columns[key])), ""]
+        by_class = class_frame(params, section, results[key])
+        if len(by_class) > 0:
+            lines += [f"By class of the moved object: {CLASS_CELLS}", "", _table(by_class), ""]
     picture = f"../figures/{name}_samples.png"
     lines += [f"![samples of every row]({picture})", ""]
     every = [result for found in results.values() for result in found]
     lines += footer_lines(params, list(sections.values()), profile, every)
     return "\n".join(lines) + "\n"
+
+
+def _table(frame: pd.DataFrame) -> str:
+    align = ["left"] + ["right"] * (frame.shape[1] - 1)
+    return frame.to_markdown(index=False, disable_numparse=True, colalign=align)
 
 
 def _latex(params: Params, sections: dict[str, dict], columns: dict[str, list[Column]]) -> str:
