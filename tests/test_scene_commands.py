@@ -131,7 +131,8 @@ def finished(place):
     metrics = place / "results/smoke/metrics/cat/indoor/0"
     metrics.mkdir(parents=True)
     measured = {
-        "metrics": {"comove": 0.2345678, "samples": 1000, "by_class": {}},
+        "metrics": {"comove": 0.2345678, "coverage": 0.5},
+        "intervals": {"comove": {"low": 0.2, "high": 0.27, "std": 0.02}},
         "metric_ids": {"comove": "comove1000"},
         "protocol": {"segmenter": "torchvision", "truncation_psi": 1},
     }
@@ -159,7 +160,7 @@ def test_a_shipped_model_is_its_run_in_half_the_bytes(finished):
 def test_a_card_says_what_the_model_is_from_its_files(finished):
     invoke("ship", "cat/indoor/0", "--name", "x", "-p", "smoke", "--folder", "models")
     card = (finished / "models/x.md").read_text()
-    assert "| comove1000 | 0.2346 |" in card and "by_class" not in card
+    assert "| comove1000 | 0.2346 (95 %: 0.2 to 0.27) |" in card and "| coverage | 0.5 |" in card
     assert "segmenter torchvision, truncation psi 1." in card
     assert file_sha256(finished / "models/x.safetensors") in card
     assert "spatialgan ship cat/indoor/0 --name x -p smoke" in card
@@ -167,6 +168,14 @@ def test_a_card_says_what_the_model_is_from_its_files(finished):
     for line in lines:  # what the card tells people to type works
         assert invoke(*line.split()[1:]).exit_code == 0, line
     assert len(lines) == 3
+
+
+def test_metrics_of_another_snapshot_make_no_card(finished):
+    path = finished / "results/smoke/metrics/cat/indoor/0/comove.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "snapshot_sha256": "0" * 64}))
+    result = invoke("ship", "cat/indoor/0", "--name", "x", "-p", "smoke", "--folder", "models")
+    assert result.exit_code == 1 and "comove.json was measured on another snapshot" in result.stderr
+    assert not list((finished / "models").glob("x*"))
 
 
 def test_a_model_that_is_too_large_does_not_ship(finished, monkeypatch):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from spatialgan.checkpoint import load_tensors, save_tensors
 from spatialgan.files import file_sha256, write_atomically
-from spatialgan.inference import Snapshot, load_snapshot, sample_images
+from spatialgan.inference import load_snapshot, sample_images
 from spatialgan.models import SUFFIX
 from spatialgan.params import Params, split_run
 
@@ -41,7 +41,7 @@ spatialgan edit scene.json --{edit}
 
 ## Limits
 
-- It is small, to try edits with and to test with, and draws {subject}: no photographs, no people.
+- It is small, to try edits with and to test with; it knows nothing but {subject}.
 - Not every object follows its heatmap; the Co-move Ratio above, where it was measured, says how many do.
 - The images differ from the run's own by at most {difference} of 255 ({COMPARED} images), for weights stored as fp16.
 
@@ -52,14 +52,16 @@ Made by `{command}`. License: Apache-2.0, like the code.
 def ship_model(params: Params, run: str, profile: str, stem: Path) -> tuple[Path, Path]:
     """Write <stem>.safetensors and <stem>.md from a run's snapshot and metrics, and return both paths.
 
-    Raises ValueError where the model would be larger than MAX_BYTES.
+    Raises ValueError where the model would be larger than MAX_BYTES, or its metrics are another snapshot's.
     """
     dataset, row, seed = split_run(run)
-    params.dataset(dataset), params.row(row)
+    params.dataset(dataset)
+    params.row(row)
     root = params.root(profile)
     source = root / "runs" / dataset / row / str(seed) / f"generator{SUFFIX}"
     tensors, header = load_tensors(source)
-    own = load_snapshot(source)
+    snapshot_sha256 = file_sha256(source)
+    metrics = _metrics(root / "metrics" / run, snapshot_sha256)
     stored = {name: _stored(name, tensor) for name, tensor in tensors.items()}
     size = sum(tensor.nbytes for tensor in stored.values())
     if size > MAX_BYTES:
@@ -68,8 +70,8 @@ def ship_model(params: Params, run: str, profile: str, stem: Path) -> tuple[Path
             f"train one with fewer channels"
         )
     weights = stem.with_name(stem.name + SUFFIX)
-    save_tensors(weights, stored, {**header, "snapshot_sha256": file_sha256(source)})
-    card = model_card(params, profile, own, weights)
+    save_tensors(weights, stored, {**header, "snapshot_sha256": snapshot_sha256})
+    card = model_card(params, profile, source, weights, metrics)
     path = stem.with_name(f"{stem.name}.md")
     write_atomically(path, card.encode())
     return weights, path
@@ -77,17 +79,17 @@ def ship_model(params: Params, run: str, profile: str, stem: Path) -> tuple[Path
 
 def _stored(name: str, tensor: Tensor) -> Tensor:
     """Return a tensor as it is stored: the mean style in full precision, all else in fp16."""
-    half = tensor if name == "w_avg" else tensor.to(torch.float16)
-    if not half.isfinite().all():
+    stored = tensor if name == "w_avg" else tensor.to(torch.float16)
+    if not stored.isfinite().all():
         raise ValueError(f"{name} has values beyond fp16")
-    return half
+    return stored
 
 
-def model_card(params: Params, profile: str, own: Snapshot, weights: Path) -> str:
-    """Return the card of a shipped model, from its file, the run's metrics and the parameters."""
+def model_card(params: Params, profile: str, source: Path, weights: Path, metrics: str) -> str:
+    """Return the card of a shipped model, from its file, the run's snapshot and metrics, and the parameters."""
+    own = load_snapshot(source)
     config, name = own.config, weights.stem
-    source = params.source(config.dataset, profile)
-    stand_in = source.get("stand_in_for")
+    stand_in = params.source(config.dataset, profile).get("stand_in_for")
     name_of_data = params.dataset(config.dataset)["paper_name"]
     data = f"scenes that this project draws, standing in for {stand_in}"
     objects = config.generator.num_objects
@@ -108,26 +110,35 @@ def model_card(params: Params, profile: str, own: Snapshot, weights: Path) -> st
         title=params.row(config.row)["title"],
         data=data if stand_in else name_of_data,
         facts="\n".join(f"| {key} | {value} |" for key, value in facts.items()),
-        metrics=_metrics(params.root(profile) / "metrics" / config.name),
+        metrics=metrics,
         edit="move 0:0,0.3" + (" --remove 1 --restyle 2" if objects > 2 else " --move 1/0:0.1,0"),
-        subject="drawn scenes" if stand_in else name_of_data,
+        subject=f"drawn {config.dataset} scenes" if stand_in else name_of_data,
         difference=int((pair[0] - pair[1]).abs().max()),
         COMPARED=COMPARED,
         command=f"spatialgan ship {config.name} --name {name} -p {profile}",
     )
 
 
-def _metrics(folder: Path) -> str:
-    """Return a run's metrics as Markdown, with the protocol of each file."""
+def _metrics(folder: Path, snapshot_sha256: str) -> str:
+    """Return a run's metrics as Markdown, with the protocol of each file.
+
+    Raises ValueError for metrics of another snapshot than the one with this sha256.
+    """
     parts = []
     for path in sorted(folder.glob("*.json")):
         found = json.loads(path.read_text())
-        ids = found.get("metric_ids", {})
-        lines = [
-            f"| {ids.get(name, name)} | {value:.4g} |"
-            for name, value in found["metrics"].items()
-            if isinstance(value, int | float)
-        ]
+        if found.get("snapshot_sha256", snapshot_sha256) != snapshot_sha256:
+            raise ValueError(f"{path} was measured on another snapshot: measure this one first")
+        lines = [_line(found, name) for name in found["metrics"]]
         protocol = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in found["protocol"].items())
         parts.append("\n".join([f"| {path.stem} | |", "|---|---|", *lines]) + f"\n\n{protocol}.")
     return "\n\n".join(parts) or "Nothing yet."
+
+
+def _line(found: dict, name: str) -> str:
+    """Return one metric with its id, and its 95 % interval where there is one."""
+    text = f"{found['metrics'][name]:.4g}"
+    if name in found.get("intervals", {}):
+        bounds = found["intervals"][name]
+        text += f" (95 %: {bounds['low']:.4g} to {bounds['high']:.4g})"
+    return f"| {found.get('metric_ids', {}).get(name, name)} | {text} |"
