@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from spatialgan import scene_commands
+from spatialgan import drag_commands, scene_commands
 
 EXIT_PREEMPTED = 75  # EX_TEMPFAIL: run the same command again
 
@@ -271,6 +271,7 @@ for command in (
     scene_commands.render,
     scene_commands.edit,
     scene_commands.ship,
+    drag_commands.drag,
 ):
     main.add_command(command)
 

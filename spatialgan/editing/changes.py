@@ -17,12 +17,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Gaussians, Layout, Retouched
 from spatialgan.networks.generator import GeneratorConfig
 
 HEATMAP_PIXELS = 16  # of a change of heatmaps: the resolution of the finest level
 LIMIT = 1000.0  # of a changed number: far beyond what any model can take
-FIELDS = ("latent", "heatmaps")
+CHANGE_FIELDS = ("latent", "heatmaps")
 
 
 def _nothing() -> Tensor:
@@ -98,13 +99,27 @@ def retouched(layout: Layout, change: Float[Tensor, "1 k s s"]) -> Layout:
     return Layout(tuple(levels), len(layout))
 
 
+def without_changes(layout: Layout) -> Layout:
+    """Return the layout under its changes."""
+    levels = [level.base if isinstance(level, Retouched) else level for level in layout.levels]
+    return Layout(tuple(levels), len(layout))
+
+
+def between(before: Layout, after: Layout, fraction: float) -> Layout:
+    """Return the layout, changes included, on the straight way from `before` (fraction 0) to `after` (1)."""
+    layout = moves.between(without_changes(before), without_changes(after), fraction)
+    if not any(isinstance(level, Retouched) for level in (*before.levels, *after.levels)):
+        return layout
+    return retouched(layout, torch.lerp(heatmap_change(before), heatmap_change(after), fraction))
+
+
 def heatmap_change(layout: Layout) -> Float[Tensor, "1 k s s"]:
     """Return the maps that are added to the sub-heatmaps of all levels, 0 where nothing is."""
     size = (HEATMAP_PIXELS, HEATMAP_PIXELS)
     parts = [
         level.change
         if isinstance(level, Retouched)
-        else level.centers.new_zeros(*level.centers.shape[:2], *size)
+        else level.sigmas.new_zeros(*level.sigmas.shape, *size)
         for level in layout.levels
     ]
     return torch.cat(parts, dim=1)

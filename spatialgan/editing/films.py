@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from spatialgan.editing import drawing
+from spatialgan.editing.changes import without_changes
 from spatialgan.editing.scene import (
     Scene,
     inputs_between,
@@ -58,7 +59,8 @@ def draw_frames(scenes: Sequence[Scene], snapshot: Snapshot) -> list[tuple[Image
     pictures = []
     for inputs, duration in frames:
         image = render_inputs(inputs, snapshot)
-        panels = [drawing.outlined(image, inputs.layout.to("cpu")), drawing.enlarged(image)]
+        layout = without_changes(inputs.layout).to("cpu")
+        panels = [drawing.outlined(image, layout), drawing.enlarged(image)]
         pictures.append((drawing.side_by_side(panels), duration))
     return pictures
 

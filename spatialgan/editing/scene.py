@@ -13,14 +13,14 @@ Shapes: l layers, *m codes where there are several, w style space, r resolution.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from spatialgan.config import RunConfig
-from spatialgan.heatmaps import moves
+from spatialgan.editing.changes import Changes, between
 from spatialgan.heatmaps.layout import Gaussians, Layout
 from spatialgan.inference import Snapshot, draw_samples, to_uint8
 
@@ -53,6 +53,7 @@ class Scene:
     noise_mode: str  # one of NOISE_MODES
     layout: Layout  # of one sample
     styles: tuple[Style, ...]  # one per code
+    changes: Changes = field(default_factory=Changes)  # by drags, which no seed draws
 
     def __post_init__(self) -> None:
         check_number("truncation_psi", self.truncation_psi, *TRUNCATION_RANGE)
@@ -135,7 +136,8 @@ def scene_inputs(scene: Scene, snapshot: Snapshot) -> Inputs:
     layout = scene.layout.to(device)
     ws = snapshot.generator.styles(torch.stack(codes).reshape(shape).to(device), layout)
     ws = torch.lerp(snapshot.w_avg, ws, scene.truncation_psi)
-    return Inputs(ws, layout, [maps.to(device) for maps in _noise(scene, config)])
+    noise = [maps.to(device) for maps in _noise(scene, config)]
+    return Inputs(scene.changes.styles(ws), scene.changes.layout(layout), noise)
 
 
 def _noise(scene: Scene, config: RunConfig) -> list[Float[Tensor, "1 1 _ _"]]:
@@ -148,7 +150,7 @@ def inputs_between(before: Inputs, after: Inputs, fraction: float) -> Inputs:
     """Return the inputs on the straight way from `before` (fraction 0) to `after` (1)."""
     noise = [torch.lerp(a, b, fraction) for a, b in zip(before.noise, after.noise, strict=True)]
     ws = torch.lerp(before.ws, after.ws, fraction)
-    return Inputs(ws, moves.between(before.layout, after.layout, fraction), noise)
+    return Inputs(ws, between(before.layout, after.layout, fraction), noise)
 
 
 @torch.no_grad()

@@ -15,6 +15,12 @@ import torch
 
 from spatialgan.config import RunConfig
 from spatialgan.editing import scene as scenes
+from spatialgan.editing.changes import (
+    CHANGE_FIELDS,
+    Changes,
+    changes_from_document,
+    changes_to_document,
+)
 from spatialgan.editing.scene import Scene, Style, check_number, scene_of_seed
 from spatialgan.files import file_sha256, write_atomically
 from spatialgan.heatmaps.layout import Gaussians, Layout
@@ -25,7 +31,7 @@ FORMAT = "spatialgan scene 1"
 MAX_BYTES = 1_000_000
 MAX_DIGITS = 30  # of a whole number
 REQUIRED = ("format", "model", "seed")
-OPTIONAL = ("model_sha256", "truncation_psi", "noise_mode", "layout", "styles")
+OPTIONAL = ("model_sha256", "truncation_psi", "noise_mode", "layout", "styles", "changes")
 GAUSSIAN_FIELDS = ("center", "sigma", "presence")
 
 
@@ -138,6 +144,7 @@ def scene_from_document(document: dict, config: RunConfig, model_sha256: str) ->
         drawn.noise_mode,
         _layout(document["layout"], drawn.layout) if "layout" in document else drawn.layout,
         _styles(document["styles"], drawn.styles) if "styles" in document else drawn.styles,
+        _changes(document.get("changes", {}), config),
     )
 
 
@@ -184,6 +191,11 @@ def _style(place: str, style: Any, code: int, num_codes: int) -> Style:
     source = _integer(f"{place}: object", style["object"])
     check_number(f"{place}: object", source, 0, num_codes - 2)
     return Style(_integer(f"{place}: seed", style["seed"]), source + 1)
+
+
+def _changes(changes: Any, config: RunConfig) -> Changes:
+    _check_fields("changes", changes, (), CHANGE_FIELDS)
+    return changes_from_document(changes, config.generator)
 
 
 def _check_fields(place: str, value: Any, required: tuple, optional: tuple) -> None:
@@ -250,7 +262,11 @@ def scene_text(scene: Scene) -> str:
         for code, style in enumerate(scene.styles[1:], start=1)
     ]
     styles = {"background": scene.styles[0].seed} | ({"objects": objects} if objects else {})
-    return "{\n" + "\n".join(lines) + f'\n  "styles": {json.dumps(styles)}\n}}\n'
+    last = [f'  "styles": {json.dumps(styles)}']
+    changes = changes_to_document(scene.changes)
+    if changes:
+        last.append(f'  "changes": {json.dumps(changes)}')
+    return "{\n" + "\n".join(lines) + "\n" + ",\n".join(last) + "\n}\n"
 
 
 def _rows(level: Gaussians) -> list[str]:
