@@ -174,6 +174,20 @@ def test_a_mended_score_segments_and_trains_nothing_again(smoke: Tree, edit) -> 
     assert {rule for rule, _ in smoke.planned(TABLE)} == {"comove", "table"}
 
 
+def test_a_gallery_is_drawn_of_finished_runs(smoke: Tree, edit) -> None:
+    picture = "results/smoke/figures/level_moves.png"
+    output = smoke.snakemake(picture)
+    assert output.returncode == 0, output.stderr[-3000:]
+    assert (smoke.folder / picture).is_file()
+    assert "rule train" not in output.stdout + output.stderr
+    edit("params/figures.yaml", "move 1/0:0.4,0", "move 1/0:0.3,0")
+    again = smoke.snakemake("--dry-run", picture)
+    assert "rule gallery" in again.stdout and "rule train" not in again.stdout
+    edit("params/figures.yaml", "move 1/0:0.3,0", "move 1/0:0.3")
+    said = smoke.snakemake("--dry-run", picture).stderr
+    assert "params/figures.yaml, level_moves: move: '1/0:0.3' is not of the form" in said
+
+
 def test_the_folder_says_which_profile(smoke: Tree) -> None:
     params = load_params()
     other = next(name for name in params.profiles if len(params.profile(name)["seeds"]) > 1)

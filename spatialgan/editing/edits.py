@@ -4,8 +4,8 @@ An edit names what it is of: `1` is object 1 (of a hierarchy there is object 0 o
 sub-heatmap 1 of level 2 alone. Coordinates are (y, x) in [-1, 1]; moving by 0,1 is half an image to the right.
 
 To add one: write a frozen dataclass with a class method `parse(text)` and `__call__(scene) -> scene`, a
-SYNTAX that says what its text looks like, and give it a key at the foot of this file; the command line, the
-galleries and their captions have it then.
+SYNTAX that says what its text looks like, give it a key at the foot of this file, from where galleries have it,
+and an option of that name to the command in scene_commands.py.
 """
 
 import re
