@@ -1,6 +1,7 @@
 # What all rules share: the parameters, which profile a results folder belongs to, what a job may use, and
 # the guard that lets a killed workflow start again.
 import fcntl
+import functools
 import json
 import os
 import re
@@ -25,6 +26,7 @@ try:
         place = f"params/runs.yaml, {row}: "
         resolve(PARAMS, f"{next(iter(PARAMS.datasets))}/{row}/0", PROFILE)
     GALLERIES = [name for name, item in PARAMS.figures.items() if item["kind"] == "gallery"]
+    DRAG_FIGURES = [name for name, item in PARAMS.figures.items() if item["kind"] == "drags"]
     for gallery in GALLERIES:
         place = f"params/figures.yaml, {gallery}: "
         check_gallery(PARAMS.figure(gallery))
@@ -49,10 +51,16 @@ def profile_of(wildcards):
     return PARAMS.profile_of(wildcards.root)
 
 
+@functools.cache  # a job asks several times, and there are thousands of jobs
+def resolved(name, profile):
+    """Return a run with all its settings."""
+    return resolve(PARAMS, name, profile)
+
+
 def run_of(wildcards):
     """Return the job's run with all its settings."""
     name = f"{wildcards.dataset}/{wildcards.row}/{wildcards.seed}"
-    return resolve(PARAMS, name, profile_of(wildcards))
+    return resolved(name, profile_of(wildcards))
 
 
 def table_runs(table, profile):
