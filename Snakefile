@@ -17,6 +17,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/segment.smk"
 include: "workflow/rules/comove.smk"
 include: "workflow/rules/edit.smk"
+include: "workflow/rules/drag.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -24,5 +25,6 @@ rule all:
     default_target: True
     input:
         expand("{root}/tables/{table}.md", root=ROOT, table=PARAMS.tables),
+        f"{ROOT}/tables/drag.md",
         expand("{root}/figures/{figure}.png", root=ROOT, figure=PARAMS.figures),
         [f"{ROOT}/runs/{run}/curves.png" for run in all_runs(PROFILE)],

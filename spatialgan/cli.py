@@ -211,10 +211,15 @@ def curves(run: str, profile: str, params_dir: Path) -> None:
 def table(name: str, profile: str, params_dir: Path) -> None:
     """Write table NAME of params/tables.yaml as Markdown, LaTeX and CSV."""
     from spatialgan.params import load_params
+    from spatialgan.reporting.drag_table import NAME, write_drag_table
     from spatialgan.reporting.tables import write_table
 
     params = load_params(params_dir)
-    write_table(params, name, profile or params.default_profile)
+    profile = profile or params.default_profile
+    if name == NAME:  # its rows are methods, not runs
+        write_drag_table(params, profile)
+    else:
+        write_table(params, name, profile)
 
 
 @main.command()
@@ -226,8 +231,11 @@ def figure(name: str, profile: str, params_dir: Path) -> None:
     from spatialgan.params import load_params
 
     params = load_params(params_dir)
-    if params.figure(name)["kind"] == "gallery":  # drawn by models, so it needs torch
+    kind = params.figure(name)["kind"]
+    if kind == "gallery":  # drawn by models, so it needs torch
         from spatialgan.editing.galleries import write_gallery as write
+    elif kind == "drags":  # as well
+        from spatialgan.editing.drag_figure import write_drag_figure as write
     else:
         from spatialgan.reporting.figures import write_figure as write
     write(params, name, profile or params.default_profile)
@@ -272,6 +280,7 @@ for command in (
     scene_commands.edit,
     scene_commands.ship,
     drag_commands.drag,
+    drag_commands.drags,
 ):
     main.add_command(command)
 

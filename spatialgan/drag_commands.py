@@ -97,3 +97,35 @@ def drag(
     films.save_gif(path.with_suffix(".gif"), drag_scene.draw_film(states, problem, snapshot))
     write_atomically(path.with_name(f"{path.stem}_drag.json"), f"{facts}\n".encode())
     click.echo(facts)
+
+
+@click.command()
+@click.argument("run")
+@click.option("-p", "--profile", default="", help="A profile of params/profiles.yaml.")
+@click.option("--params", "params_dir", type=FILE, default=Path("params"), show_default=True)
+def drags(run: str, profile: str, params_dir: Path) -> None:
+    """Measure time, steps and accuracy of every method of dragging on RUN's snapshot."""
+    import torch
+
+    from spatialgan.config import load_params, resolve
+    from spatialgan.editing.drag import DragSettings
+    from spatialgan.evaluation.drag_benchmark import DragRequest, measure_drags
+    from spatialgan.evaluation.segmenters import open_segmenter, weights_path
+
+    params = load_params(params_dir)
+    profile = profile or params.default_profile
+    line, root = params.profile(profile), params.root(profile)
+    config = resolve(params, run, profile)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    name = line["segmenter"]
+    opened = open_segmenter(name, weights_path(name, root, config.dataset), device)
+    settings = DragSettings(max_steps=line.get("drag_steps", DragSettings().max_steps))
+    request = DragRequest(line["num_drags"], settings, device)
+    snapshot = root / "runs" / config.name / "generator.safetensors"
+    result = measure_drags(snapshot, opened, request, root / "metrics" / config.name / "drags.json")
+    for one in result["drags"]:
+        steps, there = sorted(one["steps"]), sum(one["reached"])
+        click.echo(
+            f"{one['method']:22} {one['length_px']} px: {steps[len(steps) // 2]} steps, "
+            f"{there} of {len(steps)} there"
+        )

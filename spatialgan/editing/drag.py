@@ -215,7 +215,9 @@ def run_drag(
 ) -> DragResult:
     """Return how a drag ends, with a progress bar; `watch` sees every state and says whether to go on."""
     began = time.perf_counter()
-    with tqdm(total=problem.settings.max_steps, desc="dragging", unit="step", disable=None) as bar:
+    with tqdm(
+        total=problem.settings.max_steps, desc="dragging", unit="step", leave=False, disable=None
+    ) as bar:
         for state in drag_states(problem, drag):
             bar.update(state.step - bar.n)
             bar.set_postfix(to_go=f"{problem.to_go(state.handles).max().item():.4f}")

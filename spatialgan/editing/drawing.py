@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -127,9 +127,13 @@ def difference(
     before: UInt8[Tensor, "3 r r"], after: UInt8[Tensor, "3 r r"]
 ) -> UInt8[Tensor, "3 r r"]:
     """Return how much each pixel changed, the mean of |after - before| over RGB, from black to white."""
-    change = (after.int() - before.int()).abs().float().mean(dim=0) / STRONGEST_CHANGE
+    return heat((after.int() - before.int()).abs().float().mean(dim=0) / STRONGEST_CHANGE)
+
+
+def heat(values: Float[Tensor, "r r"]) -> UInt8[Tensor, "3 r r"]:
+    """Return values from 0, black, to 1 and more, white, by way of red and yellow."""
     stops = np.linspace(0, 1, len(HEAT))
-    channels = [np.interp(change.numpy(), stops, [c[i] for c in HEAT]) for i in range(3)]
+    channels = [np.interp(values.numpy(), stops, [c[i] for c in HEAT]) for i in range(3)]
     return torch.from_numpy(np.stack(channels).round().astype(np.uint8))
 
 

@@ -69,11 +69,11 @@ def draw_gallery(params: Params, item: dict, profile: str) -> Image.Image:
 def _line(model: Path, seed: int, item: dict) -> Image.Image:
     """Return the pictures of one scene: first itself with all its objects, then under each list of edits."""
     drawn, snapshot = draw_scene(str(model), seed, TRUNCATION_PSI, NOISE_MODE)
-    start = _edited(drawn, item.get("setup", []))
+    start = edited(drawn, item.get("setup", []))
     image = render_scene(start, snapshot)
     panels = [drawing.captioned(drawing.outlined(image, start.layout), f"scene {seed}")]
     for caption, edits in item["columns"].items():
-        scene = _edited(start, edits)
+        scene = edited(start, edits)
         picture = drawing.enlarged(render_scene(scene, snapshot))
         panels.append(drawing.captioned(_show_change(picture, start, scene), caption))
     return drawing.side_by_side(panels)
@@ -113,7 +113,8 @@ def _only(layout: Layout, where: Where, opacity: float) -> Layout:
     return Layout(tuple(levels), len(layout))
 
 
-def _edited(scene: Scene, edits: list[str]) -> Scene:
+def edited(scene: Scene, edits: list[str]) -> Scene:
+    """Return a scene after edits, in the words of EDITS."""
     for edit in edits:
         scene = apply_edit(scene, parse_edit(*_words(edit)))
     return scene

@@ -110,7 +110,7 @@ rule figure:
     benchmark:
         "{root}/benchmarks/figures/{figure}.tsv"
     wildcard_constraints:
-        figure="|".join(name for name in PARAMS.figures if name not in GALLERIES),
+        figure="|".join(name for name in PARAMS.figures if name not in [*GALLERIES, *DRAG_FIGURES]),
     params:
         profile=profile_of,
         cfg=lambda w: as_json(PARAMS.figure(w.figure)),
