@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from spatialgan import drag_commands, scene_commands
+from spatialgan import drag_commands, scene_commands, upkeep_commands
 
 EXIT_PREEMPTED = 75  # EX_TEMPFAIL: run the same command again
 
@@ -280,6 +280,8 @@ for command in (
     scene_commands.edit,
     scene_commands.ship,
     drag_commands.drag,
+    upkeep_commands.doctor,
+    upkeep_commands.verify,
     drag_commands.drags,
 ):
     main.add_command(command)

@@ -1,0 +1,157 @@
+"""Are the bytes still what they were? Data sets, snapshots, checkpoints, segmenters, and DVC's objects.
+
+Every heavy file is described by a small one or by its own header: an archive by its manifest, a snapshot by
+train.json, a segmenter by segmenter.json, all safetensors by the sha256 in their header, an object of DVC by its
+name. DVC itself never looks again: it delivers a damaged object of its cache as good.
+"""
+
+import configparser
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import yaml
+from tqdm import tqdm
+
+from spatialgan.checkpoint import load_tensors
+from spatialgan.data.archive import scan_archive
+from spatialgan.files import file_sha256
+
+NAMED = 5  # damaged images of one archive that are named
+
+
+@dataclass(frozen=True)
+class Check:
+    """One file and what is to be found out about it."""
+
+    path: Path
+    faults: Callable[[], Iterable[str]]  # one line each, without the path
+
+
+@dataclass
+class Audit:
+    """What a verification found."""
+
+    num_files: int = 0  # files read
+    num_bytes: int = 0
+    absent: list[Path] = field(default_factory=list)  # described, but not here
+    faults: list[str] = field(default_factory=list)  # one line each
+
+
+def audit(checks: Iterable[Check]) -> Audit:
+    """Return what all checks say; shows a bar where somebody watches."""
+    found = Audit()
+    checks = list(checks)
+    sizes = [check.path.stat().st_size if check.path.is_file() else 0 for check in checks]
+    with tqdm(total=sum(sizes), unit="B", unit_scale=True, desc="verify", disable=None) as bar:
+        for check, size in zip(checks, sizes, strict=True):
+            if not check.path.is_file():
+                found.absent.append(check.path)
+                continue
+            found.faults += [f"{check.path}: {fault}" for fault in check.faults()]
+            found.num_files += 1
+            found.num_bytes += size
+            bar.update(size)
+    return found
+
+
+def results_checks(root: Path) -> Iterator[Check]:
+    """Yield the checks of a profile's results folder."""
+    for manifest in sorted(root.glob("datasets/*.json")):
+        archive = manifest.with_suffix(".zip")
+        yield Check(archive, partial(_archive_faults, archive, manifest))
+    for facts in sorted(root.glob("runs/*/*/*/train.json")):
+        snapshot = facts.with_name("generator.safetensors")
+        yield Check(snapshot, partial(_weights_faults, snapshot, facts, "snapshot_sha256"))
+    for facts in sorted(root.glob("segmenters/*/*/segmenter.json")):
+        weights = facts.with_name("model.safetensors")
+        yield Check(weights, partial(_weights_faults, weights, facts, "sha256"))
+    for checkpoint in sorted(root.glob("resume/*/*/*/*/checkpoint-*.safetensors")):
+        yield Check(checkpoint, partial(_tensor_faults, checkpoint))
+
+
+def _archive_faults(archive: Path, manifest: Path) -> Iterator[str]:
+    wanted = _recorded(manifest, "sha256")
+    if wanted == file_sha256(archive):
+        return
+    try:
+        bad = scan_archive(archive)
+    except ValueError as error:
+        yield _without_path(error, archive)
+        return
+    for member in bad[:NAMED]:
+        yield str(member)
+    if len(bad) > NAMED:
+        yield f"and {len(bad) - NAMED} more images"
+    if not bad:
+        yield f"every image can be read, but these are not the bytes that {manifest.name} describes"
+
+
+def _weights_faults(weights: Path, facts: Path, key: str) -> Iterator[str]:
+    faults = list(_tensor_faults(weights))
+    yield from faults
+    if not faults and file_sha256(weights) != _recorded(facts, key):
+        yield f"whole, but not the file that {facts.name} describes"
+
+
+def _tensor_faults(path: Path) -> Iterator[str]:
+    try:
+        load_tensors(path)
+    except ValueError as error:
+        yield _without_path(error, path)
+
+
+def _without_path(error: ValueError, path: Path) -> str:
+    """Return an error's words without the path they begin with."""
+    return " ".join(str(error).removeprefix(str(path)).removeprefix(":").split())
+
+
+def _recorded(facts: Path, key: str) -> str:
+    """Return a hash from a JSON file, "" where it holds none."""
+    try:
+        return json.loads(facts.read_text())[key]
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def store_checks(project: Path) -> Iterator[Check]:
+    """Yield the checks of DVC's objects: its cache, and its remotes that are folders of this machine."""
+    names = {md5: path for path, md5 in _locked(project / "dvc.lock")}
+    for folder in _stores(project):
+        for path in sorted((folder / "files" / "md5").glob("??/*")):
+            md5 = path.parent.name + path.name.removesuffix(".dir")
+            if re.fullmatch(r"[0-9a-f]{32}", md5):  # not a file on its way there
+                yield Check(path, partial(_object_faults, path, md5, names.get(md5, "")))
+
+
+def _object_faults(path: Path, md5: str, name: str) -> Iterator[str]:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "md5").hexdigest()
+    if found != md5:
+        what = f"{name} as DVC would deliver it" if name else "an object that dvc.lock doesn't name"
+        yield f"{what} is damaged (md5 {found}): delete this object, then dvc push or dvc pull"
+
+
+def _stores(project: Path) -> list[Path]:
+    """Return the cache and the local remotes that DVC's configuration names, where they exist."""
+    config = configparser.ConfigParser(interpolation=None, strict=False)
+    config.read([project / ".dvc/config", project / ".dvc/config.local"])
+    folders = [config.get("cache", "dir", fallback="cache")]
+    urls = [config[section].get("url", "") for section in config.sections() if "remote" in section]
+    folders += [url for url in urls if url and "://" not in url]
+    found = [(project / ".dvc" / Path(folder).expanduser()).resolve() for folder in folders]
+    return [folder for folder in dict.fromkeys(found) if folder.is_dir()]
+
+
+def _locked(lock: Path) -> Iterator[tuple[str, str]]:
+    """Yield path and md5 of everything dvc.lock describes."""
+    if not lock.is_file():
+        return
+    for stage in (yaml.safe_load(lock.read_text()) or {}).get("stages", {}).values():
+        for item in [*stage.get("deps", []), *stage.get("outs", [])]:
+            if "md5" in item:
+                yield item["path"], item["md5"].removesuffix(".dir")

@@ -1,0 +1,149 @@
+"""Every kind of damage is one line that names the file, and a whole tree has none."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from spatialgan.checkpoint import save_tensors
+from spatialgan.cli import main
+from spatialgan.data.archive import ImageArchive
+from spatialgan.files import file_sha256
+from tests.tiny import ROOT, tiny_archive
+
+RESULTS = Path("results/smoke")
+ARCHIVE = RESULTS / "datasets/cat.zip"
+SNAPSHOT = RESULTS / "runs/cat/sel/0/generator.safetensors"
+SEGMENTER = RESULTS / "segmenters/cat/torchvision/model.safetensors"
+CHECKPOINT = RESULTS / "resume/cat/sel/0/0123456789ab/checkpoint-000000000064.safetensors"
+NUM_FILES = 7  # the four above, an object in the cache, one in the remote, one of a folder
+
+
+def _weights(path: Path, seed: int = 0) -> None:
+    draws = torch.Generator().manual_seed(seed)
+    save_tensors(path, {"w": torch.randn(64, generator=draws)}, {"kind": "test"})
+
+
+def _object(store: Path, data: bytes, suffix: str = "") -> Path:
+    """Write an object as DVC stores it."""
+    md5 = hashlib.md5(data).hexdigest()
+    path = store / "files/md5" / md5[:2] / f"{md5[2:]}{suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """Return the DVC objects of a project that has one of everything, which is the working folder."""
+    monkeypatch.chdir(tmp_path)
+    tiny_archive(ARCHIVE.parent)
+    for path, facts, key in (
+        (SNAPSHOT, "train.json", "snapshot_sha256"),
+        (SEGMENTER, "segmenter.json", "sha256"),
+    ):
+        _weights(path)
+        path.with_name(facts).write_text(json.dumps({key: file_sha256(path)}))
+    _weights(CHECKPOINT)
+    dvc = Path(".dvc")
+    dvc.mkdir()
+    (dvc / "config").write_text(
+        "[core]\n    remote = store\n['remote \"store\"']\n    url = ../far\n"
+    )
+    data = SNAPSHOT.read_bytes()
+    objects = {
+        "cache": _object(dvc / "cache", data),
+        "folder": _object(dvc / "cache", b"[]", ".dir"),
+        "remote": _object(Path("far"), data),
+    }
+    lock = f"stages:\n  runs:\n    outs:\n    - path: {SNAPSHOT}\n      md5: {hashlib.md5(data).hexdigest()}\n"
+    Path("dvc.lock").write_text(lock)
+    return objects
+
+
+def _verify() -> Result:
+    return CliRunner().invoke(main, ["verify", "-p", "smoke", "--params", str(ROOT / "params")])
+
+
+def _flip(path: Path, place: int = -1) -> None:
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def test_a_whole_tree_has_no_faults(tree: dict[str, Path]) -> None:
+    result = _verify()
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"{NUM_FILES} files, ")
+    assert result.stdout.endswith(" MB: no faults\n")
+    assert result.stderr == ""
+
+
+def _flip_pixel(path: Path) -> None:
+    _flip(path, path.read_bytes().index(b"IDAT") + 40)  # in the first image
+
+
+@pytest.mark.parametrize(
+    ("path", "damage", "said"),
+    [
+        (ARCHIVE, _flip_pixel, "00000/img00000000.png: "),
+        (ARCHIVE, _truncate, "not a readable ZIP"),
+        (SNAPSHOT, _flip, "don't match the sha256 in its header"),
+        (SNAPSHOT, _truncate, "is damaged"),
+        (CHECKPOINT, _flip, "don't match the sha256 in its header"),
+        (CHECKPOINT, _truncate, "is damaged"),
+        (SEGMENTER, _flip, "don't match the sha256 in its header"),
+        (SNAPSHOT, lambda path: _weights(path, 1), "not the file that train.json describes"),
+        (SEGMENTER, lambda path: _weights(path, 1), "not the file that segmenter.json describes"),
+    ],
+)
+def test_damage_is_one_line_with_the_name(
+    tree: dict[str, Path], path: Path, damage: Callable[[Path], object], said: str
+) -> None:
+    damage(path)
+    result = _verify()
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"{path}: ")
+    assert said in line
+    assert line.count(str(path)) == 1
+    assert "1 faults" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["cache", "remote", "folder"])
+def test_a_damaged_object_of_dvc_is_named_by_what_it_is(tree: dict[str, Path], name: str) -> None:
+    _flip(tree[name])
+    result = _verify()
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert str(tree[name].resolve()) in line
+    assert (str(SNAPSHOT) in line) == (name != "folder")
+
+
+def test_another_archive_under_the_name_is_noticed(tree: dict[str, Path]) -> None:
+    manifest = ARCHIVE.with_suffix(".json").read_text()
+    tiny_archive(ARCHIVE.parent, num=23)
+    ARCHIVE.with_suffix(".json").write_text(manifest)
+    assert len(ImageArchive(ARCHIVE)) == 23
+    (line,) = _verify().stderr.splitlines()
+    assert (
+        line
+        == f"{ARCHIVE}: every image can be read, but these are not the bytes that cat.json describes"
+    )
+
+
+def test_what_was_not_pulled_is_no_fault(tree: dict[str, Path]) -> None:
+    SNAPSHOT.unlink()
+    ARCHIVE.unlink()
+    result = _verify()
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"{NUM_FILES - 2} files, ")
+    assert result.stdout.endswith("no faults, 2 not here (dvc pull)\n")
