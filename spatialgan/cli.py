@@ -280,9 +280,9 @@ for command in (
     scene_commands.edit,
     scene_commands.ship,
     drag_commands.drag,
+    drag_commands.drags,
     upkeep_commands.doctor,
     upkeep_commands.verify,
-    drag_commands.drags,
 ):
     main.add_command(command)
 
