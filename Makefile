@@ -7,10 +7,10 @@ INSTALLED := .venv/installed
 UV_PIP := $(BIN)/uv pip
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help ablation test workstation environment lint format lock clean
+.PHONY: help ablation test workstation pull dvc.yaml environment lint format lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 ablation: $(INSTALLED) ## train, score and tabulate the ablation: results/tables/ablation.md
 	snakemake --cores all results/tables/ablation.md
@@ -21,17 +21,24 @@ test: $(INSTALLED) ## run the tests, the whole workflow in miniature included
 workstation: $(INSTALLED) ## the ablation at a larger budget, several seeds: results/workstation/
 	snakemake --cores all results/workstation/tables/ablation.md
 
+pull: $(INSTALLED) ## bring data sets, weights and segmenters from DVC's remote, and check their bytes
+	dvc pull --allow-missing
+	spatialgan verify
+
+dvc.yaml: $(INSTALLED) ## write dvc.yaml anew after a change of tables, figures, rows or rules
+	python -m workflow.dvc_stages
+
 environment: $(INSTALLED) ## make .venv and nothing else
 
 lint: $(INSTALLED) ## check style, formatting and the direction of imports
-	ruff check spatialgan tests benchmarks
-	ruff format --check spatialgan tests benchmarks
+	ruff check spatialgan tests benchmarks workflow
+	ruff format --check spatialgan tests benchmarks workflow
 	snakefmt --check Snakefile workflow
 	lint-imports --no-cache
 
 format: $(INSTALLED) ## format the code
-	ruff check --fix spatialgan tests benchmarks
-	ruff format spatialgan tests benchmarks
+	ruff check --fix spatialgan tests benchmarks workflow
+	ruff format spatialgan tests benchmarks workflow
 	snakefmt Snakefile workflow
 
 lock: $(INSTALLED) ## resolve pyproject.toml into requirements.lock; delete that file first to upgrade all of it

@@ -19,6 +19,7 @@ include: "workflow/rules/comove.smk"
 include: "workflow/rules/edit.smk"
 include: "workflow/rules/drag.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/guard.smk"
 
 
 rule all:

@@ -33,9 +33,12 @@ try:
 except ValueError as error:
     sys.exit(f"spatialgan: {place}{error}")
 
-# GPUs this machine lends to jobs; --config gpus=8 where another machine runs them
+# GPUs of a machine that runs jobs: this one's, or as many as --config gpus=8 says. All jobs together take so
+# many, or, where other machines run them, as many as --resources gpu=64 says.
 GPUS = int(config.get("gpus", torch.cuda.device_count()))
-workflow.register_resource("gpu", GPUS)
+NODES = int(config.get("nodes", 1))  # machines that one training may be spread over
+if "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", GPUS)
 
 
 wildcard_constraints:

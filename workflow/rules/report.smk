@@ -1,4 +1,11 @@
-# Tables and figures, from the small files that the other rules leave.
+# Tables and figures, from the small files that the other rules leave: seconds of work, done where Snakemake
+# itself runs when the rest goes to a cluster.
+localrules:
+    all,
+    table,
+    samples,
+    figure,
+    drag_table,
 
 
 def metric_files(wildcards):

@@ -1,0 +1,188 @@
+"""The workflow on a real Slurm, in miniature: `python -m tests.cluster.run`, as root, in the environment.
+
+Starts a cluster of two nodes on this machine (tests/cluster/slurm.py) and runs the smoke profile there through
+profiles/slurm: the jobs of one table; a training that Slurm asks to stop, which exits with 75 and is submitted
+again; one that is requeued; one whose two processes are on two nodes. Each must go on where it was and end in the same
+bits as the one that nothing happened to. Prints how long everything took.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from spatialgan.files import file_sha256
+from tests.cluster.slurm import Unavailable, check_machine, cluster
+
+PROJECT = Path(__file__).parents[2]
+ROOT = Path("results/smoke")
+TABLE = ROOT / "tables/objective.md"
+RUN = "cat/spatialgan/0"
+SNAPSHOT = ROOT / "runs" / RUN / "generator.safetensors"
+LOG = ROOT / "logs/train" / f"{RUN}.log"
+RESUME = ROOT / "resume" / RUN
+# What this machine needs otherwise than a site: squeue, as there is no accounting, and no patience
+HERE = [
+    *("--slurm-status-command", "squeue"),
+    *("--slurm-init-seconds-before-status-checks", "2"),
+    *("--seconds-between-status-checks", "2"),
+    *("--latency-wait", "10"),
+    *("--set-threads", "train=1"),
+]
+
+
+class Failure(Exception):
+    """Something is not as it must be."""
+
+
+def copy_project(folder: Path) -> dict[str, str]:
+    """Copy what the workflow needs, and return the environment in which it runs."""
+    for name in ("spatialgan", "params", "workflow"):
+        skip = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(PROJECT / name, folder / name, ignore=skip)
+    shutil.copy(PROJECT / "Snakefile", folder)
+    (folder / "profiles").symlink_to("workflow/profiles")
+    return {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+
+
+class Site:
+    """A copy of the project on the cluster."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder, self.environment = folder, environment
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        """Start Snakemake with profiles/slurm; its output goes to a file."""
+        command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm", *HERE]
+        log = (self.folder / "snakemake.log").open("a")
+        return subprocess.Popen(
+            [*command, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def finish(self, running: subprocess.Popen) -> None:
+        """Wait for Snakemake; raise Failure where it failed."""
+        if running.wait(timeout=3600):
+            raise Failure((self.folder / "snakemake.log").read_text()[-3000:])
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replace text in a file of the project."""
+        path = self.folder / file
+        text = path.read_text()
+        if old not in text:
+            raise Failure(f"{file} has no {old!r}")
+        path.write_text(text.replace(old, new, 1))
+
+    def forget(self) -> None:
+        """Remove everything about the run, its checkpoints included."""
+        for place in (RESUME, SNAPSHOT.parent):
+            shutil.rmtree(self.folder / place, ignore_errors=True)
+        (self.folder / LOG).unlink(missing_ok=True)
+
+    def interrupt(self, how: Callable[[str], list[str]]) -> str:
+        """Train the run, do something to its Slurm job after two checkpoints; return the snapshot's hash."""
+        self.forget()
+        running = self.start("--config", "gpus=1", "--", str(SNAPSHOT))
+        log = self.folder / LOG
+        wait_for(lambda: len(list((self.folder / RESUME).glob("*/checkpoint-*"))) == 2, running)
+        kept = log.read_text()
+        subprocess.run(how(job_of(RUN)), check=True)
+        self.finish(running)
+        said = re.findall(r"resuming at .* kimg|stopped at .* kimg", kept + log.read_text())
+        if not any(line.startswith("resuming") for line in said):
+            raise Failure(f"the training began again: {log.read_text()[-2000:]}")
+        print(f"    {said[-1]}", flush=True)
+        return file_sha256(self.folder / SNAPSHOT)
+
+
+def wait_for(happened: Callable[[], bool], running: subprocess.Popen) -> None:
+    """Wait until something has happened; raise Failure where the process ends first."""
+    deadline = time.monotonic() + 1800
+    while not happened():
+        if running.poll() is not None or time.monotonic() > deadline:
+            raise Failure("what was waited for did not happen")
+        time.sleep(0.05)
+
+
+def job_of(run: str) -> str:
+    """Return the Slurm job that trains."""
+    command = ["squeue", "--noheader", "--states", "RUNNING", "--format", "%i %k"]
+    jobs = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    (job,) = [line.split()[0] for line in jobs.splitlines() if "rule_train" in line]
+    return job
+
+
+def timed(title: str, work: Callable[[], str | None]) -> str | None:
+    """Do something and say how long it took."""
+    print(f"{title} ...", flush=True)
+    start = time.monotonic()
+    result = work()
+    print(f"    {time.monotonic() - start:.0f} s", flush=True)
+    return result
+
+
+def measure_all(site: Site) -> None:
+    """Run every part, and raise Failure at the first that is not as it must be."""
+
+    def one_table() -> None:
+        site.finish(site.start("--config", "gpus=1", "--", str(TABLE)))
+        if not (site.folder / TABLE).is_file():
+            raise Failure(f"there is no {TABLE}")
+        traces = [ROOT / "logs/train" / f"{RUN}.log", ROOT / "benchmarks/train" / f"{RUN}.tsv"]
+        lost = [trace for trace in traces if not (site.folder / trace).is_file()]
+        if lost:
+            raise Failure(f"there is no {lost[0]}")
+
+    def undisturbed() -> str:
+        site.forget()
+        site.finish(site.start("--config", "gpus=1", "--", str(SNAPSHOT)))
+        return file_sha256(site.folder / SNAPSHOT)
+
+    def on_two_nodes() -> None:
+        site.edit(
+            "params/profiles.yaml",
+            "num_processes: 1, num_fake: 64",
+            "num_processes: 2, num_fake: 64",
+        )
+        site.forget()
+        site.finish(site.start("--config", "gpus=1", "nodes=2", "--", str(SNAPSHOT)))
+        facts = (site.folder / SNAPSHOT).with_name("train.json").read_text()
+        if '"num_processes": 2' not in facts:
+            raise Failure(f"trained by one process: {facts}")
+
+    timed("1. a table: data set, three trainings, three measurements", one_table)
+    site.edit("params/profiles.yaml", "kimg: 0.064", "kimg: 0.6")
+    straight = timed("2. a training that nothing happens to", undisturbed)
+    for title, how in (
+        ("3. one that Slurm asks to stop (SIGTERM)", lambda job: ["scancel", "--signal=TERM", job]),
+        ("4. one that is requeued", lambda job: ["scontrol", "requeue", job]),
+    ):
+        if timed(title, lambda how=how: site.interrupt(how)) != straight:
+            raise Failure("the interrupted training ended in other bits")
+    timed("5. one on two nodes, a process each", on_two_nodes)
+
+
+def main() -> None:
+    """Start the cluster and run every part."""
+    try:
+        check_machine()
+        with tempfile.TemporaryDirectory(prefix="spatialgan-slurm-") as place:
+            folder = Path(place)
+            site = Site(folder / "project", copy_project(folder / "project"))
+            with cluster(folder / "slurm"):
+                measure_all(site)
+    except (Unavailable, Failure) as error:
+        sys.exit(str(error))
+    print("all as it must be")
+
+
+if __name__ == "__main__":
+    main()

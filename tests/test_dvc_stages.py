@@ -1,0 +1,98 @@
+"""dvc.yaml is what the workflow plans, sorted into stages."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from spatialgan.params import load_params
+from tests.tiny import ROOT
+from workflow.dvc_stages import Plain, stages
+
+RUN = "results/runs/cat/sel/0"
+PLAN = {
+    "prepare": ["results/datasets/cat.json", "results/datasets/cat.zip"],
+    "segmenter": [
+        "results/segmenters/cat/torchvision/model.safetensors",
+        "results/segmenters/cat/torchvision/segmenter.json",
+    ],
+    "train": [f"{RUN}/curves.csv", f"{RUN}/generator.safetensors", f"{RUN}/train.json"],
+    "curves": [f"{RUN}/curves.png"],
+    "fidelity": ["results/metrics/cat/sel/0/fidelity.json"],
+    "drags": ["results/metrics/cat/sel/0/drags.json"],
+    "table": ["results/tables/pair.csv", "results/tables/pair.md"],
+    "samples": ["results/figures/pair_samples.png"],
+}
+CACHED, IN_GIT = {"persist": True}, {"cache": False, "persist": True}
+
+
+@pytest.fixture(scope="module")
+def written() -> dict:
+    """Return the contents of dvc.yaml for a small plan."""
+    return stages(PLAN, load_params(ROOT / "params"))
+
+
+def test_every_output_has_a_stage_and_only_heavy_ones_are_cached(written: dict) -> None:
+    outs = {
+        name: {path: how for out in stage["outs"] for path, how in out.items()}
+        for name, stage in written["stages"].items()
+    }
+    assert outs["datasets"] == {
+        "results/datasets/cat.json": IN_GIT,
+        "results/datasets/cat.zip": CACHED,
+    }
+    assert outs["runs"] == {f"{RUN}/generator.safetensors": CACHED, f"{RUN}/train.json": IN_GIT}
+    assert CACHED in outs["segmenters"].values() and IN_GIT in outs["segmenters"].values()
+    assert set(outs["report"]) == {*PLAN["table"], *PLAN["samples"]}
+    assert all(how == IN_GIT for how in outs["report"].values())
+
+
+def test_numbers_of_tables_are_metrics_and_trials_are_not(written: dict) -> None:
+    stage = written["stages"]["metrics"]
+    assert stage["metrics"] == [{"results/metrics/cat/sel/0/fidelity.json": IN_GIT}]
+    assert stage["outs"] == [{"results/metrics/cat/sel/0/drags.json": IN_GIT}]
+
+
+def test_a_stage_stops_at_its_rules_and_waits_for_those_before(written: dict) -> None:
+    until = {
+        name: stage["cmd"].partition(" --until ")[2] for name, stage in written["stages"].items()
+    }
+    assert until == {
+        "datasets": "prepare",
+        "segmenters": "segmenter",
+        "runs": "train",
+        "metrics": "drags fidelity",
+        "report": "",
+    }
+    needs = {name: set(stage["deps"]) for name, stage in written["stages"].items()}
+    assert "results/datasets/cat.json" in needs["runs"]
+    assert f"{RUN}/train.json" in needs["metrics"]
+    assert "results/segmenters/cat/torchvision/segmenter.json" in needs["metrics"]
+    assert "results/metrics/cat/sel/0/fidelity.json" in needs["report"]
+
+
+def test_a_training_depends_on_its_rows_and_its_profile_only(written: dict) -> None:
+    (params,) = written["stages"]["runs"]["params"]
+    assert params == {
+        "params/profiles.yaml": ["default", "profiles.laptop"],
+        "params/runs.yaml": ["sel"],
+    }
+
+
+def test_curves_and_pictures_can_be_compared(written: dict) -> None:
+    plots = {title: how for plot in written["plots"] for title, how in plot.items()}
+    assert plots["Loss of the generator"] == {"x": "kimg", "y": {f"{RUN}/curves.csv": "loss_g"}}
+    assert "results/figures/pair_samples.png" in plots
+
+
+def test_yaml_has_no_anchors(written: dict) -> None:
+    text = yaml.dump(written, Dumper=Plain)
+    assert "&id" not in text
+    assert yaml.safe_load(text) == written
+
+
+def test_dvc_yaml_is_current() -> None:
+    command = [sys.executable, "-m", "workflow.dvc_stages", "--check"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
