@@ -72,6 +72,7 @@ def test_a_finer_tolerance_is_exact_to_the_cell():
 def test_the_hybrid_skips_most_of_the_steps():
     steps = {name: run_drag(problem(), DRAGS[name]).state.step for name in STEERED}
     assert steps["coarse"] == 0
+    assert run_drag(problem(), DRAGS["coarse"]).state.outcome == dragging.JUMPED
     assert steps["coarse+latent+centers"] < steps["latent"] / 3
 
 

@@ -43,13 +43,12 @@ from spatialgan.inference import Snapshot
 
 Features = Callable[[Inputs], Float[Tensor, "c f f"]]
 
-GOING, REACHED, STEP_CAP, DIVERGED, CANCELED = (
-    "going",
-    "reached",
-    "step cap",
-    "diverged",
-    "canceled",
-)
+GOING = "going"
+REACHED = "reached"  # every handle is within the tolerance of its target
+STEP_CAP = "step cap"
+JUMPED = "jumped"  # a method without steps did what it does
+DIVERGED = "diverged"  # numbers stopped being finite
+CANCELED = "canceled"
 
 
 @dataclass(frozen=True)
@@ -165,7 +164,8 @@ def _tracked(
         wide = max(settings.tracking_radius_px, carried / 2)
         handles[jumped] = track(features, state.handles[jumped], templates[:, jumped], wide)
     arrived = distances_px(handles, problem.targets, px) <= settings.tolerance_px
-    outcome = REACHED if arrived.all() else STEP_CAP if state.step >= limit else GOING
+    stopped = STEP_CAP if state.unknowns else JUMPED
+    outcome = REACHED if arrived.all() else stopped if state.step >= limit else GOING
     return replace(state, handles=handles, outcome=outcome)
 
 

@@ -63,16 +63,16 @@ def _line(model: Path, seed: int, item: dict, max_steps: int) -> Image.Image:
     columns = []
     for method, drag in DRAGS.items():
         state = run_drag(problem, drag).state
-        caption = f"{method}: {state.step} steps, {state.outcome}"
-        columns.append(_column(caption, state.inputs(), problem, state, snapshot))
+        column = _column(state.inputs(), problem, state, snapshot)
+        took = f"{state.step} steps, {state.outcome}" if drag.unknowns else state.outcome
+        columns.append(drawing.captioned(drawing.captioned(column, took), method))
     still = replace(state, handles=problem.handles)
-    columns.insert(0, _column(f"scene {seed}", problem.inputs, problem, still, snapshot))
+    before = _column(problem.inputs, problem, still, snapshot)
+    columns.insert(0, drawing.captioned(drawing.captioned(before, "before"), f"scene {seed}"))
     return drawing.side_by_side(columns)
 
 
-def _column(
-    caption: str, inputs: Inputs, problem: Problem, state: DragState, snapshot: Snapshot
-) -> Image.Image:
+def _column(inputs: Inputs, problem: Problem, state: DragState, snapshot: Snapshot) -> Image.Image:
     """Return an image, below it each level's heatmap, and below that how it changed."""
     image = render_inputs(inputs, snapshot)
     size = image.shape[-1]
@@ -83,7 +83,7 @@ def _column(
         pair = [_gray(after), drawing.heat((after - before).abs() / STRONGEST)]
         halves = [_shrunk(picture, panels[0].width) for picture in map(drawing.enlarged, pair)]
         panels.append(drawing.side_by_side(halves))
-    return drawing.captioned(drawing.stacked(panels), caption)
+    return drawing.stacked(panels)
 
 
 def _total(layout: Layout, level: int, size: int) -> Float[Tensor, "r r"]:
