@@ -62,9 +62,10 @@ def test_a_point_beyond_the_radius_is_not_found_and_one_at_the_border_stays_insi
     moved = field((0.0, 8 * PX))
     found = drag_points.track(moved, handle, template(field(), (0.0, 0.0)), radius_px=3)
     assert found.abs().max() <= 3 * PX + 1e-6
-    corner = torch.tensor([[0.999, -0.999]])
-    found = drag_points.track(field((0.5, -0.5)), corner, template(field(), (0.999, -0.999)), 6)
-    assert found.abs().max() <= 1
+    for corner in (0.999, -0.999), (0.95, 0.2), (-1.0, 1.0):
+        moved = field((corner[0] * 4 * PX, corner[1] * 4 * PX))
+        found = drag_points.track(moved, torch.tensor([corner]), template(field(), corner), 6)
+        assert found.abs().max() <= 1
 
 
 def test_points_are_tracked_as_if_alone():

@@ -9,7 +9,7 @@ Shapes: c channels, f cells along an axis, p points, q places around a point.
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 
@@ -75,16 +75,12 @@ def track(
     """Return where each template is found again within a square around its handle [DragGAN, Eq. 2].
 
     That is where the features are nearest to it (L2, as the released code; the paper's is L1); among
-    equals, nearest to the handle. A point never leaves the image.
+    equals, nearest to the handle. So a point never leaves the image: outside, features are those of the
+    outermost px.
     """
     candidates = handles[:, None] + square(radius_px, handles) * px_of(features)
     apart = (read(features, candidates) - templates[:, :, None]).norm(dim=0)
-    best = apart.masked_fill(~_inside(candidates), torch.inf).argmin(dim=1)
-    return candidates[torch.arange(len(handles), device=handles.device), best]
-
-
-def _inside(points: Float[Tensor, "p q 2"]) -> Bool[Tensor, "p q"]:
-    return (points.abs() <= 1).all(dim=-1)
+    return candidates[torch.arange(len(handles), device=handles.device), apart.argmin(dim=1)]
 
 
 def fixed_mask_loss(
