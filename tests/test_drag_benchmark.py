@@ -128,6 +128,10 @@ def test_the_table_has_a_line_per_model_and_method_beside_the_paper_s(results):
     cells = [cell.strip() for cell in hybrid.split("|")]
     assert cells[4] == "6" and cells[5] == "2 (2-2)" and cells[6] == "10-20"
     assert cells[8] == "0.117 ± 0.000 (n = 2)" and cells[9].endswith("of 2")
+    assert text.count("the hybrid takes") == 2 * 2
+    assert (
+        "1.00 times its steps (medians; the paper: about a third). Of 0.117 its jump leaves" in text
+    )
     assert text.index("**30 px") < text.index("**60 px")
     csv = (results.root("smoke") / "tables/drag.csv").read_text().splitlines()
     assert len(csv) == 1 + 2 * 2 * 2 * (1 + len(DRAGS))
