@@ -215,7 +215,7 @@ def test_a_mistake_in_params_is_one_clear_line(smoke: Tree, edit) -> None:
     said = [line for line in output.stderr.splitlines() if "profile profiles/default" not in line]
     assert said == [
         "spatialgan: params/runs.yaml, concat: unknown encoding 'cancat': "
-        "choose one of none, norm, concat, flatten"
+        "choose one of none, norm, concat, flatten, style"
     ]
 
 
