@@ -38,7 +38,7 @@ def planned_files() -> dict[str, list[str]]:
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--forceall", "all"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
-        sys.exit(run.stderr)
+        sys.exit(run.stdout + run.stderr)
     files: dict[str, set[str]] = {}
     for rule, fields in JOB.findall(run.stdout + run.stderr):
         for line in OUTPUT.findall(fields):
@@ -61,9 +61,9 @@ def stages(files: dict[str, list[str]], params: Params) -> dict:
         for path in outputs["runs"]
         if Path(path).name in ("generator.safetensors", "train.json")
     ]
-    rows = sorted({Path(path).parts[-3] for path in runs})
     budget = {"params/profiles.yaml": ["default", f"profiles.{profile}"]}
-    data = {"params/datasets.yaml": None}
+    # whole files: DVC takes quadratic time over a list of rows
+    data, rows = {"params/datasets.yaml": None}, {"params/runs.yaml": None}
     tabled = {f"{metric['file']}.json" for metric in params.metrics.values()}
     measured = [path for path in outputs["metrics"] if Path(path).name in tabled]
     listed = [path for path in outputs["metrics"] if path not in measured]  # a number per trial
@@ -75,7 +75,7 @@ def stages(files: dict[str, list[str]], params: Params) -> dict:
         "stages": {
             "datasets": _stage(rules["datasets"], [], [budget, data], outputs["datasets"]),
             "segmenters": _stage(rules["segmenters"], [], [budget, data], outputs["segmenters"]),
-            "runs": _stage(["train"], drawn, [budget, {"params/runs.yaml": rows}], runs),
+            "runs": _stage(["train"], drawn, [budget, rows], runs),
             "metrics": {
                 **_stage(rules["metrics"], [*drawn, *segmented, *trained], [budget], listed),
                 "metrics": _kept(measured),
@@ -83,7 +83,7 @@ def stages(files: dict[str, list[str]], params: Params) -> dict:
             "report": _stage(
                 [],
                 [*trained, *outputs["metrics"]],
-                [budget, data, {"params/runs.yaml": rows}]
+                [budget, data, rows]
                 + [{f"params/{name}.yaml": None} for name in ("tables", "figures")],
                 shown,
             ),

@@ -86,7 +86,7 @@ def drag_figure_code(wildcards):
 
 use rule gallery as drag_figure with:
     wildcard_constraints:
-        gallery="|".join(DRAG_FIGURES),
+        gallery="|".join(DRAG_FIGURES) or "(?!)",
     params:
         profile=profile_of,
         cfg=lambda w: as_json([PARAMS.figure(w.gallery), drag_settings(w)]),
