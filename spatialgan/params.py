@@ -18,7 +18,9 @@ import jsonschema
 import yaml
 
 RESULTS = Path("results")
-SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where there is one: ten times as fast
+SafeLoader = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # in C where there is one: ten times as fast
 
 
 @dataclass(frozen=True)

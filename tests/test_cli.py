@@ -34,7 +34,10 @@ def invoke(*arguments: str):
         (["train", "cat/sel/0", "-p", "smoke"], "results/smoke/datasets/cat.zip"),
         (["prepare", "dog"], "unknown dataset 'dog': choose one of cat"),
         (["fidelity", "cat/sel/0", "-p", "smoke"], "generator.safetensors does not exist"),
-        (["figure", "moves", "-p", "smoke"], "cat/spatialgan/0/generator.safetensors does not exist"),
+        (
+            ["figure", "moves", "-p", "smoke"],
+            "cat/spatialgan/0/generator.safetensors does not exist",
+        ),
         (["table", "nothing"], "'nothing'"),
         (["figure", "nothing"], "'nothing'"),
     ],
