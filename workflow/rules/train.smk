@@ -22,7 +22,9 @@ def launcher(wildcards):
     if nodes == 1:
         return f"torchrun --standalone --nproc-per-node {gpus} -m spatialgan"
     if gpus % nodes:
-        raise WorkflowError(f"{gpus} processes on {nodes} machines: choose gpus= so that they divide")
+        raise WorkflowError(
+            f"{gpus} processes on {nodes} machines: choose gpus= so that they divide"
+        )
     return f"workflow/scripts/on_nodes.sh {nodes} {gpus // nodes} -m spatialgan"
 
 
