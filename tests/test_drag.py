@@ -230,6 +230,18 @@ def test_the_coarse_jump_is_equation_6():
     torch.testing.assert_close(start.handles, torch.tensor([[0.2, 0.2], [-0.6, 0.3]]))
 
 
+def test_a_handle_that_a_jump_carried_is_found_again_beyond_the_tracking_radius():
+    """The image obeys by half, so the handle is 8 px short of where the jump expected it, at radius 6."""
+
+    def half(inputs: Inputs) -> torch.Tensor:
+        return field((inputs.layout.levels[0].centers[0, 0] - START[0]) / 2)
+
+    asked = problem(way=torch.tensor([[0.0, 16 * PX]]), features=half)
+    drag = replace(DRAGS["coarse"], start=Jump(step=1.0))
+    handles = run_drag(asked, drag).state.handles
+    torch.testing.assert_close(handles, START + torch.tensor([[0.0, 8 * PX]]), rtol=0, atol=1e-5)
+
+
 def test_a_removed_object_does_not_jump_and_a_hierarchy_jumps_as_one():
     (level,) = layout_at((0.1, -0.2), (-0.6, 0.6)).levels
     removed = Layout((replace(level, presence=torch.tensor([[0.0, 1.0]])),), 1)

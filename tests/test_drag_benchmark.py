@@ -81,6 +81,23 @@ def test_every_method_is_measured_at_every_length(snapshots, tmp_path, row):
     assert list(tmp_path.iterdir()) == [tmp_path / "drags.json"]
 
 
+def test_an_object_that_goes_the_way_of_the_drag_has_no_distance_left(snapshots):
+    """A square of 4 pixels that the second image shows 4 pixels lower, and a drag by so much, or to the right."""
+
+    def square(top: int) -> Instances:
+        mask = torch.zeros(1, 16, 16, dtype=torch.bool)
+        mask[0, top : top + 4, 4:8] = True
+        return Instances(mask, torch.ones(1), ("box",), identity_features(1))
+
+    snapshot = load_snapshot(snapshots["baseline"])
+    (trial,) = drag_trials(snapshot, "m", 1, start=0)
+    asked = drag_benchmark._drag_all(trial, snapshot, DragSettings(max_steps=0))[0].problem
+    for way, left in (((0.5, 0.0), 0.0), ((-0.5, 0.0), 0.5), ((0.0, 0.5), 0.5**0.5 / 2)):
+        one = replace(asked, targets=asked.handles + torch.tensor([way]))
+        seen = drag_benchmark._seen_distance(0, square(4), square(8), one)
+        assert seen == pytest.approx(left, abs=1e-6)
+
+
 def test_an_object_that_is_not_seen_has_no_distance(snapshots, tmp_path):
     nothing = Oracle(lambda image: still_object(image)[torch.zeros(0, dtype=torch.long)], MIN_SCORE)
     result = measure_drags(snapshots["baseline"], nothing, REQUEST, tmp_path / "drags.json")
