@@ -153,3 +153,14 @@ def test_training_reaches_what_it_runs_on() -> None:
     }
     assert expected <= set(walk.found)
     assert not any(name.startswith("spatialgan.reporting") for name in walk.found)
+
+
+def test_how_the_commit_is_found_is_no_part_of_a_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = "spatialgan.provenance.source_commit"
+    (key,) = digest.UNTOUCHED
+    assert key.replace(":", ".") == entry
+    before = digest.code_digest(entry)
+    digest._digest.cache_clear()
+    monkeypatch.setattr(digest, "UNTOUCHED", {})
+    assert digest.code_digest(entry) != before
+    digest._digest.cache_clear()
