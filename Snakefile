@@ -11,6 +11,7 @@ min_version("9.0")
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/guard.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
@@ -19,7 +20,6 @@ include: "workflow/rules/comove.smk"
 include: "workflow/rules/edit.smk"
 include: "workflow/rules/drag.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/guard.smk"
 
 
 rule all:

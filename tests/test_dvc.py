@@ -1,6 +1,6 @@
 """DVC and Snakemake together, as a reviewer meets them: clone, pull, nothing to do; one change, one training.
 
-Everything is real but the jobs themselves, which tests/stand_in.py stands in for. Takes minutes: run it with
+Everything is real but the jobs themselves, which tests/stand_in.py stands in for. What takes minutes is run by
 `pytest -m slow tests/test_dvc.py`.
 """
 
@@ -27,6 +27,15 @@ SECTION = {
     "rows": {"baseline": {}, "sel": {}},
 }
 OTHER = {**SECTION, "title": "Another", "rows": {"baseline": {}, "spatialgan": {}}}
+BY_SEL = {  # what is made again where the row `sel` changes
+    ("train", "sel"),
+    ("fidelity", "sel"),
+    ("curves", "sel"),
+    ("samples", "pair"),
+    ("table", "pair"),
+    ("figure", "curves"),
+}
+NEW = time.time()
 RUNS = {f"cat/{row}/0" for row in ("baseline", "sel", "spatialgan")}
 
 
@@ -152,9 +161,6 @@ def clone(origin: Checkout, diary: Path) -> Checkout:
     return tree
 
 
-pytestmark = pytest.mark.slow
-
-
 def test_everything_heavy_is_in_dvc_and_nothing_else(origin: Checkout) -> None:
     stored = yaml.safe_load((origin.folder / "dvc.yaml").read_text())["stages"]
     heavy = [
@@ -173,12 +179,24 @@ def test_everything_heavy_is_in_dvc_and_nothing_else(origin: Checkout) -> None:
     assert {f"results/runs/{run}/train.json" for run in RUNS} <= tracked
 
 
-def test_a_clone_has_nothing_to_do(clone: Checkout) -> None:
-    for path in clone.folder.glob("results/**/*"):
-        os.utime(path)  # every file as new as the last one
+def change_sel(tree: Checkout) -> None:
+    """Change a parameter of one row."""
+    tree.edit("params/runs.yaml", '"+ SEL", ', '"+ SEL", kimg: 3, ')
+
+
+def test_a_clone_has_nothing_to_do_until_a_row_changes(clone: Checkout) -> None:
+    paths = sorted(clone.folder.glob("results/**/*"), reverse=True)
+    for age, path in enumerate(paths):
+        os.utime(
+            path, (NEW - age, NEW - age)
+        )  # metrics older than tables, tables older than weights
     assert clone.planned() == set()
     assert CLEAN in clone.run("dvc", "status")
     assert "no faults" in real_verify(clone)
+    change_sel(clone)
+    assert clone.planned() == BY_SEL
+    status = clone.run("dvc", "status")
+    assert re.search(r"params/runs.yaml:\n\s+modified:\s+sel\n", status), status
 
 
 def real_verify(tree: Checkout) -> str:
@@ -189,21 +207,9 @@ def real_verify(tree: Checkout) -> str:
     return tree.run(sys.executable, "-c", code)
 
 
+@pytest.mark.slow
 def test_one_changed_row_trains_that_row_by_both(clone: Checkout, diary: Path) -> None:
-    clone.edit(
-        "params/runs.yaml", 'sel:            {title: "+ SEL", ', 'sel: {title: "+ SEL", kimg: 3,'
-    )
-    expected = {
-        ("train", "sel"),
-        ("fidelity", "sel"),
-        ("curves", "sel"),
-        ("samples", "pair"),
-        ("table", "pair"),
-        ("figure", "curves"),
-    }
-    assert clone.planned() == expected
-    status = clone.run("dvc", "status")
-    assert re.search(r"params/runs.yaml:\n\s+modified:\s+sel", status), status
+    change_sel(clone)
     before = (clone.folder / "results/tables/other.md").read_text()
     clone.run("dvc", "repro")
     assert diary.read_text().splitlines() == ["cat/sel/0 from 0", "cat/sel/0 finished"]
@@ -211,9 +217,9 @@ def test_one_changed_row_trains_that_row_by_both(clone: Checkout, diary: Path) -
     assert CLEAN in clone.run("dvc", "status")
     assert (clone.folder / "results/tables/other.md").read_text() == before
     changed = json.loads(clone.run("dvc", "metrics", "diff", "--json").strip())
-    assert list(changed) == ["results/metrics/cat/sel/0/fidelity.json"]
-    assert list(changed[next(iter(changed))]) == ["metrics.score"]
-    assert "kimg" in clone.run("dvc", "params", "diff")
+    assert list(changed) == ["results/tables/pair.json"]
+    assert list(changed[next(iter(changed))]) == ["cat.sel.scene_fid9"]
+    assert "sel.kimg" in clone.run("dvc", "params", "diff")
     diary.write_text("")
     assert CLEAN in clone.run("dvc", "repro")
     assert diary.read_text() == ""
@@ -224,6 +230,7 @@ def test_one_changed_row_trains_that_row_by_both(clone: Checkout, diary: Path) -
     assert CLEAN in clone.run("dvc", "status")
 
 
+@pytest.mark.slow
 def test_words_train_nothing(clone: Checkout, diary: Path) -> None:
     clone.edit("spatialgan/training/loop.py", '"""', '"""Reworded. ')
     assert clone.planned() == set()
@@ -233,6 +240,7 @@ def test_words_train_nothing(clone: Checkout, diary: Path) -> None:
     assert diary.read_text() == ""
 
 
+@pytest.mark.slow
 def test_a_killed_reproduction_loses_no_training(clone: Checkout, diary: Path) -> None:
     for row in ("sel", "spatialgan"):
         clone.edit("params/runs.yaml", f"{row}: ", f"{row}: ")
@@ -265,6 +273,7 @@ def test_a_killed_reproduction_loses_no_training(clone: Checkout, diary: Path) -
     assert "no faults" in real_verify(clone)
 
 
+@pytest.mark.slow
 def test_weights_that_were_not_pulled_are_not_trained_again(clone: Checkout, diary: Path) -> None:
     snapshot = clone.folder / "results/runs/cat/sel/0/generator.safetensors"
     metric = "results/metrics/cat/sel/0/fidelity.json"
@@ -283,6 +292,7 @@ def test_weights_that_were_not_pulled_are_not_trained_again(clone: Checkout, dia
     assert diary.read_text().splitlines() == ["cat/sel/0 from 0", "cat/sel/0 finished"]
 
 
+@pytest.mark.slow
 def test_a_damaged_object_is_served_by_dvc_and_found_by_verify(clone: Checkout) -> None:
     victim = max(
         (clone.folder / ".dvc/cache/files/md5").glob("??/*"), key=lambda path: path.stat().st_size

@@ -144,7 +144,7 @@ def test_comove_stands_beside_the_papers_with_its_interval(params: Params) -> No
     add_comove(root, "bedroom/multi/0", 0.1)
     add_comove(root, "bedroom/indoor/0", 0.2)
     add_comove(root, "bedroom/indoor/1", 0.4, std=0.04)
-    markdown, _, table = write_table(params, "comove", "workstation")
+    markdown, _, table, _ = write_table(params, "comove", "workstation")
     text = markdown.read_text()
     assert cells(text, "Baseline (StyleGAN2)")[:4] == ["N/A", "N/A", "N/A", "N/A"]
     assert cells(text, "EqGAN-SA (fine heatmaps)")[:2] == ["-", "0.32"]
@@ -176,15 +176,21 @@ def test_co_move_ratios_of_different_segmenters_do_not_share_a_table(params: Par
         write_table(params, "comove", "workstation")
 
 
-def test_csv_and_latex_hold_the_same_numbers(params: Params) -> None:
+def test_csv_latex_and_json_hold_the_same_numbers(params: Params) -> None:
     add_run(params.root("workstation"), "cat/impulse/0", 6.5)
-    _, tex, table = write_table(params, "ablation", "workstation")
+    _, tex, table, numbers = write_table(params, "ablation", "workstation")
     line = next(line for line in csv.DictReader(table.open()) if line["row"] == "impulse")
     assert (line["mean"], line["paper"], line["num_seeds"]) == ("6.5", "6.93", "1")
     assert line["metric"] == "scene_fid10k"
     text = tex.read_text()
     assert r"Impulse noise 5 \% & 6.50 & 6.93" in text
     assert text.count(r"\begin{table}") == len(params.sections("ablation"))
+    cells = json.loads(numbers.read_text())["processing"]["cat"]
+    assert cells["impulse"]["scene_fid10k"] == 6.5
+    assert list(cells) == ["impulse"]
+    add_run(params.root("workstation"), "cat/impulse/1", 7.5)
+    numbers = write_table(params, "processing", "workstation")[3]
+    assert json.loads(numbers.read_text())["cat"]["impulse"]["scene_fid10k"] == 7.0
 
 
 def test_the_fidelity_table_has_a_column_per_data_set(params: Params) -> None:

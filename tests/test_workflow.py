@@ -219,6 +219,23 @@ def test_a_mistake_in_params_is_one_clear_line(smoke: Tree, edit) -> None:
     ]
 
 
+def test_a_changed_training_without_its_record_is_not_taken_for_current(smoke: Tree, edit) -> None:
+    records = smoke.folder / ".snakemake/metadata"
+    hidden = records.rename(records.with_name("hidden"))
+    try:
+        assert smoke.planned(TABLE) == set()
+        edit("params/runs.yaml", "kernel_size: 7", "kernel_size: 5")
+        output = smoke.snakemake("--dry-run", TABLE)
+    finally:
+        shutil.rmtree(records, ignore_errors=True)
+        hidden.rename(records)
+    assert output.returncode != 0
+    assert (
+        "results/smoke/runs/cat/kernel7/0/train.json: made with other parameters than params/ has now "
+        "(generator.encoding.kernel_size), and without its record" in output.stderr
+    )
+
+
 def test_a_killed_workflow_goes_on_where_it_was(smoke: Tree, edit) -> None:
     edit("params/profiles.yaml", "kimg: 0.064", "kimg: 0.4")
     running = subprocess.Popen(

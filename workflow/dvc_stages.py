@@ -64,29 +64,34 @@ def stages(files: dict[str, list[str]], params: Params) -> dict:
     budget = {"params/profiles.yaml": ["default", f"profiles.{profile}"]}
     # whole files: DVC takes quadratic time over a list of rows
     data, rows = {"params/datasets.yaml": None}, {"params/runs.yaml": None}
-    tabled = {f"{metric['file']}.json" for metric in params.metrics.values()}
-    measured = [path for path in outputs["metrics"] if Path(path).name in tabled]
-    listed = [path for path in outputs["metrics"] if path not in measured]  # a number per trial
     drawn = _small(outputs["datasets"])
     trained = _small(runs)
     segmented = _small(outputs["segmenters"])
-    shown = [path for name in ("tables", "figures") for path in outputs[name]]
+    pages = [name for name, page in params.tables.items() if "sections" in page]  # of other tables
+    compared = [
+        path
+        for path in outputs["tables"]
+        if Path(path).suffix == ".json" and Path(path).stem not in pages
+    ]
+    shown = [*outputs["tables"], *outputs["figures"]]
     return {
         "stages": {
             "datasets": _stage(rules["datasets"], [], [budget, data], outputs["datasets"]),
             "segmenters": _stage(rules["segmenters"], [], [budget, data], outputs["segmenters"]),
             "runs": _stage(["train"], drawn, [budget, rows], runs),
-            "metrics": {
-                **_stage(rules["metrics"], [*drawn, *segmented, *trained], [budget], listed),
-                "metrics": _kept(measured),
-            },
-            "report": _stage(
-                [],
-                [*trained, *outputs["metrics"]],
-                [budget, data, rows]
-                + [{f"params/{name}.yaml": None} for name in ("tables", "figures")],
-                shown,
+            "metrics": _stage(
+                rules["metrics"], [*drawn, *segmented, *trained], [budget], outputs["metrics"]
             ),
+            "report": {
+                **_stage(
+                    [],
+                    [*trained, *outputs["metrics"]],
+                    [budget, data, rows]
+                    + [{f"params/{name}.yaml": None} for name in ("tables", "figures")],
+                    [path for path in shown if path not in compared],
+                ),
+                "metrics": _kept(compared),
+            },
         },
         "plots": _plots(outputs, shown),
     }

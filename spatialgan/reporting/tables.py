@@ -1,9 +1,10 @@
 """Tables: for each row of params the mean over seeds of what we measured, beside the paper's own number.
 
-One table gives three files: .md (to read, with footer and samples), .tex (to paste) and .csv (everything, one
-line per number).
+One table gives four files: .md (to read, with footer and samples), .tex (to paste), .csv (everything, one
+line per number) and .json (the means alone, which DVC compares between commits).
 """
 
+import json
 import statistics
 from pathlib import Path
 
@@ -20,7 +21,7 @@ TEX_SYMBOLS = {"↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$", "�
 
 
 def write_table(params: Params, name: str, profile: str) -> list[Path]:
-    """Write <root>/tables/<name>.md, .tex and .csv and return their paths.
+    """Write <root>/tables/<name>.md, .tex, .csv and .json and return their paths.
 
     Raises ValueError for an unknown name, and where numbers of different protocols would meet.
     """
@@ -36,6 +37,7 @@ def write_table(params: Params, name: str, profile: str) -> list[Path]:
         ".md": _markdown(params, name, profile, columns, results),
         ".tex": _latex(params, sections, columns),
         ".csv": _long_frame(params, sections, columns).to_csv(index=False),
+        ".json": json.dumps(_means(params, name, columns), indent=2) + "\n",
     }
     for suffix, text in pages.items():
         stem.with_suffix(suffix).write_text(text, encoding="utf-8")
@@ -108,6 +110,20 @@ def _tex(text: str) -> str:
     for character, symbol in TEX_SYMBOLS.items():
         text = text.replace(character, symbol)
     return text
+
+
+def _means(params: Params, name: str, columns: dict[str, list[Column]]) -> dict:
+    """Return the mean in every cell, under data set, row and metric; on a page under its section before."""
+    sections = params.sections(name)
+    means: dict = {key: {} for key in sections}
+    for key, section in sections.items():
+        for column in columns[key]:
+            for row in section["rows"]:
+                values = column.values(row)
+                if values:
+                    cells = means[key].setdefault(column.dataset, {}).setdefault(row, {})
+                    cells[column.label] = statistics.fmean(values)
+    return means.get(name, means)
 
 
 def _long_frame(

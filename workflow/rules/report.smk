@@ -67,6 +67,7 @@ rule table:
             category="Tables",
             labels={"table": "{table}, all numbers"},
         ),
+        "{root}/tables/{table}.json",
     log:
         "{root}/logs/tables/{table}.log",
     benchmark:

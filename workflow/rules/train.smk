@@ -31,7 +31,7 @@ def launcher(wildcards):
 rule train:
     input:
         archive=ancient("{root}/datasets/{dataset}.zip"),
-        manifest="{root}/datasets/{dataset}.json",
+        manifest=manifest_of_training,
     output:
         snapshot="{root}/runs/{dataset}/{row}/{seed}/generator.safetensors",
         facts="{root}/runs/{dataset}/{row}/{seed}/train.json",
