@@ -31,6 +31,7 @@ PATIENCE = (
     60.0  # seconds a measured step may take; where it would take more, a smaller batch is measured
 )
 ROUNDS = 2  # measured steps, after one to warm up
+BUSY = 0.8  # of a core: a step alone on a machine has at least one
 GIB = 2**30
 
 
@@ -40,6 +41,7 @@ class Measured:
 
     seconds: float  # of one step with this process's share of the batch
     batch: int  # images of the steps that were timed
+    cores: float  # that the steps had on average
     peak_bytes: int  # most memory held at once, on the device, for the share of the batch
     checkpoint_bytes: int
     snapshot_bytes: int
@@ -111,6 +113,7 @@ def measure(config: RunConfig, share: int, device: torch.device) -> Measured:
     group = config.discriminator.mbstd_group_size
     smallest = group if share % group == 0 else share
     state = new_state(config, device)
+    started, worked = time.perf_counter(), time.process_time()
     idle = _peak_bytes(device)
     step = _noise_step(config, state, smallest, device)
     probe = _step_seconds(step, 0) if smallest < share else 0.0
@@ -118,10 +121,12 @@ def measure(config: RunConfig, share: int, device: torch.device) -> Measured:
     step = _noise_step(config, state, batch, device)
     seconds = _step_seconds(step, ROUNDS) * share / batch
     peak = idle + (_peak_bytes(device) - idle) * share // batch
+    cores = (time.process_time() - worked) / (time.perf_counter() - started)
     tensors, _ = state_to_tensors(state)
     return Measured(
         seconds=seconds,
         batch=batch,
+        cores=cores,
         peak_bytes=peak,
         checkpoint_bytes=sum(tensor.nbytes for tensor in tensors.values()),
         snapshot_bytes=sum(tensor.nbytes for tensor in state.g_ema.state_dict().values()),
@@ -226,6 +231,11 @@ def describe(forecast: Forecast) -> str:
     ]
     if forecast.device.type == "cuda":
         lines.append(f"GPU     {_size(measured.peak_bytes)} on each")
+    elif measured.cores < BUSY:
+        lines.append(
+            f"busy    the measured steps had {measured.cores:.0%} of a core: other programs run here, and "
+            "without them the training takes less time"
+        )
     parts = ", ".join(f"{_size(size)} for {what}" for what, size in forecast.disk.items())
     lines += [
         f"memory  {_size(forecast.memory)}; {_size(forecast.free_memory)} are free",

@@ -38,10 +38,8 @@ def verify(profiles: tuple[str, ...], params_dir: Path) -> None:
     found = audit([*checks, *store_checks(Path())])
     for fault in found.faults:
         click.echo(fault, err=True)
+    faults = f"{len(found.faults) or 'no'} fault{'' if len(found.faults) == 1 else 's'}"
     absent = f", {len(found.absent)} not here (dvc pull)" if found.absent else ""
-    click.echo(
-        f"{found.num_files} files, {found.num_bytes / 1e6:,.1f} MB: "
-        f"{len(found.faults) or 'no'} faults{absent}"
-    )
+    click.echo(f"{found.num_files} files, {found.num_bytes / 1e6:,.1f} MB: {faults}{absent}")
     if found.faults:
         sys.exit(1)

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from spatialgan.checkpoint import load_tensors
 from spatialgan.data.archive import scan_archive
 from spatialgan.files import file_sha256
+from spatialgan.params import SafeLoader
 
 NAMED = 5  # damaged images of one archive that are named
 
@@ -151,7 +152,7 @@ def _locked(lock: Path) -> Iterator[tuple[str, str]]:
     """Yield path and md5 of everything dvc.lock describes."""
     if not lock.is_file():
         return
-    for stage in (yaml.safe_load(lock.read_text()) or {}).get("stages", {}).values():
+    for stage in (yaml.load(lock.read_text(), SafeLoader) or {}).get("stages", {}).values():
         for item in [*stage.get("deps", []), *stage.get("outs", [])]:
             if "md5" in item:
                 yield item["path"], item["md5"].removesuffix(".dir")

@@ -55,6 +55,16 @@ def test_phases_count_by_their_intervals(params: Params, monkeypatch: pytest.Mon
     )  # g, d, R1 every 16, moving average
 
 
+def test_a_busy_machine_is_said(params: Params) -> None:
+    forecast = doctor.examine(params, "cat/baseline/0", "smoke")
+    alone, crowded = (
+        doctor.describe(replace(forecast, measured=replace(forecast.measured, cores=cores)))
+        for cores in (1.0, 0.25)
+    )
+    assert "busy" not in alone
+    assert "busy    the measured steps had 25% of a core" in crowded
+
+
 def test_steps_that_take_too_long_are_measured_small(
     params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +114,8 @@ def test_the_command_exits_with_1_where_something_is_missing(params: Params) -> 
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0] == "cat/sel/0: 0.064 kimg at 16 px, fp32"
-    assert [line.split()[0] for line in lines[1:]] == ["time", "memory", "disk"]
+    subjects = [line.split()[0] for line in lines[1:]]
+    assert [subject for subject in subjects if subject != "busy"] == ["time", "memory", "disk"]
     result = CliRunner().invoke(main, ["doctor", "cat/none/0", *arguments[2:]])
     assert result.exit_code == 1
     assert "unknown row 'none'" in result.output

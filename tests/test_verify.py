@@ -115,7 +115,7 @@ def test_damage_is_one_line_with_the_name(
     assert line.startswith(f"{path}: ")
     assert said in line
     assert line.count(str(path)) == 1
-    assert "1 faults" in result.stdout
+    assert result.stdout.endswith(": 1 fault\n")
 
 
 @pytest.mark.parametrize("name", ["cache", "remote", "folder"])
