@@ -220,6 +220,14 @@ def test_one_changed_row_trains_that_row_by_both(clone: Checkout, diary: Path) -
     assert list(changed) == ["results/tables/pair.json"]
     assert list(changed[next(iter(changed))]) == ["cat.sel.scene_fid9"]
     assert "sel.kimg" in clone.run("dvc", "params", "diff")
+    clone.run("dvc", "plots", "diff")
+    page = (clone.folder / "dvc_plots/index.html").read_text()
+    assert "Loss of the generator" in page
+    pictures = {path.name for path in (clone.folder / "dvc_plots/static").iterdir()}
+    for side in ("HEAD", "workspace"):
+        assert f'"rev": "{side}"' in page
+        assert f"{side}_results_figures_pair_samples.png" in pictures
+    assert "dvc_plots" not in clone.run("git", "status", "--porcelain")
     diary.write_text("")
     assert CLEAN in clone.run("dvc", "repro")
     assert diary.read_text() == ""
