@@ -12,6 +12,7 @@ from spatialgan.networks.generator import Generator, GeneratorConfig, draw_noise
 from spatialgan.networks.layers import Linear
 from spatialgan.networks.modulation import (
     DEMODULATIONS,
+    ObjectLinear,
     ObjectMaps,
     ObjectModulation,
     ObjectStyles,
@@ -248,11 +249,13 @@ def modulation_of(demodulation, resolution=16, seed=0):
 def test_scales_are_the_background_plus_objects_times_heatmaps():
     draws = torch.Generator().manual_seed(0)
     layout = SAMPLERS["multi_object"]()(2, draws)
-    affine, w = Linear(8, 12, bias_init=1.0), torch.randn(2, 4, 8, generator=draws)
+    affine = ObjectLinear(8, 12, bias_init=1.0, object_std=0.5)
+    w = torch.randn(2, 4, 8, generator=draws)
     styles = ObjectStyles(w, ObjectMaps(layout, "half_pixel"), "local")
     scales = styles.through(affine).scales(16)
     linear = w @ (affine.weight * affine.weight_gain).T
-    objects = torch.einsum("nkc,nkhw->nchw", linear[:, 1:], layout.render(0, 16))
+    styles_of_objects = linear[:, 1:] + affine.object_bias
+    objects = torch.einsum("nkc,nkhw->nchw", styles_of_objects, layout.render(0, 16))
     torch.testing.assert_close(scales, (linear[:, 0] + 1)[:, :, None, None] + objects)
 
 
@@ -261,7 +264,8 @@ def test_absent_objects_leave_stylegan2(demodulation):
     """Without any heatmap, encoding `style` is the plain generator of the background's code."""
     g, sampler = make_generator("style", "multi_object", demodulation=demodulation)
     plain, _ = make_generator("none", "none")
-    plain.load_state_dict(g.state_dict(), strict=True)
+    missing, unexpected = plain.load_state_dict(g.state_dict(), strict=False)
+    assert not missing and all(key.endswith("affine.object_bias") for key in unexpected)
     z, layout, noise = inputs(g, sampler)
     layout.levels[0].presence.zero_()
     expected = plain(z[:, 0], SAMPLERS["none"]()(2, generator_for(0, "x", 0)), noise)
@@ -289,7 +293,19 @@ def test_an_object_s_style_changes_the_image_at_its_heatmap_most():
     other[:, 1] = z.flip(0)[:, 1]
     change = (g(other, layout, noise) - g(z, layout, noise)).abs().mean(dim=(0, 1))
     inside = level.render(16)[0, 0] > 0.5
-    assert change[inside].mean() > 4 * change[~inside].mean()
+    assert change[inside].mean() > 3 * change[~inside].mean()
+
+
+def test_objects_show_from_the_start_whatever_their_styles():
+    """Averaged over styles, an image still depends on where its objects are."""
+    draws = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    w = torch.randn(512, 2, 64, generator=draws)
+    means = {
+        std: ObjectLinear(64, 32, bias_init=1.0, object_std=std).codes(w)[:, 1].mean(dim=0).std()
+        for std in (0.0, 1.0)
+    }
+    assert means[1.0] > 5 * means[0.0]
 
 
 def test_quadratic_form_is_the_sum_over_channels():

@@ -169,10 +169,12 @@ def test_constant_is_constant():
     assert all((layout.render(level, 32) - 0.25).abs().max() < 1e-6 for level in range(3))
 
 
-def test_multi_object_leaves_objects_out_of_the_frame():
-    sampler = MultiObject(num_objects=3)
-    (level,) = draw(sampler, 5000).levels
-    assert isinstance(level, Gaussians)
-    inside = (level.centers.abs() <= 1).all(-1).float().mean().item()
-    assert inside == pytest.approx(0.466, abs=0.015)
+@pytest.mark.parametrize(("inside", "share"), [(True, 1.0), (False, 0.466)])
+def test_objects_are_inside_unless_asked_otherwise(inside, share):
+    (level,) = draw(MultiObject(num_objects=3, inside=inside), 5000).levels
+    assert isinstance(level, Gaussians) and level.centers.shape == (5000, 3, 2)
+    within = level.centers.abs() <= 1
+    assert within.all(-1).float().mean().item() == pytest.approx(share, abs=0.015)
+    # N(0, 1) given that |c| <= 1 has this standard deviation
+    assert level.centers[within].std().item() == pytest.approx(0.54, abs=0.01)
     assert 0.1 <= (2 * level.sigmas**2).min() <= (2 * level.sigmas**2).max() <= 0.4 + 1e-6

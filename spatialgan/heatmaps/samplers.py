@@ -39,7 +39,9 @@ def _gaussians(
     return Gaussians(centers, (spreads / 2).sqrt(), torch.ones(centers.shape[:2]))
 
 
-def _normal_inside(n: int, std: float, generator: Generator) -> Float[Tensor, "n 1 2"]:
+def _normal_inside(
+    shape: tuple[int, ...], std: float, generator: Generator
+) -> Float[Tensor, "n k 2"]:
     """Return points from N(0, std^2) per axis given that they fall inside [-1, 1]^2.
 
     Rejecting and redrawing until a point is inside has exactly this law, as both axes are
@@ -47,7 +49,7 @@ def _normal_inside(n: int, std: float, generator: Generator) -> Float[Tensor, "n
     is.
     """
     mass = math.erf(1 / (std * math.sqrt(2)))
-    uniform = 2 * torch.rand(n, 1, 2, generator=generator, dtype=torch.float64) - 1
+    uniform = 2 * torch.rand(shape, generator=generator, dtype=torch.float64) - 1
     return (std * math.sqrt(2) * torch.erfinv(mass * uniform)).float()
 
 
@@ -85,7 +87,7 @@ class Hierarchical:
 
     def __call__(self, n: int, generator: Generator) -> Layout:
         """Return n layouts of len(num_centers) levels."""
-        root = _normal_inside(n, self.center_std, generator)
+        root = _normal_inside((n, 1, 2), self.center_std, generator)
         levels = []
         for index, (num, spread) in enumerate(zip(self.num_centers, self.spreads, strict=True)):
             centers = root.repeat(1, num, 1)
@@ -214,15 +216,18 @@ class Constant:
 
 @dataclass(frozen=True)
 class MultiObject:
-    """One level with a Gaussian per object, in or out of the frame, for scenes of several objects
-    [paper, indoor].
+    """One level with a Gaussian per object, for scenes of several objects [paper, indoor].
 
-    The paper gives no covariance: the range of s is around the 0.2 of its user interface.
+    More than half of the paper's centers would fall outside the image. They are redrawn, as the
+    paper has it for the center of the hierarchy: of an object out of sight neither the attention
+    nor the generator can learn anything. The paper gives no covariance: the range of s is around
+    the 0.2 of its user interface.
     """
 
     num_objects: int = 3
-    center_std: float = 1.0  # h/2 in the paper; centers outside are kept, as absent objects
+    center_std: float = 1.0  # h/2 in the paper
     spread: tuple[float, float] = (0.1, 0.4)  # range of s
+    inside: bool = True  # redraw centers outside the image, or keep them as absent objects
 
     @property
     def heatmap_channels(self) -> tuple[int, ...]:
@@ -231,7 +236,11 @@ class MultiObject:
 
     def __call__(self, n: int, generator: Generator) -> Layout:
         """Return n layouts of one level."""
-        centers = self.center_std * torch.randn(n, self.num_objects, 2, generator=generator)
+        shape = (n, self.num_objects, 2)
+        if self.inside:
+            centers = _normal_inside(shape, self.center_std, generator)
+        else:
+            centers = self.center_std * torch.randn(shape, generator=generator)
         return Layout((_gaussians(centers, self.spread, generator),), n)
 
 

@@ -3,7 +3,7 @@
 An encoding is a module `(channels, heatmap_channels)(x, heatmap) -> x` that is put before a layer's
 modulated convolution. To add one: write a module with the same constructor, and a key in ENCODINGS.
 `latent_size` and `latent_code` say what an encoding adds to the latent instead (only `flatten` does),
-`num_objects` and `styles` how it spreads styles over the image (only `style` does).
+`num_objects`, `styles` and `affine` how it spreads styles over the image (only `style` does).
 
 The projector turns a level's k sub-heatmaps into PROJECTED feature maps. `coarse` processing renders
 the level at the layer's resolution first and convolves there (the journal's default); `fine` convolves
@@ -22,9 +22,10 @@ from torch import Tensor, nn
 
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.networks import ops
-from spatialgan.networks.layers import Conv, ConvAct
+from spatialgan.networks.layers import Conv, ConvAct, Linear
 from spatialgan.networks.modulation import (
     DEMODULATIONS,
+    ObjectLinear,
     ObjectMaps,
     ObjectStyles,
     Styles,
@@ -48,6 +49,9 @@ class EncodingConfig:
     dilation: int = 1  # of the projector's convolutions
     grid: str = "half_pixel"  # where pixels sit; "corners" is the released predecessor's
     demodulation: str = "local"  # a key of DEMODULATIONS; of `style` alone
+    object_bias: float = (
+        1.0  # std, at first, of what objects' styles have in common; of `style` alone
+    )
 
     def __post_init__(self):
         _check("encoding", self.name, ENCODINGS)
@@ -89,6 +93,11 @@ class Passthrough(nn.Module):
     ) -> list[Styles]:
         """Return the styles of every layer."""
         return [UniformStyles(w) for w in ws.unbind(dim=1)]
+
+    @staticmethod
+    def affine(w_dim: int, channels: int, config: EncodingConfig) -> Linear:
+        """Return a new affine map for the styles of a layer, 1 at w = 0."""
+        return Linear(w_dim, channels, bias_init=1.0)
 
 
 class Flatten(Passthrough):
@@ -174,6 +183,11 @@ class SelStyle(Passthrough):
         """Return the styles of every layer, all of them placed by the same heatmaps."""
         places = ObjectMaps(layout, config.grid)
         return [ObjectStyles(w, places, config.demodulation) for w in ws.unbind(dim=1)]
+
+    @staticmethod
+    def affine(w_dim: int, channels: int, config: EncodingConfig) -> ObjectLinear:
+        """Return a new affine map for the styles of a layer, 1 for the background at w = 0."""
+        return ObjectLinear(w_dim, channels, bias_init=1.0, object_std=config.object_bias)
 
 
 ENCODINGS: dict[str, type[Passthrough]] = {

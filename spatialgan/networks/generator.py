@@ -10,6 +10,7 @@ axis, or for one of 1 + num_objects codes, the background's first (encoding `sty
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -98,9 +99,9 @@ class Mapping(nn.Module):
 class StyledConv(nn.Module):
     """Modulated 3x3 convolution, noise, bias, leaky ReLU: x [n i r r] -> [n o r r]."""
 
-    def __init__(self, in_channels: int, out_channels: int, w_dim: int):
+    def __init__(self, in_channels: int, out_channels: int, affine: Linear):
         super().__init__()
-        self.affine = Linear(w_dim, in_channels, bias_init=1.0)
+        self.affine = affine  # of the styles of its input
         shape = (out_channels, in_channels, 3, 3)
         self.weight = nn.Parameter(torch.randn(shape).contiguous(memory_format=torch.channels_last))
         self.weight_gain = (in_channels * 9) ** -0.5
@@ -138,9 +139,9 @@ class StyledConvUp(StyledConv):
 class ToRGB(nn.Module):
     """Modulated 1x1 convolution without demodulation: x [n c r r] -> RGB [n 3 r r] in fp32."""
 
-    def __init__(self, channels: int, w_dim: int):
+    def __init__(self, channels: int, affine: Linear):
         super().__init__()
-        self.affine = Linear(w_dim, channels, bias_init=1.0)
+        self.affine = affine  # of the styles of its input
         self.weight = nn.Parameter(torch.randn(3, channels, 1, 1))
         self.weight_gain = channels**-0.5
         self.bias = nn.Parameter(torch.zeros(3))
@@ -157,19 +158,20 @@ class SynthesisBlock(nn.Module):
 
     def __init__(self, config: GeneratorConfig, resolution: int, heatmap_channels: int):
         super().__init__()
-        out, w_dim = config.channels(resolution), config.w_dim
+        encoding = ENCODINGS[config.encoding.name]
+        affine = partial(encoding.affine, config.w_dim, config=config.encoding)
+        out = config.channels(resolution)
         self.resolution = resolution
         if resolution == 4:
-            self.convs = nn.ModuleList([StyledConv(out, out, w_dim)])
+            self.convs = nn.ModuleList([StyledConv(out, out, affine(out))])
             inputs = [out]
         else:
             below = config.channels(resolution // 2)
             self.convs = nn.ModuleList(
-                [StyledConvUp(below, out, w_dim), StyledConv(out, out, w_dim)]
+                [StyledConvUp(below, out, affine(below)), StyledConv(out, out, affine(out))]
             )
             inputs = [below, out]
-        self.to_rgb = ToRGB(out, w_dim)
-        encoding = ENCODINGS[config.encoding.name]
+        self.to_rgb = ToRGB(out, affine(out))
         encoded = encoding.spatial and resolution <= config.encoding.max_resolution
         places = config.encoding.places if encoded else ()
         self.encode_conv = nn.ModuleList(

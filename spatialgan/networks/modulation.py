@@ -6,8 +6,9 @@ styles can do the same.
 
 SEL_indoor [paper, Eq. 4] scales by s(p) = S_bg + sum_i S_i H_i(p), with one style code per object
 and one for the background. The paper leaves open how S_i come about and how to demodulate: here all
-codes go through the same affine map, whose bias (1 at first) belongs to the background alone, so
-that H_i = 0 leaves no trace of object i. DEMODULATIONS are four answers to the second question.
+codes go through the same affine map, with one bias for the background (1 at first) and one that
+objects have in common (`ObjectLinear`); H_i = 0 leaves no trace of object i. DEMODULATIONS are four
+answers to the second question.
 
 Shapes: n batch, w style space, m codes (background first), k = m - 1 objects, i input channels, o
 output channels, r pixels of a feature map, p = r^2.
@@ -19,13 +20,32 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from spatialgan.heatmaps.layout import Grid, Layout
 from spatialgan.networks import ops
 from spatialgan.networks.layers import Linear
 
 EPSILON = 1e-8  # under the roots
+
+
+class ObjectLinear(Linear):
+    """The affine map of several codes: one weight for all, a bias for the background, one for objects.
+
+    Codes are random and have no common direction at first. What objects have in common, that there
+    is one, comes from their bias: at random, because for a generator that starts without it the
+    easiest is to paint over where objects are.
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias_init: float, object_std: float):
+        super().__init__(in_features, out_features, bias_init)
+        self.object_bias = nn.Parameter(object_std * torch.randn(out_features))
+
+    def codes(self, w: Float[Tensor, "n m w"]) -> Float[Tensor, "n m o"]:
+        """Return S_bg, S_1, ..., S_k."""
+        scaled = F.linear(w, self.weight * self.weight_gain)
+        background, rest = scaled.split([1, w.shape[1] - 1], dim=1)
+        return torch.cat([background + self.bias, rest + self.object_bias], dim=1)
 
 
 @dataclass(frozen=True)
@@ -77,7 +97,7 @@ class ObjectMaps:
         if resolution not in self._products:
             maps = self.maps(resolution)
             a, b = torch.triu_indices(maps.shape[2], maps.shape[2], device=maps.device)
-            self._products[resolution] = maps[:, :, a] * maps[:, :, b]
+            self._products[resolution] = maps.index_select(2, a) * maps.index_select(2, b)
         return self._products[resolution]
 
 
@@ -89,13 +109,9 @@ class ObjectStyles:
     places: ObjectMaps
     demodulation: str  # a key of DEMODULATIONS
 
-    def through(self, affine: Linear) -> "ObjectModulation":
-        """Return a scale per sample, channel and pixel; only the background's has the bias."""
-        bias = affine.bias * affine.bias_gain
-        background = torch.zeros_like(self.w[0, :, :1])
-        background[0] = 1
-        codes = F.linear(self.w, affine.weight * affine.weight_gain) + background * bias
-        return ObjectModulation(codes, self.places, self.demodulation)
+    def through(self, affine: ObjectLinear) -> "ObjectModulation":
+        """Return a scale per sample, channel and pixel."""
+        return ObjectModulation(affine.codes(self.w), self.places, self.demodulation)
 
 
 @dataclass(frozen=True)
@@ -122,8 +138,8 @@ class ObjectModulation:
         self, x: Float[Tensor, "n o r r"], weight: Float[Tensor, "o i _ _"], gain: float
     ) -> Float[Tensor, "n o r r"]:
         """Return x at about unit variance, times gain; see DEMODULATIONS."""
-        factors = DEMODULATIONS[self.demodulation](self, weight, x.shape[-1])
-        return x * (factors * gain).to(x.dtype)
+        factors = DEMODULATIONS[self.demodulation](self, weight / gain, x.shape[-1])
+        return x * factors.to(x.dtype)
 
 
 Styles = UniformStyles | ObjectStyles
@@ -138,7 +154,7 @@ def _exact(
     """
     pad = weight.shape[-1] // 2
     squares = F.pad(modulation.scales(resolution).square(), (pad,) * 4, mode="replicate")
-    return torch.rsqrt(F.conv2d(squares, weight.square()) + EPSILON)
+    return torch.rsqrt(F.conv2d(squares, weight.square()).clamp_min(EPSILON))
 
 
 def _local(
@@ -155,19 +171,19 @@ def _local(
     else:
         energy = weight.square().sum(dim=(2, 3))[:, :, None, None]
         variance = F.conv2d(modulation.scales(resolution).square(), energy)
-    return torch.rsqrt(variance + EPSILON)
+    return torch.rsqrt(variance.clamp_min(EPSILON))  # rounding may fall below 0
 
 
 def _quadratic_form(
     modulation: ObjectModulation, weight: Float[Tensor, "o i _ _"], resolution: int
 ) -> Float[Tensor, "n o r r"]:
-    """Return sum_i q_oi s_i(p)^2, never negative."""
+    """Return sum_i q_oi s_i(p)^2."""
     codes = modulation.codes
     a, b = torch.triu_indices(codes.shape[1], codes.shape[1], device=codes.device)
     energy = weight.square().sum(dim=(2, 3)).T
     multiplicity = torch.where(a == b, 1.0, 2.0)[:, None]
-    forms = (codes[:, a] * codes[:, b] * multiplicity) @ energy
-    pixels = (modulation.places.products(resolution) @ forms).relu()  # rounding may fall below 0
+    forms = (codes.index_select(1, a) * codes.index_select(1, b) * multiplicity) @ energy
+    pixels = modulation.places.products(resolution) @ forms
     return pixels.unflatten(1, (resolution, resolution)).permute(0, 3, 1, 2)
 
 
