@@ -5,6 +5,10 @@ set -euo pipefail
 nodes=$1 processes=$2
 shift 2
 : "${SLURM_JOB_ID:?several machines are found through Slurm, and this is no job of it}"
+# The other variables are of the step in which this runs, which has one machine only; srun would believe them
+for name in ${!SLURM_@}; do
+    [[ $name == SLURM_JOB_ID ]] || unset "$name"
+done
 list=$(squeue --noheader --jobs "$SLURM_JOB_ID" --format %N)
 head=$(scontrol show hostnames "$list" | head -n 1)
 port=$((20000 + SLURM_JOB_ID % 20000)) # another one for every job
