@@ -10,7 +10,8 @@ for name in ${!SLURM_@}; do
     [[ $name == SLURM_JOB_ID ]] || unset "$name"
 done
 list=$(squeue --noheader --jobs "$SLURM_JOB_ID" --format %N)
-head=$(scontrol show hostnames "$list" | head -n 1)
+first=$(scontrol show hostnames "$list" | head -n 1)
+head=$(scontrol show node "$first" | grep -oP 'NodeAddr=\K\S+')
 port=$((20000 + SLURM_JOB_ID % 20000)) # another one for every job
 exec srun --overlap --nodes "$nodes" --ntasks "$nodes" --ntasks-per-node 1 --kill-on-bad-exit=1 \
     torchrun --nnodes "$nodes" --nproc-per-node "$processes" --rdzv-backend c10d \
