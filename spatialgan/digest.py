@@ -3,7 +3,7 @@
 It starts at a module and follows names: a definition (function, class, constant) counts if something that
 counts refers to it, and so do statements that run on import. Imports inside functions are followed too.
 Not counted: comments, docstrings, formatting, annotations of functions, this module, other packages, and
-what `UNTOUCHED` names, which changes no number.
+what `UNCOUNTED` names.
 Two choices keep results alive that a change can't touch:
 
 `chosen` names the entry a run uses of a dict of variants ({"SAMPLERS": "hierarchical"}), so a new variant
@@ -24,20 +24,8 @@ from pathlib import Path
 PACKAGE = "spatialgan"
 FOLDER = Path(__file__).parent
 
-# A result says which commit made it; how that is found out changes no number. It stands in the hash as it was
-# when results were first made, so that mending it makes nothing again.
-UNTOUCHED = {
-    "spatialgan.provenance:source_commit": """
-def source_commit():
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        folder = Path(__file__).parent
-        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return "unknown"
-    return run.stdout.strip() or "unknown"
-"""
-}
+# A result says which commit made it; how that is found out changes no number.
+UNCOUNTED = {"spatialgan.provenance:source_commit"}
 
 
 @dataclass(frozen=True)
@@ -88,10 +76,8 @@ class Walk:
         self._add_statements(module, f"{module.name}:{name}", statements)
 
     def _add_statements(self, module: Module, key: str, statements: list[ast.stmt]) -> None:
-        if key in self.found:
+        if key in self.found or key in UNCOUNTED:
             return
-        if key in UNTOUCHED:
-            statements = ast.parse(UNTOUCHED[key]).body
         self.found[key] = [_plain(s) for s in statements]
         for statement in statements:
             for dotted in _references(statement, module):
