@@ -209,7 +209,7 @@ def curves(run: str, profile: str, params_dir: Path) -> None:
 @profile_option
 @params_option
 def table(name: str, profile: str, params_dir: Path) -> None:
-    """Write table NAME of params/tables.yaml as Markdown, LaTeX, CSV and JSON."""
+    """Write table NAME of params/tables.yaml as Markdown, HTML, LaTeX, CSV and JSON."""
     from spatialgan.params import load_params
     from spatialgan.reporting.drag_table import NAME, write_drag_table
     from spatialgan.reporting.tables import write_table

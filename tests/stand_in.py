@@ -80,7 +80,7 @@ def small(params: Params, profile: str, command: str, name: str) -> None:
     elif command in ("table", "figure"):
         sources = sorted(root.glob("runs/**/train.json"))
         text = "\n".join(f"{path}: {path.read_text()}" for path in sources)
-        for suffix in ("md", "csv") if command == "table" else ("png",):
+        for suffix in ("md", "csv", "html") if command == "table" else ("png",):
             write(root / f"{command}s" / f"{name}.{suffix}", text)
     elif command == "curves":
         write(

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-PROJECT = Path(__file__).parents[1]
+from tests.copies import PROJECT, copy_project
+
 NOTHING = "Nothing to be done"
 CLEAN = "Data and pipelines are up to date."
 SECTION = {
@@ -47,8 +48,8 @@ class Checkout:
         self.environment = {
             **os.environ,
             "PYTHONPATH": str(folder),
-            "DIARY": str(diary),
             "CUDA_VISIBLE_DEVICES": "",
+            "DIARY": str(diary),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "DVC_NO_ANALYTICS": "1",
             **{
@@ -129,15 +130,12 @@ def origin(tmp_path_factory: pytest.TempPathFactory, diary: Path) -> Checkout:
     """Return a repository with all results made, committed and pushed."""
     folder = tmp_path_factory.mktemp("dvc") / "origin"
     tree = Checkout(folder, diary)
-    skip = shutil.ignore_patterns("__pycache__")
-    for name in ("spatialgan", "params", "workflow"):
-        shutil.copytree(PROJECT / name, folder / name, ignore=skip)
-    for name in ("Snakefile", ".gitignore", ".gitattributes", ".dvcignore"):
+    copy_project(folder)
+    for name in (".gitignore", ".gitattributes", ".dvcignore"):
         shutil.copy(PROJECT / name, folder)
     (folder / ".dvc").mkdir()
     for name in ("config", ".gitignore"):
         shutil.copy(PROJECT / ".dvc" / name, folder / ".dvc")
-    (folder / "profiles").symlink_to("workflow/profiles")
     shutil.copy(PROJECT / "tests/stand_in.py", folder / "spatialgan/cli.py")
     shrink(folder / "params")
     tree.run("git", "init", "--quiet", "--initial-branch", "main")

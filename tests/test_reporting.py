@@ -144,7 +144,7 @@ def test_comove_stands_beside_the_papers_with_its_interval(params: Params) -> No
     add_comove(root, "bedroom/multi/0", 0.1)
     add_comove(root, "bedroom/indoor/0", 0.2)
     add_comove(root, "bedroom/indoor/1", 0.4, std=0.04)
-    markdown, _, table, _ = write_table(params, "comove", "workstation")
+    markdown, _, table, *_ = write_table(params, "comove", "workstation")
     text = markdown.read_text()
     assert cells(text, "Baseline (StyleGAN2)")[:4] == ["N/A", "N/A", "N/A", "N/A"]
     assert cells(text, "EqGAN-SA (fine heatmaps)")[:2] == ["-", "0.32"]
@@ -178,13 +178,17 @@ def test_co_move_ratios_of_different_segmenters_do_not_share_a_table(params: Par
 
 def test_csv_latex_and_json_hold_the_same_numbers(params: Params) -> None:
     add_run(params.root("workstation"), "cat/impulse/0", 6.5)
-    _, tex, table, numbers = write_table(params, "ablation", "workstation")
+    _, tex, table, numbers, page = write_table(params, "ablation", "workstation")
     line = next(line for line in csv.DictReader(table.open()) if line["row"] == "impulse")
     assert (line["mean"], line["paper"], line["num_seeds"]) == ("6.5", "6.93", "1")
     assert line["metric"] == "scene_fid10k"
     text = tex.read_text()
     assert r"Impulse noise 5 \% & 6.50 & 6.93" in text
     assert text.count(r"\begin{table}") == len(params.sections("ablation"))
+    shown = page.read_text()
+    assert shown.count("<table>") == len(params.sections("ablation"))
+    assert '<td style="text-align:right">6.50</td>' in shown
+    assert "src=" not in shown and "href=" not in shown  # it needs nothing beside it
     cells = json.loads(numbers.read_text())["processing"]["cat"]
     assert cells["impulse"]["scene_fid10k"] == 6.5
     assert list(cells) == ["impulse"]

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from spatialgan.params import load_params
+from tests.copies import copy_project
 
-PROJECT = Path(__file__).parents[1]
 TABLE = "results/smoke/tables/ablation.md"
 STEERED = {
     "sel",
@@ -42,12 +42,7 @@ class Tree:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("spatialgan", "params", "workflow"):
-            skip = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(PROJECT / name, folder / name, ignore=skip)
-        shutil.copy(PROJECT / "Snakefile", folder)
-        (folder / "profiles").symlink_to("workflow/profiles")
-        self.environment = {**os.environ, "PYTHONPATH": str(folder), "CUDA_VISIBLE_DEVICES": ""}
+        self.environment = copy_project(folder)
 
     def command(self, *arguments: str) -> list[str]:
         """Return a Snakemake command line."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from spatialgan.params import Params
+from spatialgan.reporting.page import html_page
 from spatialgan.reporting.results import load_json
 
 NAME = "drag"
@@ -37,7 +38,7 @@ def drag_runs(params: Params, profile: str) -> list[str]:
 
 
 def write_drag_table(params: Params, profile: str) -> list[Path]:
-    """Write <root>/tables/drag.md and drag.csv and return their paths.
+    """Write <root>/tables/drag.md, .csv and .html and return their paths.
 
     Raises ValueError where numbers of different protocols would meet.
     """
@@ -48,9 +49,11 @@ def write_drag_table(params: Params, profile: str) -> list[Path]:
     frame = _frame(results)
     stem = root / "tables" / NAME
     stem.parent.mkdir(parents=True, exist_ok=True)
+    markdown = _markdown(params, profile, frame, results)
     pages = {
-        ".md": _markdown(params, profile, frame, results),
+        ".md": markdown,
         ".csv": _long(frame).to_csv(index=False),
+        ".html": html_page(markdown),
     }
     for suffix, text in pages.items():
         stem.with_suffix(suffix).write_text(text, encoding="utf-8")

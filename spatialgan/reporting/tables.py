@@ -1,7 +1,7 @@
 """Tables: for each row of params the mean over seeds of what we measured, beside the paper's own number.
 
-One table gives four files: .md (to read, with footer and samples), .tex (to paste), .csv (everything, one
-line per number) and .json (the means alone, which DVC compares between commits).
+One table gives five files: .md (to read, with footer and samples), .html (the same for the workflow's report),
+.tex (to paste), .csv (everything, one line per number) and .json (the means alone, which DVC compares between commits).
 """
 
 import json
@@ -14,6 +14,7 @@ from spatialgan.params import Params
 from spatialgan.reporting.classes import class_frame
 from spatialgan.reporting.columns import Column, columns_of
 from spatialgan.reporting.footer import footer_lines
+from spatialgan.reporting.page import html_page
 from spatialgan.reporting.results import Result, check_protocols, load_results
 
 CLASS_CELLS = "the Co-move Ratio of all seeds' matched objects (how many were moved)."
@@ -21,7 +22,7 @@ TEX_SYMBOLS = {"↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$", "�
 
 
 def write_table(params: Params, name: str, profile: str) -> list[Path]:
-    """Write <root>/tables/<name>.md, .tex, .csv and .json and return their paths.
+    """Write <root>/tables/<name>.md, .tex, .csv, .json and .html and return their paths.
 
     Raises ValueError for an unknown name, and where numbers of different protocols would meet.
     """
@@ -33,11 +34,13 @@ def write_table(params: Params, name: str, profile: str) -> list[Path]:
     columns = {
         key: columns_of(params, section, profile, results[key]) for key, section in sections.items()
     }
+    markdown = _markdown(params, name, profile, columns, results)
     pages = {
-        ".md": _markdown(params, name, profile, columns, results),
+        ".md": markdown,
         ".tex": _latex(params, sections, columns),
         ".csv": _long_frame(params, sections, columns).to_csv(index=False),
         ".json": json.dumps(_means(params, name, columns), indent=2) + "\n",
+        ".html": html_page(markdown),
     }
     for suffix, text in pages.items():
         stem.with_suffix(suffix).write_text(text, encoding="utf-8")

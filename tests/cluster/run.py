@@ -1,12 +1,13 @@
 """The workflow on a real Slurm, in miniature: `python -m tests.cluster.run`, as root, in the environment.
 
 Starts a cluster of two nodes on this machine (tests/cluster/slurm.py) and runs the smoke profile there through
-profiles/slurm: the jobs of one table; a training that Slurm asks to stop, which exits with 75 and is submitted
-again; one that is requeued; one whose two processes are on two nodes. Each must go on where it was and end in the same
-bits as the one that nothing happened to. Prints how long everything took.
+profiles/slurm: the jobs of one table; a training that is asked to stop, which exits with 75 and is submitted again;
+one that is cancelled; one that is preempted by a job of a higher partition, which Slurm requeues. Each must go on where
+it was and end in the same bits as the one that nothing happened to. Then one of two processes on one node, and one
+of a process on each of two nodes. Prints how long everything took, by the clock.
 """
 
-import os
+import json
 import re
 import shutil
 import subprocess
@@ -18,8 +19,8 @@ from pathlib import Path
 
 from spatialgan.files import file_sha256
 from tests.cluster.slurm import Unavailable, check_machine, cluster
+from tests.copies import copy_project
 
-PROJECT = Path(__file__).parents[2]
 ROOT = Path("results/smoke")
 TABLE = ROOT / "tables/objective.md"
 RUN = "cat/spatialgan/0"
@@ -36,25 +37,27 @@ HERE = [
 ]
 
 
+# What happens to a training, and the command that does it
+INTERRUPTIONS = {
+    "asked to stop (SIGTERM)": ["scancel", "--signal=TERM", "{job}"],
+    "cancelled": ["scancel", "{job}"],
+    "preempted": [
+        *("sbatch", "--partition=urgent", "--nodes=2", "--exclusive", "--output=/dev/null"),
+        *("--wrap", "true"),
+    ],
+}
+
+
 class Failure(Exception):
     """Something is not as it must be."""
-
-
-def copy_project(folder: Path) -> dict[str, str]:
-    """Copy what the workflow needs, and return the environment in which it runs."""
-    for name in ("spatialgan", "params", "workflow"):
-        skip = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(PROJECT / name, folder / name, ignore=skip)
-    shutil.copy(PROJECT / "Snakefile", folder)
-    (folder / "profiles").symlink_to("workflow/profiles")
-    return {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
 
 
 class Site:
     """A copy of the project on the cluster."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self.folder, self.environment = folder, environment
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**copy_project(folder), "OMP_NUM_THREADS": "1"}
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """Start Snakemake with profiles/slurm; its output goes to a file."""
@@ -87,14 +90,15 @@ class Site:
             shutil.rmtree(self.folder / place, ignore_errors=True)
         (self.folder / LOG).unlink(missing_ok=True)
 
-    def interrupt(self, how: Callable[[str], list[str]]) -> str:
+    def interrupt(self, how: list[str]) -> str:
         """Train the run, do something to its Slurm job after two checkpoints; return the snapshot's hash."""
         self.forget()
         running = self.start("--config", "gpus=1", "--", str(SNAPSHOT))
         log = self.folder / LOG
         wait_for(lambda: len(list((self.folder / RESUME).glob("*/checkpoint-*"))) == 2, running)
         kept = log.read_text()
-        subprocess.run(how(job_of(RUN)), check=True)
+        job = running_job()
+        subprocess.run([word.format(job=job) for word in how], check=True)
         self.finish(running)
         said = re.findall(r"resuming at .* kimg|stopped at .* kimg", kept + log.read_text())
         if not any(line.startswith("resuming") for line in said):
@@ -112,8 +116,8 @@ def wait_for(happened: Callable[[], bool], running: subprocess.Popen) -> None:
         time.sleep(0.05)
 
 
-def job_of(run: str) -> str:
-    """Return the Slurm job that trains."""
+def running_job() -> str:
+    """Return the Slurm job that trains; there is one."""
     command = ["squeue", "--noheader", "--states", "RUNNING", "--format", "%i %k"]
     jobs = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     (job,) = [line.split()[0] for line in jobs.splitlines() if "rule_train" in line]
@@ -129,7 +133,7 @@ def timed(title: str, work: Callable[[], str | None]) -> str | None:
     return result
 
 
-def measure_all(site: Site) -> None:
+def run_all(site: Site) -> None:
     """Run every part, and raise Failure at the first that is not as it must be."""
 
     def one_table() -> None:
@@ -146,28 +150,25 @@ def measure_all(site: Site) -> None:
         site.finish(site.start("--config", "gpus=1", "--", str(SNAPSHOT)))
         return file_sha256(site.folder / SNAPSHOT)
 
-    def on_two_nodes() -> None:
-        site.edit(
-            "params/profiles.yaml",
-            "num_processes: 1, num_fake: 64",
-            "num_processes: 2, num_fake: 64",
-        )
+    def shared(gpus: int, nodes: int) -> None:
         site.forget()
-        site.finish(site.start("--config", "gpus=1", "nodes=2", "--", str(SNAPSHOT)))
-        facts = (site.folder / SNAPSHOT).with_name("train.json").read_text()
-        if '"num_processes": 2' not in facts:
-            raise Failure(f"trained by one process: {facts}")
+        spread = ("--config", f"gpus={gpus}", f"nodes={nodes}")
+        site.finish(site.start(*spread, "--", str(SNAPSHOT)))
+        facts = json.loads((site.folder / SNAPSHOT).with_name("train.json").read_text())
+        if facts["num_processes"] != 2:
+            raise Failure(f"trained by {facts['num_processes']} processes")
 
-    timed("1. a table: data set, three trainings, three measurements", one_table)
-    site.edit("params/profiles.yaml", "kimg: 0.064", "kimg: 0.6")
-    straight = timed("2. a training that nothing happens to", undisturbed)
-    for title, how in (
-        ("3. one that Slurm asks to stop (SIGTERM)", lambda job: ["scancel", "--signal=TERM", job]),
-        ("4. one that is requeued", lambda job: ["scontrol", "requeue", job]),
-    ):
-        if timed(title, lambda how=how: site.interrupt(how)) != straight:
+    timed("a table: data set, three trainings, three measurements", one_table)
+    site.edit("params/profiles.yaml", "kimg: 0.064", "kimg: 1")
+    straight = timed("a training that nothing happens to", undisturbed)
+    for title, how in INTERRUPTIONS.items():
+        if timed(f"one that is {title}", lambda how=how: site.interrupt(how)) != straight:
             raise Failure("the interrupted training ended in other bits")
-    timed("5. one on two nodes, a process each", on_two_nodes)
+    site.edit(
+        "params/profiles.yaml", "num_processes: 1, num_fake: 64", "num_processes: 2, num_fake: 64"
+    )
+    timed("one of two processes on a node", lambda: shared(2, 1))
+    timed("one of a process on each of two nodes", lambda: shared(1, 2))
 
 
 def main() -> None:
@@ -176,9 +177,9 @@ def main() -> None:
         check_machine()
         with tempfile.TemporaryDirectory(prefix="spatialgan-slurm-") as place:
             folder = Path(place)
-            site = Site(folder / "project", copy_project(folder / "project"))
+            site = Site(folder / "project")
             with cluster(folder / "slurm"):
-                measure_all(site)
+                run_all(site)
     except (Unavailable, Failure) as error:
         sys.exit(str(error))
     print("all as it must be")

@@ -1,5 +1,7 @@
 """A Slurm cluster on this machine alone: two nodes with two pretended GPUs each, no accounting.
 
+Jobs of the partition `urgent` preempt those of `main`, which are requeued.
+
 It needs root and the distribution's packages (Debian, Ubuntu: `apt-get install slurm-wlm munge`); where they are
 missing, or Slurm already runs here, starting it ends in one line that says so.
 """
@@ -13,9 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PROGRAMS = ("slurmctld", "slurmd", "munged", "mungekey", "sbatch", "scontrol")
-SYSTEM = Path(
-    "/etc/slurm"
-)  # jobs lose SLURM_CONF on their way, so the configuration must be found here
+# Jobs lose SLURM_CONF on their way, so links to the configuration must be found here
+LINKS = (Path("/etc/slurm/slurm.conf"), Path("/etc/slurm/gres.conf"))
 CPUS, MEMORY = 32, 256000  # pretended, per node; MiB
 CONFIGURATION = """\
 ClusterName=test
@@ -43,7 +44,11 @@ JobRequeue=1
 MinJobAge=3600
 KillWait=30
 {nodes}
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+SchedulerParameters=batch_sched_delay=0
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=main Nodes=ALL Default=YES PriorityTier=1 MaxTime=INFINITE State=UP
+PartitionName=urgent Nodes=ALL PriorityTier=2 MaxTime=INFINITE State=UP
 """
 NODE = "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory={memory} Gres=gpu:2"
 
@@ -61,8 +66,11 @@ def check_machine() -> None:
         raise Unavailable(
             "Slurm's daemons are started as root: run this in a container or a machine of your own"
         )
-    if (SYSTEM / "slurm.conf").exists():
-        raise Unavailable(f"{SYSTEM}/slurm.conf exists: this machine belongs to a cluster already")
+    for link in LINKS:
+        if link.is_symlink() and not _answers("scontrol", "ping"):  # of a run that was killed
+            link.unlink()
+        if link.exists():
+            raise Unavailable(f"{link} exists: this machine belongs to a cluster already")
 
 
 @contextmanager
@@ -83,11 +91,10 @@ def cluster(folder: Path) -> Iterator[None]:
         CONFIGURATION.format(folder=folder, host=host, nodes="\n".join(nodes))
     )
     (folder / "gres.conf").write_text(f"NodeName=node[1-2] Name=gpu File={folder}/gpu[0-1]\n")
-    links = [SYSTEM / name for name in ("slurm.conf", "gres.conf")]
-    SYSTEM.mkdir(exist_ok=True)
+    LINKS[0].parent.mkdir(exist_ok=True)
     daemons: list[subprocess.Popen] = []
     try:
-        for link in links:
+        for link in LINKS:
             link.symlink_to(folder / link.name)
         if not _answers("munge", "-n"):
             daemons.append(_start_munge())
@@ -100,7 +107,7 @@ def cluster(folder: Path) -> Iterator[None]:
         for daemon in reversed(daemons):  # munge, which the others speak through, last
             daemon.terminate()
             daemon.wait()
-        for link in links:
+        for link in LINKS:
             link.unlink(missing_ok=True)
 
 

@@ -52,15 +52,16 @@ rule drag_table:
     input:
         lambda w: [f"{w.root}/metrics/{run}/drags.json" for run in drag_runs(PARAMS, profile_of(w))],
     output:
+        "{root}/tables/drag.md",
         report(
-            "{root}/tables/drag.md",
-            caption="../report/table.rst",
+            "{root}/tables/drag.html",
+            caption="../report/drag.rst",
             category="Tables",
             labels={"table": "drag"},
         ),
         report(
             "{root}/tables/drag.csv",
-            caption="../report/table.rst",
+            caption="../report/drag.rst",
             category="Tables",
             labels={"table": "drag, all numbers"},
         ),

@@ -54,8 +54,9 @@ rule table:
         facts=lambda w: run_files(runs_of_table(w), w.root, "train.json"),
         samples="{root}/figures/{table}_samples.png",
     output:
+        "{root}/tables/{table}.md",
         report(
-            "{root}/tables/{table}.md",
+            "{root}/tables/{table}.html",
             caption="../report/table.rst",
             category="Tables",
             labels={"table": "{table}"},
