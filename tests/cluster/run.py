@@ -58,18 +58,21 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.environment = {**copy_project(folder), "OMP_NUM_THREADS": "1"}
+        self.started: list[subprocess.Popen] = []
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """Start Snakemake with profiles/slurm; its output goes to a file."""
         command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm", *HERE]
         log = (self.folder / "snakemake.log").open("a")
-        return subprocess.Popen(
+        running = subprocess.Popen(
             [*command, *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
+        self.started.append(running)
+        return running
 
     def finish(self, running: subprocess.Popen) -> None:
         """Wait for Snakemake; raise Failure where it failed."""
@@ -179,7 +182,11 @@ def main() -> None:
             folder = Path(place)
             site = Site(folder / "project")
             with cluster(folder / "slurm"):
-                run_all(site)
+                try:
+                    run_all(site)
+                finally:
+                    for running in site.started:
+                        running.kill()
     except (Unavailable, Failure) as error:
         sys.exit(str(error))
     print("all as it must be")

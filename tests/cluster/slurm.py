@@ -104,6 +104,7 @@ def cluster(folder: Path) -> Iterator[None]:
         _wait_for_nodes(len(names))
         yield
     finally:
+        _answers("scancel", "--me", "--full", "--signal=KILL")
         for daemon in reversed(daemons):  # munge, which the others speak through, last
             daemon.terminate()
             daemon.wait()
