@@ -141,7 +141,7 @@ def _answers(*command: str) -> bool:
 def _wait_for_nodes(count: int) -> None:
     deadline = time.monotonic() + 180
     while True:
-        command = ["sinfo", "--noheader", "--Node", "--format", "%N %T"]
+        command = ["sinfo", "--noheader", "--Node", "--partition=main", "--format", "%N %T"]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         if sum(line.endswith("idle") for line in run.stdout.splitlines()) == count:
             return
