@@ -25,7 +25,7 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        expand("{root}/tables/{table}.md", root=ROOT, table=PARAMS.tables),
+        expand("{root}/tables/{table}.md", root=ROOT, table=PARAMS.usual_tables),
         f"{ROOT}/tables/drag.md",
         expand("{root}/figures/{figure}.png", root=ROOT, figure=PARAMS.figures),
         [f"{ROOT}/runs/{run}/curves.png" for run in all_runs(PROFILE)],

@@ -74,6 +74,41 @@ class Params:
         names = page.get("sections", [table])
         return {name: entry(self.tables, "table", name) for name in names}
 
+    @property
+    def usual_tables(self) -> list[str]:
+        """Return the tables that are made without being asked for by name.
+
+        A section with `segmenters` is not: not all of them can be installed from the package index.
+        """
+        return [
+            name
+            for name in self.tables
+            if not any("segmenters" in item for item in self.sections(name).values())
+        ]
+
+    def measures(self, section: dict, profile: str) -> list[tuple[str, dict]]:
+        """Return the metrics of a table's section, each by name with its entry of `metrics`.
+
+        Where the section names `segmenters`, each metric stands there once by each of them. The profile's own
+        segmenter writes the entry's file, the others files of their own name.
+        """
+        pairs = [(metric, self.metrics[metric]) for metric in section["metrics"]]
+        own = self.profile(profile)["segmenter"]
+        if "segmenters" not in section:
+            return pairs
+        return [
+            (
+                metric,
+                {
+                    **style,
+                    "title": f"{style['title']} by {name}",
+                    "file": style["file"] if name == own else f"{style['file']}_{name}",
+                },
+            )
+            for metric, style in pairs
+            for name in section["segmenters"]
+        ]
+
     def columns(self, section: dict, profile: str) -> list[str]:
         """Return the data sets of a table's section: its own choice or the profile's, where the form exists."""
         line = self.profile(profile)

@@ -30,7 +30,8 @@ class Column:
     @property
     def label(self) -> str:
         """Return the metric's id, which says with what and on how many images it was measured."""
-        ids = [r.metric_ids[self.metric] for r in self.results if self.metric in r.metric_ids]
+        mine = [r.metric_ids for r in self.results if r.file == self.style["file"]]
+        ids = [named[self.metric] for named in mine if self.metric in named]
         return ids[0] if ids and ids[0] != self.metric else self.style["title"]
 
     @property
@@ -89,9 +90,9 @@ def columns_of(params: Params, section: dict, profile: str, results: list[Result
     """Return the columns of a table's section; the paper's numbers are of its first metric."""
     columns = []
     for dataset in params.columns(section, profile):
-        for metric in section["metrics"]:
-            papers = papers_of(section, dataset) if metric == section["metrics"][0] else {}
-            columns.append(Column(dataset, metric, params.metrics[metric], results, papers))
+        for place, (metric, style) in enumerate(params.measures(section, profile)):
+            papers = papers_of(section, dataset) if place == 0 else {}
+            columns.append(Column(dataset, metric, style, results, papers))
     return columns
 
 

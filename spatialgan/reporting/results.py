@@ -28,11 +28,16 @@ class Result:
     commit: str  # of the code that measured
     training: dict  # train.json
 
+    @property
+    def kind(self) -> str:
+        """Return what was measured, whoever segmented: comove of comove_detectron2."""
+        return self.file.partition("_")[0]
+
 
 def load_results(params: Params, section: dict, profile: str) -> list[Result]:
     """Return the results behind a table's section, in its order; runs without any are left out."""
     root = params.root(profile)
-    files = list(dict.fromkeys(params.metrics[metric]["file"] for metric in section["metrics"]))
+    files = list(dict.fromkeys(style["file"] for _, style in params.measures(section, profile)))
     found = []
     for run in params.runs(section, profile):
         for file in files:
@@ -65,11 +70,13 @@ def check_protocols(results: Iterable[Result]) -> None:
     """Raise ValueError, naming both runs and what differs, unless all results may stand side by side.
 
     Results of one file must share a protocol; hashes of a data set, and of a segmenter trained on its
-    scenes, only among runs on that data set.
+    scenes, only among runs on that data set. A file of another segmenter's, `<file>_<segmenter>`, may differ in
+    the segmenter alone.
     """
     first: dict[tuple, Result] = {}
     for result in results:
         for key, leave_out in (
+            (("", result.kind), {"dataset_sha256", "segmenter_sha256", "segmenter"}),
             ((result.file,), {"dataset_sha256", "segmenter_sha256"}),
             ((result.file, result.dataset), set()),
         ):
@@ -78,8 +85,12 @@ def check_protocols(results: Iterable[Result]) -> None:
             for name in names:
                 mine, theirs = result.protocol.get(name), other.protocol.get(name)
                 if mine != theirs:
+                    pair = [
+                        one.run if other.file == result.file else f"{one.run} ({one.file})"
+                        for one in (other, result)
+                    ]
                     raise ValueError(
-                        f"{other.run} and {result.run} were measured differently and can't stand in one "
+                        f"{' and '.join(pair)} were measured differently and can't stand in one "
                         f"table: {name} is {theirs} and {mine}; measure one of them again"
                     )
 

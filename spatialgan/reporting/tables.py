@@ -16,8 +16,12 @@ from spatialgan.reporting.columns import Column, columns_of
 from spatialgan.reporting.footer import footer_lines
 from spatialgan.reporting.page import html_page
 from spatialgan.reporting.results import Result, check_protocols, load_results
+from spatialgan.reporting.segmenters import segmenter_frame
 
 CLASS_CELLS = "the Co-move Ratio of all seeds' matched objects (how many were moved)."
+SEGMENTER_LINE = (
+    "Who looked: masks on scenes that neither learned from, and what the training took."
+)
 TEX_SYMBOLS = {"↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$", "±": r"$\pm$"}
 
 
@@ -60,7 +64,7 @@ def section_frame(params: Params, section: dict, columns: list[Column]) -> pd.Da
             column.cell(row) for row in section["rows"]
         ]
         if column.papers:
-            title = f"{prefix}paper's {column.style['title']} {column.arrow}"
+            title = f"{prefix}paper's {params.metrics[column.metric]['title']} {column.arrow}"
             data[title] = [column.paper(row) for row in section["rows"]]
     return pd.DataFrame(data)
 
@@ -79,14 +83,27 @@ def _markdown(
         heading = f"{section['title']} ({section['source']})"
         lines += [f"## {heading}" if key != name else f"Source: {section['source']}.", ""]
         lines += [_table(section_frame(params, section, columns[key])), ""]
-        by_class = class_frame(params, section, results[key])
-        if len(by_class) > 0:
-            lines += [f"By class of the moved object: {CLASS_CELLS}", "", _table(by_class), ""]
+        by_segmenter = segmenter_frame(params, section, profile, results[key])
+        if len(by_segmenter) > 0:
+            lines += [SEGMENTER_LINE, "", _table(by_segmenter), ""]
+        lines += _class_lines(params, section, results[key])
     picture = f"../figures/{name}_samples.png"
     lines += [f"![samples of every row]({picture})", ""]
     every = [result for found in results.values() for result in found]
     lines += footer_lines(params, list(sections.values()), profile, every)
     return "\n".join(lines) + "\n"
+
+
+def _class_lines(params: Params, section: dict, results: list[Result]) -> list[str]:
+    """Return the rows by class as lines of Markdown, once by each segmenter; none where nobody told classes."""
+    lines = []
+    files = list(dict.fromkeys(result.file for result in results if result.classes))
+    for file in files:
+        chosen = [result for result in results if result.file == file]
+        by = f" by {chosen[0].protocol['segmenter']}" if len(files) > 1 else ""
+        frame = class_frame(params, section, chosen)
+        lines += [f"By class of the moved object{by}: {CLASS_CELLS}", "", _table(frame), ""]
+    return lines
 
 
 def _table(frame: pd.DataFrame) -> str:

@@ -11,6 +11,9 @@ def segmenter_of(wildcards):
 def segmenter_weights(wildcards):
     """Return the weights of the segmenter, and what says how a trained one was made."""
     name = segmenter_of(wildcards)
+    if "segmenter" in wildcards.keys():
+        run = f"{wildcards.dataset}/{wildcards.row}/{wildcards.seed}"
+        check_installed(name, f"{wildcards.root}/metrics/{run}/comove_{name}.json")
     weights = weights_path(name, Path(wildcards.root), wildcards.dataset)
     facts = [str(weights.with_name("segmenter.json"))] if name in TRAINERS else []
     return [ancient(str(weights)), *facts]

@@ -13,12 +13,24 @@ def metric_files(wildcards):
     profile = profile_of(wildcards)
     return list(
         dict.fromkeys(
-            f"{wildcards.root}/metrics/{run}/{PARAMS.metrics[metric]['file']}.json"
+            f"{wildcards.root}/metrics/{run}/{style['file']}.json"
             for section in PARAMS.sections(wildcards.table).values()
-            for metric in section["metrics"]
+            for _, style in PARAMS.measures(section, profile)
             for run in PARAMS.runs(section, profile)
         )
     )
+
+
+def segmenter_facts(wildcards):
+    """Return what says how good the trained segmenters are that a table compares."""
+    profile = profile_of(wildcards)
+    return [
+        f"{wildcards.root}/segmenters/{dataset}/{name}/segmenter.json"
+        for section in PARAMS.sections(wildcards.table).values()
+        for dataset in PARAMS.columns(section, profile)
+        for name in section.get("segmenters", [])
+        if name in TRAINERS
+    ]
 
 
 def run_files(runs, root, name):
@@ -51,6 +63,7 @@ def table_cfg(wildcards):
 rule table:
     input:
         metrics=metric_files,
+        segmenters=segmenter_facts,
         facts=lambda w: run_files(runs_of_table(w), w.root, "train.json"),
         samples="{root}/figures/{table}_samples.png",
     output:

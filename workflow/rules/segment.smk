@@ -1,5 +1,9 @@
 # Segmenters: trained on drawn scenes, scored on others. Published weights lie in data/weights/ and no rule
 # makes them.
+from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
+from spatialgan.evaluation.detectron import require
+from spatialgan.evaluation.segmenters import weights_path
 from spatialgan.evaluation.train_segmenter import TRAINERS
 
 
@@ -23,7 +27,33 @@ def segmenter_environment(name):
     return "../envs/detectron2.yaml" if name.startswith("detectron2") else None
 
 
+def check_installed(name, made):
+    """Raise WorkflowError that says how to install a segmenter's library, unless `made` is there already.
+
+    Said before anything runs, not by the last job after hours; what came with git needs no library.
+    """
+    method = workflow.deployment_settings.deployment_method
+    if (
+        segmenter_environment(name)
+        and DeploymentMethod.CONDA not in method
+        and not os.path.exists(made)
+    ):
+        try:
+            require()
+        except ValueError as error:
+            raise WorkflowError(str(error)) from None
+
+
+def nothing_but_a_library(wildcards):
+    """Return that a segmenter is trained from no file; raises WorkflowError where its library is missing."""
+    weights = weights_path(wildcards.trained, Path(wildcards.root), wildcards.dataset)
+    check_installed(wildcards.trained, weights.with_name("segmenter.json"))
+    return []
+
+
 rule segmenter:
+    input:
+        nothing_but_a_library,
     output:
         weights="{root}/segmenters/{dataset}/{trained}/model.safetensors",
         facts="{root}/segmenters/{dataset}/{trained}/segmenter.json",

@@ -1,0 +1,54 @@
+"""How well the segmenters of a table find objects: their mask AP on held-out scenes, a line for each.
+
+Published weights have no such line: nothing here has scored them.
+"""
+
+import pandas as pd
+
+from spatialgan.params import Params
+from spatialgan.reporting.results import Result, load_json
+
+SHORT = 10  # digits of a hash that people read
+
+
+def segmenter_frame(
+    params: Params, section: dict, profile: str, results: list[Result]
+) -> pd.DataFrame:
+    """Return mask AP50, AP and AP75, steps and CPU seconds of the section's trained segmenters as text.
+
+    Read from <root>/segmenters/<data set>/<segmenter>/segmenter.json. Raises ValueError where a result was
+    measured with other weights than that file tells of.
+    """
+    lines = []
+    for dataset in params.columns(section, profile):
+        for name in section.get("segmenters", []):
+            path = params.root(profile) / "segmenters" / dataset / name / "segmenter.json"
+            if not path.is_file():
+                continue
+            facts = load_json(path)
+            for result in results:
+                _check_weights(result, dataset, name, facts["sha256"])
+            score = facts["held_out"]
+            lines.append(
+                {
+                    "segmenter": name,
+                    "data": dataset,
+                    "mask AP50 ↑": f"{score['ap50']:.3f}",
+                    "AP ↑": f"{score['ap']:.3f}",
+                    "AP75 ↑": f"{score['ap75']:.3f}",
+                    "scenes scored": f"{score['num_images']:,}",
+                    "steps": f"{facts['training']['steps']:,}",
+                    "CPU seconds": f"{facts['cpu_seconds']:.0f}",
+                }
+            )
+    return pd.DataFrame(lines)
+
+
+def _check_weights(result: Result, dataset: str, name: str, sha256: str) -> None:
+    """Raise ValueError where a result by this segmenter was measured with other weights."""
+    used = result.protocol.get("segmenter_sha256", "")
+    if (result.dataset, result.protocol.get("segmenter")) == (dataset, name) and used != sha256:
+        raise ValueError(
+            f"{result.run} ({result.file}) was measured by {name} with weights {used[:SHORT]}, but"
+            f" segmenter.json tells of {sha256[:SHORT]}: measure it again"
+        )
