@@ -91,6 +91,14 @@ def test_both_segmenters_stand_side_by_side_with_what_each_is_worth(params: Para
     assert len(metrics) == len(set(metrics)) == 8
 
 
+def test_rows_by_class_say_who_saw_them_even_where_one_segmenter_saw_none(params: Params) -> None:
+    add_both(params)
+    path = params.root("workstation") / "metrics/bedroom/indoor/0/comove.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "classes": {}}))
+    text = write_table(params, "segmenters", "workstation")[0].read_text()
+    assert "By class of the moved object by detectron2: " in text and "by torchvision: " not in text
+
+
 def test_the_profiles_own_segmenter_is_not_measured_twice(params: Params) -> None:
     section = params.tables["segmenters"]
     files = [style["file"] for name, style in params.measures(section, "workstation")]

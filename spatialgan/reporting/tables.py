@@ -100,7 +100,7 @@ def _class_lines(params: Params, section: dict, results: list[Result]) -> list[s
     files = list(dict.fromkeys(result.file for result in results if result.classes))
     for file in files:
         chosen = [result for result in results if result.file == file]
-        by = f" by {chosen[0].protocol['segmenter']}" if len(files) > 1 else ""
+        by = f" by {chosen[0].protocol['segmenter']}" if "segmenters" in section else ""
         frame = class_frame(params, section, chosen)
         lines += [f"By class of the moved object{by}: {CLASS_CELLS}", "", _table(frame), ""]
     return lines
