@@ -4,6 +4,7 @@ import dataclasses
 import json
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,7 +15,7 @@ from spatialgan.evaluation.comove import (
     observe,
     observe_moves,
 )
-from spatialgan.evaluation.comove_scores import scores
+from spatialgan.evaluation.comove_scores import score, scores
 from spatialgan.evaluation.instances import Instances
 from spatialgan.evaluation.oracle import Oracle
 from spatialgan.evaluation.partial import PartialResults
@@ -108,6 +109,27 @@ def test_a_hierarchy_is_moved_at_level_0(tmp_path):
     numbers, _ = scores(observe_moves(whole, oracle(), REQUEST, found))
     assert numbers["comove_whole"] == pytest.approx(1.0, abs=0.01)
     assert "cross_talk" not in numbers  # nobody stands by
+
+
+def test_a_part_of_a_hierarchy_is_moved_alone_too(tmp_path):
+    def draw(start, stop):
+        (level,) = layouts(0.3, 1, start, stop).levels
+        return Layout((level, level), stop - start)
+
+    found = PartialResults(tmp_path / "partial.jsonl", {})
+    seen = observe_moves(source(PLACES["obedient"], draw), oracle(), REQUEST, found)
+    gone = [score(one.part.shift, one.part_offset) for one in seen]
+    # discs are drawn at level 0: they follow it, and stay where they are when level 1 moves
+    assert all(value == pytest.approx(round(value), abs=0.06) for value in gone)
+    assert {round(value) for value in gone} == {0, 1}
+    numbers, _ = scores(seen)
+    assert numbers["alone"] == pytest.approx(np.mean(gone)) == pytest.approx(0.5, abs=0.12)
+    assert numbers["comove_whole"] == pytest.approx(1.0, abs=0.01)
+
+
+def test_an_object_of_a_single_level_moves_alone_anyway(tmp_path):
+    numbers = measured("half", tmp_path)
+    assert numbers["alone"] == numbers["comove"] and numbers["alone_strict"] == numbers["strict"]
 
 
 def hierarchies(seed, start, stop):

@@ -15,8 +15,14 @@ P = (0.3, 0.4)
 
 
 def seen(track: Track, offset=P, **other) -> Observation:
-    parts = {"idle_offset": (0.0, 0.5), "bystander": NOTHING, "still": NOTHING, **other}
-    return Observation(0, offset, object=track, **parts)
+    parts = {
+        "idle_offset": (0.0, 0.5),
+        "bystander": NOTHING,
+        "still": NOTHING,
+        "part": track,
+        "part_offset": offset,
+    }
+    return Observation(0, offset, object=track, **(parts | other))
 
 
 def went(fraction: float, offset=P, before="bed", after="bed", is_cut=False) -> Track:
@@ -59,8 +65,8 @@ def test_every_number_is_over_the_moves_it_speaks_of():
 def test_what_no_move_can_tell_is_left_out():
     assert scores([]) == ({}, {})
     numbers, bounds = scores([seen(NOTHING)] * 3)
-    assert set(numbers) == set(bounds) == {"strict", "coverage"}
-    assert numbers == {"strict": 0.0, "coverage": 0.0}
+    assert set(numbers) == set(bounds) == {"strict", "alone_strict", "coverage"}
+    assert numbers == {"strict": 0.0, "alone_strict": 0.0, "coverage": 0.0}
 
 
 def test_classes_stand_apart():

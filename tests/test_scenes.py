@@ -85,12 +85,13 @@ def test_bedroom_has_all_furniture_and_hidden_pieces():
 
 @pytest.mark.parametrize("name", SCENES)
 def test_masks_are_where_the_picture_shows_the_object(name):
-    """Painting one instance in a foreign color changes the picture inside its mask only."""
+    """Painting one instance, parts and all, in other colors changes the picture inside its mask only."""
     drawing = compose_scene(name, 1, 2)
-    for label, instance in enumerate(drawing.instances(64), start=1):
+    for index, instance in enumerate(drawing.instances(64)):
+        family = {i + 1 for i in range(len(drawing.labels)) if index in drawing._line(i)}
         shapes = [
-            dataclasses.replace(s, color=(*(255 - c for c in s.color[:3]), 255))
-            if s.label == label and s.color[3] == 255
+            dataclasses.replace(s, color=(*((c + 128) % 256 for c in s.color[:3]), 255))
+            if s.label in family and s.color[3] == 255
             else s
             for s in drawing.shapes
         ]
@@ -100,9 +101,9 @@ def test_masks_are_where_the_picture_shows_the_object(name):
         near = np.logical_or.reduce(
             [cover[1 + y : 65 + y, 1 + x : 65 + x] for y in (-1, 0, 1) for x in (-1, 0, 1)]
         )
-        assert change[~near].max(initial=0) < 400  # less than half of a pixel can change
-        if instance.mask.any() and instance.owner == "" and name == "bedroom":
-            assert change[instance.mask].mean() > 20
+        assert change[~near].max(initial=0) < 220  # less than half of a pixel can change
+        if instance.mask.any():
+            assert change[instance.mask].mean() > 150  # of 384
 
 
 @pytest.mark.parametrize("name", SCENES)

@@ -3,7 +3,8 @@
 Of a sample, one object's center c moves by p with everything else fixed. The instance under c is looked
 for in the new image (matching.py); its mean position moved by q, and the score is (p . q) / |p|^2: 1
 where the image obeys, 0 where it ignores the heatmap [paper, Co-move Ratio]. docs/comove.md says what the
-paper leaves open and what is reported beside it.
+paper leaves open and what is reported beside it: in a hierarchy, whose one object is all of it, also what
+becomes of one sub-heatmap that moves alone.
 
 Here moves are made and observed; comove_scores.py makes numbers of the observations.
 
@@ -11,16 +12,16 @@ Shapes: n trials.
 """
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
 from tqdm import tqdm
 
 from spatialgan.evaluation.comove_scores import Observation, class_scores, scores
 from spatialgan.evaluation.instances import MIN_AREA, MIN_SCORE, Instances
-from spatialgan.evaluation.matching import MIN_COSINE, NOTHING, Track, follow, instance_under
+from spatialgan.evaluation.matching import MIN_COSINE, NOTHING, follow, instance_under
 from spatialgan.evaluation.measured import measured, save_measured
 from spatialgan.evaluation.partial import PartialResults
 from spatialgan.evaluation.segmenters import Segmenter
@@ -28,6 +29,8 @@ from spatialgan.evaluation.trials import (
     LENGTHS,
     Source,
     Trials,
+    can_be_tried,
+    draw_offset,
     is_steerable,
     snapshot_source,
     take,
@@ -35,7 +38,7 @@ from spatialgan.evaluation.trials import (
 )
 from spatialgan.files import file_sha256
 from spatialgan.heatmaps.layout import Layout
-from spatialgan.heatmaps.moves import move_objects
+from spatialgan.heatmaps.moves import gaussians, move_objects, shift, where_part
 from spatialgan.inference import load_snapshot
 from spatialgan.rng import generator_for
 
@@ -127,16 +130,21 @@ def observe_moves(
 
 
 def observe(trials: Trials, source: Source, segmenter: Segmenter) -> list[Observation]:
-    """Return what became of each trial's move: of the object, of a bystander, and with nothing moved."""
+    """Return what became of each trial's moves: of the object, of a bystander, with nothing moved, and
+    of the object of one sub-heatmap alone."""
     layout = trials.samples.layout
     moved = move_objects(layout, trials.objects, trials.offsets)
     still = [row for row, index in enumerate(trials.indices) if index % STILL_EVERY == 0]
-    rows = [*range(len(trials)), *still]
-    again = Layout.cat([moved, *(layout[row : row + 1] for row in still)])
-    drawn_again = dataclasses.replace(take(trials.samples, rows), layout=again)
+    parts = _parts(trials)
+    rows = [*range(len(trials)), *still, *parts]
+    others = [layout[row : row + 1] for row in still] + [part.moved for part in parts.values()]
+    drawn_again = dataclasses.replace(
+        take(trials.samples, rows), layout=Layout.cat([moved, *others])
+    )
     before = segment(segmenter, source.render(trials.samples))
     after = segment(segmenter, source.render(drawn_again))
-    unmoved = dict(zip(still, after[len(trials) :], strict=True))
+    unmoved = dict(zip(still, after[len(trials) :], strict=False))
+    alone = dict(zip(parts, after[len(trials) + len(still) :], strict=True))
     observations = []
     for row, (center, sigma) in enumerate(zip(trials.centers(), trials.sigmas(), strict=True)):
         index = instance_under(center, float(sigma), before[row])
@@ -148,8 +156,52 @@ def observe(trials: Trials, source: Source, segmenter: Segmenter) -> list[Observ
                 NOTHING if bystander is None else follow(bystander, before[row], after[row]),
                 follow(index, before[row], unmoved[row]) if row in unmoved else NOTHING,
             )
-        observations.append(_observation(trials, row, tracks))
+        offset, idle = (tuple(x[row].tolist()) for x in (trials.offsets, trials.idle_offsets))
+        part, part_offset = tracks[0], offset
+        if row in parts:
+            part_offset = parts[row].offset
+            index = instance_under(parts[row].center, parts[row].sigma, before[row])
+            part = NOTHING if index is None else follow(index, before[row], alone[row])
+        observations.append(
+            Observation(trials.indices[row], offset, idle, *tracks, part, part_offset)
+        )
     return observations
+
+
+@dataclass(frozen=True)
+class Part:
+    """One sub-heatmap of a sample's hierarchy, and the layout in which it alone has moved."""
+
+    center: Float[torch.Tensor, " 2"]
+    sigma: float
+    offset: tuple[float, float]
+    moved: Layout
+
+
+def _parts(trials: Trials) -> dict[int, Part]:
+    """Return, by row, a random sub-heatmap of any level that is in the frame, and how it moves.
+
+    Layouts of one level have none: there a sub-heatmap is an object, which moves alone anyway.
+    """
+    layout = trials.samples.layout
+    if len(layout.levels) == 1:
+        return {}
+    found = {}
+    for row, sample in enumerate(trials.indices):
+        one = layout[row : row + 1]
+        levels = [gaussians(level) for level in one.levels]
+        places = [
+            (level, index)
+            for level, level_gaussians in enumerate(levels)
+            for index in can_be_tried(level_gaussians)[0].nonzero()[:, 0].tolist()
+        ]
+        draws = generator_for(0, "part", sample)
+        level, index = places[int(torch.randint(len(places), (), generator=draws))]
+        center = levels[level].centers[0, index]
+        offset = draw_offset(center, draws)
+        moved = shift(one, where_part(one, level, index), offset)
+        found[row] = Part(center, float(levels[level].sigmas[0, index]), offset, moved)
+    return found
 
 
 def segment(segmenter: Segmenter, images: torch.Tensor) -> list[Instances]:
@@ -167,8 +219,3 @@ def _bystander(index: int, found: Instances, sample: int) -> int | None:
         return None
     draws = generator_for(0, "bystander", sample)
     return others[int(torch.randint(len(others), (), generator=draws))]
-
-
-def _observation(trials: Trials, row: int, tracks: Sequence[Track]) -> Observation:
-    offset, idle = (tuple(x[row].tolist()) for x in (trials.offsets, trials.idle_offsets))
-    return Observation(trials.indices[row], offset, idle, *tracks)

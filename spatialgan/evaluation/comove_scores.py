@@ -29,15 +29,17 @@ class Observation:
     object: Track  # the instance under the center
     bystander: Track  # a random other instance of the same image
     still: Track  # the instance under the center, with nothing moved; of some moves only
+    part: Track  # the instance under one sub-heatmap, which alone moved; `object` where that is all
+    part_offset: tuple[float, float]  # how far it was moved
 
     @staticmethod
     def from_json(document: dict) -> "Observation":
         """Return the observation that dataclasses.asdict made a document of."""
         parts = dict(document)
-        for name in ("object", "bystander", "still"):
+        for name in ("object", "bystander", "still", "part"):
             track = parts[name]
             parts[name] = Track(**{**track, "shift": tuple(track["shift"])})
-        for name in ("offset", "idle_offset"):
+        for name in ("offset", "idle_offset", "part_offset"):
             parts[name] = tuple(parts[name])
         return Observation(**parts)
 
@@ -65,6 +67,7 @@ def score_ratios(seen: Sequence[Observation]) -> dict[str, Ratio]:
     under the center. lost: fraction of those objects not found again. relabeled: fraction of those found
     again under another class. comove_whole and comove_cut: comove of the objects that do not, and do,
     touch the frame in one of the images. slope: of p . q / |p| on |p|, least squares through the origin.
+    alone and alone_strict: comove and strict of single sub-heatmaps of any level that move alone.
     cross_talk: mean score of bystanders. unmoved: mean score with nothing moved (the null control).
     chance: mean score of q under an offset that was not applied.
     """
@@ -73,6 +76,8 @@ def score_ratios(seen: Sequence[Observation]) -> dict[str, Ratio]:
     is_cut = np.array([track.is_cut for track in objects], dtype=float)
     relabeled = np.array([t.is_matched and t.after != t.before for t in objects], dtype=float)
     value = _scores(objects, offsets)
+    parts = [one.part for one in seen]
+    part_value, (_, part_matched) = _scores(parts, [one.part_offset for one in seen]), _flags(parts)
     squares = np.square(offsets).sum(axis=1)
     ones = np.ones(len(seen))
     return {
@@ -84,6 +89,8 @@ def score_ratios(seen: Sequence[Observation]) -> dict[str, Ratio]:
         "comove_whole": Ratio(value * matched * (1 - is_cut), matched * (1 - is_cut)),
         "comove_cut": Ratio(value * matched * is_cut, matched * is_cut),
         "slope": Ratio(value * squares * matched, squares * matched),
+        "alone": Ratio(part_value * part_matched, part_matched),
+        "alone_strict": Ratio(part_value * part_matched, ones),
         "cross_talk": _mean_score([one.bystander for one in seen], offsets),
         "unmoved": _mean_score([one.still for one in seen], offsets),
         "chance": _mean_score(objects, [one.idle_offset for one in seen]),

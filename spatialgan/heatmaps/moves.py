@@ -28,7 +28,7 @@ def objects(layout: Layout) -> Gaussians:
     """
     if not layout.levels:
         raise ValueError("a generator without heatmaps has no objects to edit")
-    level = _gaussians(layout.levels[0])
+    level = gaussians(layout.levels[0])
     return level if len(layout.levels) == 1 else _first(level)
 
 
@@ -39,7 +39,7 @@ def move(layout: Layout, offset: tuple[float, float]) -> Layout:
     """
     levels = []
     for level in layout.levels:
-        centers = _gaussians(level).centers
+        centers = gaussians(level).centers
         shift = torch.tensor(offset, dtype=centers.dtype, device=centers.device)
         levels.append(_shifted(level, shift.expand_as(centers)))
     return Layout(tuple(levels), len(layout))
@@ -68,7 +68,7 @@ def move_objects(
         )
     levels = []
     for level in layout.levels:
-        centers = _gaussians(level).centers
+        centers = gaussians(level).centers
         shifts = offsets.to(centers)[:, None].expand_as(centers)
         if len(layout.levels) == 1:
             chosen = (
@@ -119,7 +119,7 @@ def resize(layout: Layout, where: Where, factor: float) -> Layout:
     Several of them grow as one, about the center of the first: their distances to it grow too.
     """
     first = int(torch.stack([chosen.any() for chosen in where]).int().argmax())
-    root = _gaussians(layout.levels[first]).centers[:, where[first]][:, :1]
+    root = gaussians(layout.levels[first]).centers[:, where[first]][:, :1]
 
     def edit(level: Gaussians, chosen: Bool[Tensor, " k"]) -> Gaussians:
         grown = root + factor * (level.centers - root)
@@ -177,7 +177,7 @@ def between(before: Layout, after: Layout, fraction: float) -> Layout:
         )
 
     pairs = zip(before.levels, after.levels, strict=True)
-    return Layout(tuple(edit(_gaussians(a), _gaussians(b)) for a, b in pairs), len(before))
+    return Layout(tuple(edit(gaussians(a), gaussians(b)) for a, b in pairs), len(before))
 
 
 def _edit(
@@ -195,18 +195,18 @@ def _map(level: Level, edit: Callable[[Gaussians], Gaussians]) -> Level:
     """Return a level with its Gaussians edited; replaced pixels of an `Impulse` stay where they are."""
     if isinstance(level, Impulse):
         return Impulse(edit(level.base), level.mask, level.extremes)
-    return edit(_gaussians(level))
+    return edit(gaussians(level))
 
 
 def _count(level: Level) -> int:
-    return _gaussians(level).centers.shape[1]
+    return gaussians(level).centers.shape[1]
 
 
 def _range(count: int) -> str:
     return "none" if count == 0 else "only 0" if count == 1 else f"0 to {count - 1}"
 
 
-def _gaussians(level: Level) -> Gaussians:
+def gaussians(level: Level) -> Gaussians:
     """Return the Gaussians of a level; raises ValueError for one of free pixels."""
     if isinstance(level, Gaussians):
         return level

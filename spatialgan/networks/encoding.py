@@ -49,9 +49,8 @@ class EncodingConfig:
     dilation: int = 1  # of the projector's convolutions
     grid: str = "half_pixel"  # where pixels sit; "corners" is the released predecessor's
     demodulation: str = "local"  # a key of DEMODULATIONS; of `style` alone
-    object_bias: float = (
-        1.0  # std, at first, of what objects' styles have in common; of `style` alone
-    )
+    # standard deviation, at first, of what objects' styles have in common; of `style` alone
+    object_bias: float = 3.0
 
     def __post_init__(self):
         _check("encoding", self.name, ENCODINGS)

@@ -1,7 +1,9 @@
-"""One bedroom: furniture at independent places along the walls and on the floor of a room.
+"""One bedroom, seen from above: pieces of furniture at independent places on the floor, others on the walls.
 
 What varies: the room's proportions, the side one looks from, what is there and where, how things hide
 one another, the style (colors that go together) and the light. Every piece of furniture is an instance.
+Pieces are drawn one by one, each of any kind and anywhere: no object is always there, and none says where
+another one is.
 
 Space: meters, (0, 0, 0) is the middle of the lower edge of the back wall, z is negative in the room.
 The pieces themselves are in furniture.py.
@@ -10,6 +12,7 @@ Shapes: _ any number of points.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,6 +36,28 @@ BLANKETS = (*(color for color in FABRICS if min(color) < 200), (236, 158, 96), (
             (164, 206, 190))  # fmt: skip
 PAINTS = ((220, 90, 70), (60, 110, 160), (240, 190, 80), (90, 150, 110), (150, 80, 130))
 SKIES = ((140, 196, 238), (196, 224, 244), (250, 206, 160), (70, 84, 140))
+NEAR = -6.0  # z where floor and side walls end, out of sight
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A kind of furniture that stands on the floor."""
+
+    put: Callable[[Canvas, np.random.Generator, Room, Style, float, float], None]
+    width: float  # usual, in meters
+    length: float  # of the floor that it takes, in meters
+    chance: float  # of being the next piece to be set
+
+
+PIECES = (
+    Piece(furniture.bed, 1.15, 1.7, 0.32),
+    Piece(furniture.wardrobe, 0.9, 0.6, 0.2),
+    Piece(furniture.chair, 0.6, 0.6, 0.18),
+    Piece(furniture.plant, 0.6, 0.5, 0.12),
+    Piece(furniture.rug, 1.3, 1.2, 0.08),
+    Piece(furniture.nightstand, 0.5, 0.45, 0.07),
+    Piece(furniture.floor_lamp, 0.45, 0.4, 0.03),
+)
 
 
 def compose(rng: np.random.Generator) -> Drawing:
@@ -66,29 +91,29 @@ def _style(rng: np.random.Generator) -> Style:
 
 def _room(rng: np.random.Generator) -> Room:
     view = View(
-        origin=(float(rng.uniform(0.02, 0.36)), float(rng.uniform(-0.3, 0.3))),
-        scale=float(rng.uniform(0.52, 0.66)),
+        origin=(float(rng.uniform(-0.65, -0.15)), float(rng.uniform(-0.3, 0.3))),
+        scale=float(rng.uniform(0.4, 0.5)),
         yaw=float(rng.normal(0, 0.13)),
-        eye=float(rng.uniform(1.15, 1.55)),
-        fade=0.20,
+        eye=float(rng.uniform(3.8, 4.8)),
+        fade=0.10,
     )
-    half = float(rng.uniform(1.35, 2.1))
+    half = float(rng.uniform(1.9, 2.5))
     return Room(view, -half, half, float(rng.uniform(2.05, 2.5)))
 
 
 def _shell(canvas: Canvas, room: Room, style: Style) -> None:
     """Paint ceiling, floor, side walls and their edges."""
-    near, view = -3.6, room.view
+    view = room.view
     left, right, top = room.left, room.right, room.height
     canvas.paint(SCENERY, box(-2, -2, 2, 2), shade(style.wall, 0.9))
-    ceiling = [(left, top, near), (left, top, 0), (right, top, 0), (right, top, near)]
+    ceiling = [(left, top, NEAR), (left, top, 0), (right, top, 0), (right, top, NEAR)]
     canvas.paint(SCENERY, view(ceiling), mix(style.wall, WHITE, 0.75))
-    floor = view([(left, 0, near), (left, 0, 0), (right, 0, 0), (right, 0, near)])
+    floor = view([(left, 0, NEAR), (left, 0, 0), (right, 0, 0), (right, 0, NEAR)])
     canvas.paint(SCENERY, floor, style.floor)
     for x, bright in ((left, 0.86), (right, 0.93)):
-        wall = [(x, 0, near), (x, 0, 0), (x, top, 0), (x, top, near)]
+        wall = [(x, 0, NEAR), (x, 0, 0), (x, top, 0), (x, top, NEAR)]
         canvas.paint(SCENERY, view(wall), shade(style.wall, bright))
-    for z in (-0.45, -1.0, -1.7):
+    for z in (-0.6, -1.3, -2.1, -3.0):
         board = [(left, 0, z), (right, 0, z), (right, 0, z - 0.03), (left, 0, z - 0.03)]
         canvas.tint(view(board), shade(style.floor, 0.5), 0.35)
     back = Block((left, 0, 0), (right, top, 0)).front()
@@ -102,7 +127,7 @@ def _on_walls(canvas: Canvas, rng: np.random.Generator, room: Room, style: Style
     """Hang window, door and paintings on the back wall where there is place."""
     taken: list[tuple[float, float]] = []
     wishes = ((furniture.window, 1.25, 0.88), (furniture.door, 0.8, 0.35),
-              (furniture.painting, 0.75, 0.7), (furniture.painting, 0.55, 0.4))  # fmt: skip
+              (furniture.painting, 0.8, 0.7), (furniture.painting, 0.65, 0.3))  # fmt: skip
     for hang, usual, chance in wishes:
         width = usual * rng.uniform(0.8, 1.25)
         if rng.random() < chance:
@@ -113,32 +138,47 @@ def _on_walls(canvas: Canvas, rng: np.random.Generator, room: Room, style: Style
 
 
 def _on_floor(canvas: Canvas, rng: np.random.Generator, room: Room, style: Style) -> None:
-    """Set the furniture: some along the wall, some nearer, the farther ones first."""
-    if rng.random() < 0.6:
-        furniture.rug(
-            canvas, rng, room, style, float(rng.uniform(-0.9, 0.9)), rng.uniform(1.2, 2.2)
-        )
-    taken: list[tuple[float, float]] = []
-    bed_width = rng.uniform(1.15, 1.75)
-    bed_x = _place(rng, room, bed_width, taken) if rng.random() < 0.97 else np.nan
-    if np.isfinite(bed_x):
-        taken.append((bed_x - bed_width / 2, bed_x + bed_width / 2))
-    wishes: tuple[tuple[Callable, float, float], ...] = (
-        (furniture.wardrobe, 0.95, 0.5), (furniture.nightstand, 0.45, 0.8),
-        (furniture.plant, 0.5, 0.4), (furniture.floor_lamp, 0.45, 0.3))  # fmt: skip
-    for put, usual, chance in wishes:
-        width = usual * rng.uniform(0.85, 1.25)
-        if rng.random() < chance:
-            x = _place(rng, room, width, taken)
-            if np.isfinite(x):
-                taken.append((x - width / 2, x + width / 2))
-                put(canvas, rng, room, style, x, width)
-    if np.isfinite(bed_x):
-        furniture.bed(canvas, rng, room, style, bed_x, bed_width)
-    if rng.random() < 0.35:
-        x = _place(rng, room, 0.55, [(bed_x - bed_width / 2, bed_x + bed_width / 2)])
-        if np.isfinite(x):
-            furniture.chair(canvas, rng, room, style, x, 0.5)
+    """Set two to four pieces of furniture wherever there is place, the farther ones first."""
+    chances = [piece.chance for piece in PIECES]
+    spots: list[Spot] = []
+    pieces = []
+    for _ in range(rng.integers(2, 5)):
+        piece = PIECES[rng.choice(len(PIECES), p=chances)]
+        spot = _spot(rng, room, piece.width * rng.uniform(0.85, 1.2), piece.length, spots)
+        if spot is not None:
+            spots.append(spot)
+            pieces.append(piece)
+    for spot, piece in sorted(zip(spots, pieces, strict=True), key=lambda placed: -placed[0].far):
+        middle, width = (spot.left + spot.right) / 2, spot.right - spot.left
+        piece.put(canvas, rng, room.at(spot.far), style, middle, width)
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A part of the floor, in meters."""
+
+    left: float
+    right: float
+    near: float
+    far: float
+
+    def overlaps(self, other: "Spot") -> bool:
+        """Return whether two parts share a place."""
+        across = self.left < other.right and other.left < self.right
+        return across and self.near < other.far and other.near < self.far
+
+
+def _spot(
+    rng: np.random.Generator, room: Room, width: float, length: float, taken: list[Spot]
+) -> Spot | None:
+    """Return a free place on the floor for something this wide and long, None where there is none."""
+    low, high = room.left + width / 2, room.right - width / 2
+    for x, z in rng.uniform((low, -3.2), (high, 0.2), (12, 2)).tolist():
+        far = min(z, 0.0)  # some stand at the wall
+        spot = Spot(x - width / 2, x + width / 2, far - length, far)
+        if not any(spot.overlaps(other) for other in taken):
+            return spot
+    return None
 
 
 def _place(

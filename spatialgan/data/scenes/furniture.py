@@ -1,11 +1,13 @@
 """The pieces of a bedroom, each drawn at a place x along the back wall with a width in meters.
 
-A piece is `(canvas, rng, room, style, x, width)`; it adds its instance and paints it. To add one, write
-the function and put it among the wishes in bedroom.py.
+A piece is `(canvas, rng, room, style, x, width)`; it adds its instance and paints it. What stands on the
+floor stands at the wall of the room that it is given; `room.at(z)` is one whose wall is elsewhere. To add
+one, write the function and put it among PIECES, or what hangs on the wall, in bedroom.py.
 
 Shapes: _ any number of points.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +43,10 @@ class Room:
     right: float  # x of the right wall
     height: float
 
+    def at(self, z: float) -> "Room":
+        """Return a room whose back wall is at z: what stands at its wall stands out in this room."""
+        return dataclasses.replace(self, view=dataclasses.replace(self.view, depth=z))
+
     def on_wall(self, x: float, width: float, low: float, high: float) -> Face:
         """Return the part of the back wall around x between two heights."""
         return Block((x - width / 2, low, 0), (x + width / 2, high, 0)).front()
@@ -51,7 +57,7 @@ def window(
 ) -> None:
     """Paint a window with bars and, mostly, curtains."""
     label, view = canvas.add("window"), room.view
-    low = rng.uniform(0.75, 1.0)
+    low = rng.uniform(0.6, 1.3)
     frame = room.on_wall(x, width, low, low + rng.uniform(0.85, 1.1))
     canvas.paint(label, frame.outline(view), mix(style.wall, WHITE, 0.85))
     canvas.paint(label, frame.at(view, box(0.07, 0.06, 0.93, 0.94)), style.sky)
@@ -114,8 +120,8 @@ def rug(
 ) -> None:
     """Paint a rug, round or rectangular, with a border."""
     label = canvas.add("rug")
-    near, far = rng.uniform(-2.3, -1.9), rng.uniform(-1.0, -0.7)
-    floor = Block((x - width / 2, 0, near), (x + width / 2, 0, far)).top()
+    length = rng.uniform(0.9, 1.2)
+    floor = Block((x - width / 2, 0, -length), (x + width / 2, 0, 0)).top()
     is_round = rng.random() < 0.35
     for size, color in ((1.0, style.rug), (0.8, mix(style.rug, WHITE, 0.45)), (0.62, style.rug)):
         low, high = 0.5 - size / 2, 0.5 + size / 2
@@ -127,9 +133,9 @@ def rug(
 def bed(
     canvas: Canvas, rng: np.random.Generator, room: Room, style: Style, x: float, width: float
 ) -> None:
-    """Paint a bed with its head at the back wall: headboard, mattress, pillows, blanket."""
+    """Paint a bed with its foot towards the viewer: headboard, mattress, pillows, blanket."""
     view, label = room.view, canvas.add("bed")
-    length, height = rng.uniform(1.65, 2.0), rng.uniform(0.42, 0.55)
+    length, height = rng.uniform(1.45, 1.7), rng.uniform(0.42, 0.55)
     left, right = x - width / 2, x + width / 2
     ground = view([(left - 0.12, 0, 0), (right + 0.12, 0, 0), (right + 0.12, 0, -length - 0.1),
                    (left - 0.12, 0, -length - 0.1)])  # fmt: skip
@@ -217,7 +223,7 @@ def floor_lamp(
 def _lamp(canvas: Canvas, view: View, style: Style, foot: Space, height: float) -> None:
     """Paint a lamp that glows, with its foot at a place in space."""
     label, (x, y, z) = canvas.add("lamp"), foot
-    shade_low = y + height - 0.30
+    shade_low = y + height - 0.36
     bulb = view([(x, y + height - 0.14, z)])[0]
     reach = 0.55 * view.scale
     canvas.glow(ellipse((bulb[0], bulb[1]), (reach, reach)), style.lamp, 0.35)
@@ -227,8 +233,8 @@ def _lamp(canvas: Canvas, view: View, style: Style, foot: Space, height: float) 
         [(x - 0.12, y, z), (x + 0.12, y, z), (x + 0.08, y + 0.05, z), (x - 0.08, y + 0.05, z)]
     )
     canvas.paint(label, base, shade(style.wood, 0.6))
-    cone = view([(x - 0.12, y + height, z), (x + 0.12, y + height, z), (x + 0.2, shade_low, z),
-                 (x - 0.2, shade_low, z)])  # fmt: skip
+    cone = view([(x - 0.16, y + height, z), (x + 0.16, y + height, z), (x + 0.26, shade_low, z),
+                 (x - 0.26, shade_low, z)])  # fmt: skip
     canvas.paint(label, cone, style.lamp)
 
 
@@ -256,18 +262,17 @@ def plant(
 def chair(
     canvas: Canvas, rng: np.random.Generator, room: Room, style: Style, x: float, width: float
 ) -> None:
-    """Paint a chair out in the room that faces the viewer."""
+    """Paint a chair that faces the viewer."""
     view, label = room.view, canvas.add("chair")
-    z, seat = float(rng.uniform(-1.5, -0.8)), 0.45
-    left, right = x - width / 2, x + width / 2
-    _shadow(canvas, view, Block((left, 0, z - width), (right, seat, z)))
+    seat, left, right = 0.45, x - width / 2, x + width / 2
+    _shadow(canvas, view, Block((left, 0, -width), (right, seat, 0)))
     color = shade(style.wood, 0.85)
-    for near in (z - 0.06, z - width):
+    for near in (-0.06, -width):
         for at in (left, right - 0.07):
             leg = Block((at, 0, near), (at + 0.07, seat, near + 0.06))
             canvas.paint(label, leg.front().outline(view), shade(color, 0.8))
-    _block(canvas, label, view, Block((left, seat, z - 0.06), (right, 1.02, z)), color)
-    _block(canvas, label, view, Block((left, seat, z - width), (right, seat + 0.1, z)), style.rug)
+    _block(canvas, label, view, Block((left, seat, -0.06), (right, 1.02, 0)), color)
+    _block(canvas, label, view, Block((left, seat, -width), (right, seat + 0.1, 0)), style.rug)
 
 
 def _block(canvas: Canvas, label: int, view: View, block: Block, color: Color) -> None:

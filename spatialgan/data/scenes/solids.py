@@ -29,10 +29,11 @@ class View:
     yaw: float  # radians by which space is turned about its origin
     eye: float  # height of the eye above the ground
     fade: float  # how fast things shrink with depth
+    depth: float = 0.0  # added to the z of every point
 
     def __call__(self, points: Float[np.ndarray, "_ 3"] | Sequence[Space]) -> Outline:
         """Return where space points appear, (y, x)."""
-        x, y, z = np.asarray(points, dtype=np.float64).T
+        x, y, z = np.asarray(points, dtype=np.float64).T + [[0], [0], [self.depth]]
         sin, cos = math.sin(self.yaw), math.cos(self.yaw)
         near = self.scale / np.maximum(1 + self.fade * (z * cos - x * sin), 0.15)
         horizon = self.origin[0] - self.scale * self.eye
