@@ -1,7 +1,8 @@
 """What a training will need, before it is started: memory, disk and time, from a few measured steps.
 
-The steps are real ones at the run's own sizes, with noise in place of the data set, which need not be there
-yet. Phases are timed one by one and extrapolated to the whole run; processes are taken to share a batch
+The steps are real ones of the run's own networks, with noise in place of the data set, which need not be there
+yet: of one image first, then of as many as PATIENCE and MEMORY allow, up to this process's share of the batch.
+Phases are timed one by one and extrapolated to the whole run; processes are taken to share a batch
 without loss. Units: seconds, bytes.
 """
 
@@ -9,9 +10,12 @@ import os
 import resource
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from operator import truediv
 from pathlib import Path
+from statistics import mean
 
 import torch
 
@@ -27,24 +31,32 @@ from spatialgan.training.processes import Processes
 from spatialgan.training.run_folder import KEPT_CHECKPOINTS
 from spatialgan.training.state import TrainState, new_state, state_to_tensors
 
-PATIENCE = (
-    60.0  # seconds a measured step may take; where it would take more, a smaller batch is measured
-)
-ROUNDS = 2  # measured steps, after one to warm up
+PATIENCE = 30.0  # seconds after which no phase is measured any more; the one under way is finished
+MEMORY = 0.5  # of what is free, that measured steps may take
+ROUNDS = 2  # measured steps, after one to warm up; fewer where time runs out
 BUSY = 0.8  # of a core: a step alone on a machine has at least one
 GIB = 2**30
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A step on this machine, at the run's own sizes."""
+    """A step on this machine, as reckoned for this process's share of the batch."""
 
-    seconds: float  # of one step with this process's share of the batch
+    seconds: float  # of one step
+    share: int  # images of one step
     batch: int  # images of the steps that were timed
+    whole: bool  # whether every phase was timed; if not, seconds leave some out
     cores: float  # that the steps had on average
-    peak_bytes: int  # most memory held at once, on the device, for the share of the batch
+    peak_bytes: int  # most memory held at once, on the device
     checkpoint_bytes: int
     snapshot_bytes: int
+
+    @property
+    def about(self) -> str:
+        """Return what to say before peak_bytes: part of what few images take doesn't grow with their number."""
+        if not self.whole:
+            return "about "
+        return "up to " if self.batch < self.share else ""
 
 
 @dataclass(frozen=True)
@@ -109,25 +121,37 @@ def examine(params: Params, run: str, profile: str) -> Forecast:
 
 
 def measure(config: RunConfig, share: int, device: torch.device) -> Measured:
-    """Return what a step with `share` images costs; a smaller batch is measured where that takes too long."""
-    group = config.discriminator.mbstd_group_size
-    smallest = group if share % group == 0 else share
+    """Return what a step with `share` images costs, reckoned from the largest that could be measured."""
+    groups_of_one = replace(config.discriminator, mbstd_group_size=1)  # any batch splits; same cost
+    config = replace(config, discriminator=groups_of_one)
     state = new_state(config, device)
+    intervals = [*(phase.interval for phase in phases_of(config)), 1]
+    gradients = sum(p.nbytes for network in (state.g, state.d) for p in network.parameters())
+    fixed, free = _peak_bytes(device) + gradients, MEMORY * _free_bytes(device)
     started, worked = time.perf_counter(), time.process_time()
-    idle = _peak_bytes(device)
-    step = _noise_step(config, state, smallest, device)
-    probe = _step_seconds(step, 0) if smallest < share else 0.0
-    batch = smallest if probe * share / smallest > PATIENCE else share
-    step = _noise_step(config, state, batch, device)
-    seconds = _step_seconds(step, ROUNDS) * share / batch
-    peak = idle + (_peak_bytes(device) - idle) * share // batch
+    deadline, batch, larger, timed = started + PATIENCE, 0, 1, list[float]()
+    while larger > batch:
+        latest = _work_seconds(_noise_step(config, state, larger, device), deadline)
+        if batch and len(latest) < len(intervals):
+            break
+        batch, timed = larger, latest
+        bytes_per_image = max(_peak_bytes(device) - fixed, 0) / batch
+        seconds_per_image = (ROUNDS + 1) * sum(timed) / batch
+        larger = share
+        while larger > 1 and (
+            larger * bytes_per_image > free
+            or larger * seconds_per_image > deadline - time.perf_counter()
+        ):
+            larger //= 2
     cores = (time.process_time() - worked) / (time.perf_counter() - started)
     tensors, _ = state_to_tensors(state)
     return Measured(
-        seconds=seconds,
+        seconds=sum(map(truediv, timed, intervals)) * share / batch,
+        share=share,
         batch=batch,
+        whole=len(timed) == len(intervals),
         cores=cores,
-        peak_bytes=peak,
+        peak_bytes=round(fixed + bytes_per_image * share),
         checkpoint_bytes=sum(tensor.nbytes for tensor in tensors.values()),
         snapshot_bytes=sum(tensor.nbytes for tensor in state.g_ema.state_dict().values()),
     )
@@ -143,22 +167,22 @@ def _noise_step(config: RunConfig, state: TrainState, batch: int, device: torch.
     return Step(config, state, Processes(device=device), reals.to(device), 1, dtype)
 
 
-def _step_seconds(step: Step, rounds: int) -> float:
-    """Return the mean seconds of a step: each phase's time over its interval; with 0 rounds, of the first one."""
+def _work_seconds(step: Step, deadline: float) -> list[float]:
+    """Return the mean seconds of each phase and of the moving average, without those left at the deadline.
 
-    def timed(work: Callable[[], None]) -> float:
-        seconds = []
-        for _ in range(rounds + 1):
-            start = time.perf_counter()
-            work()
-            if step.reals.is_cuda:
-                torch.cuda.synchronize()
-            seconds.append(time.perf_counter() - start)
-        return sum(seconds[-rounds:]) / max(rounds, 1)
-
-    phases = phases_of(step.config)
-    total = sum(timed(lambda p=phase: run_phase(p, step)) / phase.interval for phase in phases)
-    return total + timed(lambda: update_ema(step))
+    The first round of all counts only where there is no second.
+    """
+    works = [*(partial(run_phase, phase) for phase in phases_of(step.config)), update_ema]
+    taken: list[list[float]] = [[] for _ in works]
+    for work, seconds in (ROUNDS + 1) * list(zip(works, taken, strict=True)):
+        start = time.perf_counter()
+        if start > deadline:
+            break
+        work(step)
+        if step.reals.is_cuda:
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    return [mean(seconds[1:] or seconds) for seconds in taken if seconds]
 
 
 def _peak_bytes(device: torch.device) -> int:
@@ -166,6 +190,11 @@ def _peak_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _free_bytes(device: torch.device) -> int:
+    """Return the bytes that can be had on the device."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory()
 
 
 def available_memory() -> int:
@@ -189,11 +218,11 @@ def _lacks_of_machine(forecast: Forecast) -> Iterator[str]:
     if needed > forecast.free_disk:
         yield f"disk: {_size(needed)} are needed and {_size(forecast.free_disk)} free"
     if forecast.memory > forecast.free_memory:
-        yield f"memory: {_size(forecast.memory)} are needed and {_size(forecast.free_memory)} free"
+        yield f"memory: {_memory(forecast)} are needed and {_size(forecast.free_memory)} free"
     if forecast.device.type == "cuda":
         total = torch.cuda.get_device_properties(forecast.device).total_memory
         if forecast.measured.peak_bytes > total:
-            yield f"GPU memory: {_size(forecast.measured.peak_bytes)} are needed of {_size(total)}"
+            yield f"GPU memory: {_device_memory(forecast)} are needed of {_size(total)}"
 
 
 def _lacks_of_files(params: Params, config: RunConfig, profile: str) -> Iterator[str]:
@@ -220,17 +249,18 @@ def _lacks_of_files(params: Params, config: RunConfig, profile: str) -> Iterator
 def describe(forecast: Forecast) -> str:
     """Return the forecast for people, one line a subject."""
     config, measured = forecast.config, forecast.measured
-    share = config.training.batch // forecast.num_processes
-    how = "" if measured.batch == share else f", measured with {measured.batch}"
+    least = "" if measured.whole else "at least "
+    timed = measured.seconds * measured.batch / measured.share
+    how = "" if measured.batch == measured.share else f", from {timed:.3g} s for {measured.batch}"
     where = f"{forecast.num_processes} x {forecast.device.type}"
     lines = [
         f"{config.name}: {config.training.kimg:g} kimg at {config.generator.resolution} px, "
         f"{config.training.precision}",
-        f"time    {_duration(forecast.seconds)} on {where}: {forecast.num_steps:,} steps of "
+        f"time    {least}{_duration(forecast.seconds)} on {where}: {forecast.num_steps:,} steps of "
         f"{config.training.batch} images, {measured.seconds:.3g} s each{how}",
     ]
     if forecast.device.type == "cuda":
-        lines.append(f"GPU     {_size(measured.peak_bytes)} on each")
+        lines.append(f"GPU     {_device_memory(forecast)} on each")
     elif measured.cores < BUSY:
         lines.append(
             f"busy    the measured steps had {measured.cores:.0%} of a core: other programs run here, and "
@@ -238,11 +268,21 @@ def describe(forecast: Forecast) -> str:
         )
     parts = ", ".join(f"{_size(size)} for {what}" for what, size in forecast.disk.items())
     lines += [
-        f"memory  {_size(forecast.memory)}; {_size(forecast.free_memory)} are free",
+        f"memory  {_memory(forecast)}; {_size(forecast.free_memory)} are free",
         f"disk    {_size(sum(forecast.disk.values()))} ({parts}); {_size(forecast.free_disk)} are free",
         *(f"missing {lack}" for lack in forecast.missing),
     ]
     return "\n".join(lines)
+
+
+def _memory(forecast: Forecast) -> str:
+    """Return the main memory that is needed; of the steps themselves only where they run there."""
+    about = forecast.measured.about if forecast.device.type == "cpu" else ""
+    return f"{about}{_size(forecast.memory)}"
+
+
+def _device_memory(forecast: Forecast) -> str:
+    return f"{forecast.measured.about}{_size(forecast.measured.peak_bytes)}"
 
 
 def _size(num_bytes: int) -> str:

@@ -1,5 +1,6 @@
 """The forecast of a training: what it measures is what a training takes, and what is missing is named."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,13 @@ from click.testing import CliRunner
 from spatialgan import doctor
 from spatialgan.cli import main
 from spatialgan.params import Params, load_params
+from spatialgan.training.phases import Phase, Step
 from spatialgan.training.run_folder import open_run_folder, save_checkpoint
 from spatialgan.training.state import new_state
 from tests.tiny import ROOT, tiny_archive, tiny_config
+
+GIB = 2**30
+Slow = Callable[[float], list[int]]
 
 
 @pytest.fixture
@@ -48,11 +53,11 @@ def test_a_run_that_can_start(params: Params, tmp_path: Path) -> None:
 def test_phases_count_by_their_intervals(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(float(i) for i in range(10**6))  # every timed piece of work takes 1 s
     monkeypatch.setattr(doctor.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(doctor, "PATIENCE", float("inf"))
     measured = doctor.measure(tiny_config("spatialgan"), 8, torch.device("cpu"))
-    assert measured.batch == 8
-    assert measured.seconds == pytest.approx(
-        1 + 1 + 1 / 16 + 1
-    )  # g, d, R1 every 16, moving average
+    assert measured.batch == 8 and measured.whole
+    # g, d, R1 every 16, moving average
+    assert measured.seconds == pytest.approx(1 + 1 + 1 / 16 + 1)
 
 
 def test_a_busy_machine_is_said(params: Params) -> None:
@@ -65,13 +70,76 @@ def test_a_busy_machine_is_said(params: Params) -> None:
     assert "busy    the measured steps had 25% of a core" in crowded
 
 
-def test_steps_that_take_too_long_are_measured_small(
-    params: Params, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
+    """Return what makes a phase take so many seconds an image, and lists the images of those that ran."""
+    now, ran = [0.0], []
+    monkeypatch.setattr(doctor.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(doctor, "update_ema", lambda _: None)
+
+    def with_seconds(per_image: float) -> list[int]:
+        def run_phase(_, step: Step) -> None:
+            ran.append(len(step.reals))
+            now[0] += per_image * len(step.reals)
+
+        monkeypatch.setattr(doctor, "run_phase", run_phase)
+        return ran
+
+    return with_seconds
+
+
+def test_no_phase_is_measured_after_the_time_for_it(params: Params, slow: Slow) -> None:
+    ran = slow(20.0)
+    forecast = doctor.examine(params, "cat/spatialgan/0", "smoke")
+    assert ran == [1, 1]  # g_main until 20 s, d_main until 40; R1 is left out
+    assert forecast.measured.seconds == (20 + 20) * 8
+    assert not forecast.measured.whole
+    line = doctor.describe(forecast).splitlines()[1]
+    assert line.startswith("time    at least 43 min on 1 x cpu: 8 steps of 8 images, 320 s each")
+    assert line.endswith(", from 40 s for 1")
+
+
+@pytest.mark.parametrize(("per_image", "batch"), [(10.0, 1), (1.5, 1), (0.6, 4), (0.1, 8)])
+def test_as_many_images_are_measured_as_time_allows(
+    slow: Slow, per_image: float, batch: int
 ) -> None:
-    monkeypatch.setattr(doctor, "PATIENCE", 0.0)
-    measured = doctor.measure(tiny_config("sel"), 8, torch.device("cpu"))
-    assert measured.batch == 4  # the discriminator's group
-    assert measured.seconds > 0
+    ran = slow(per_image)
+    measured = doctor.measure(tiny_config("spatialgan"), 8, torch.device("cpu"))
+    assert (measured.batch, measured.whole) == (batch, True)
+    assert measured.seconds == pytest.approx(8 * (1 + 1 + 1 / 16) * per_image)
+    assert sum(ran) * per_image <= doctor.PATIENCE + batch * per_image
+
+
+def test_a_larger_step_that_is_cut_off_does_not_count(
+    slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = slow(0.1)
+    run_phase = doctor.run_phase
+
+    def slower_than_expected(phase: Phase, step: Step) -> None:
+        for _ in range(100 if len(step.reals) > 1 else 1):
+            run_phase(phase, step)
+
+    monkeypatch.setattr(doctor, "run_phase", slower_than_expected)
+    measured = doctor.measure(tiny_config("spatialgan"), 8, torch.device("cpu"))
+    assert ran[9:] == [8] * 100 and (measured.batch, measured.whole) == (1, True)
+
+
+def test_steps_take_no_more_memory_than_is_free(
+    params: Params, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network takes 100 GiB, each image 10 GiB."""
+    ran = slow(0.001)
+    monkeypatch.setattr(doctor, "_peak_bytes", lambda _: (100 + 10 * max(ran, default=0)) * GIB)
+    for free, batch in ((10, 1), (50, 2), (159, 4), (165, 8)):
+        ran.clear()
+        monkeypatch.setattr(doctor, "available_memory", lambda free=free: free * GIB)
+        forecast = doctor.examine(params, "cat/sel/0", "smoke")
+        assert max(ran) == forecast.measured.batch == batch
+        assert forecast.memory == pytest.approx(180 * GIB, rel=0.01)
+        about = "up to " if batch < 8 else ""
+        line = f"missing memory: {about}180.0 GiB are needed and {free}.0 GiB free"
+        assert line in doctor.describe(forecast)
 
 
 def test_a_data_set_that_is_there_needs_no_disk(params: Params) -> None:
