@@ -10,12 +10,11 @@ class over that of the centers of sub-heatmaps, at most 1.
 import click
 import pandas as pd
 
+from benchmarks.attention_masks import FIRST_INDEX
 from spatialgan.evaluation.instances import centroids
 from spatialgan.evaluation.scene_truth import draw_scene, whole_objects
 from spatialgan.heatmaps.samplers import SAMPLERS
 from spatialgan.rng import generator_for
-
-FIRST_INDEX = 10_000_000  # of scenes that no data set holds
 
 
 def placement(scene: str, num: int, resolution: int) -> pd.DataFrame:

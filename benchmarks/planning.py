@@ -9,7 +9,6 @@ the processor are both told, because the first depend on what else the machine d
 
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,18 +18,9 @@ from pathlib import Path
 import click
 import yaml
 
-PROJECT = Path(__file__).parents[1]
+from tests.copies import copy_dvc, copy_project
+
 SMALL, LARGE = "results/tables/objective.md", "results/tables/thousand.md"
-
-
-def copy_project(folder: Path) -> None:
-    """Copy what Snakemake and DVC need."""
-    skip = shutil.ignore_patterns("__pycache__", "cache", "tmp")
-    for name in ("spatialgan", "params", "workflow", ".dvc"):
-        shutil.copytree(PROJECT / name, folder / name, ignore=skip)
-    for name in ("Snakefile", ".gitignore", ".dvcignore"):
-        shutil.copy(PROJECT / name, folder)
-    (folder / "profiles").symlink_to("workflow/profiles")
 
 
 def add_rows(params: Path, count: int) -> None:
@@ -58,17 +48,17 @@ def add_rows(params: Path, count: int) -> None:
 
 
 class Copy:
-    """A copy of the project and the commands that are timed in it."""
+    """A copy of the project, with DVC, and the commands that are timed in it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         bin_folder = Path(sys.executable).parent
         self.environment = {
-            **os.environ,
-            "PYTHONPATH": str(folder),
+            **copy_project(folder),
             "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
             "OMP_NUM_THREADS": "1",
         }
+        copy_dvc(folder)
 
     def run(self, *command: str) -> str:
         """Return what a command prints; it must succeed."""
@@ -101,7 +91,6 @@ def main(rows: int) -> None:
     plan = ("snakemake", "--cores", "1", "--dry-run", "--quiet", "rules", "--")
     with tempfile.TemporaryDirectory(prefix="spatialgan-planning-") as place:
         copy = Copy(Path(place))
-        copy_project(copy.folder)
         copy.time("a table of 3 rows, as params are", "dry-run", *plan, SMALL)
         add_rows(copy.folder / "params", rows)
         copy.time(f"a table of 3 rows, {rows} others in params", "dry-run", *plan, SMALL)

@@ -1,4 +1,4 @@
-"""Copies of the project in which workflows run, so that a test's results are its own."""
+"""Copies of the project in which workflows and DVC run, so that a test's results are its own."""
 
 import os
 import shutil
@@ -15,3 +15,10 @@ def copy_project(folder: Path) -> dict[str, str]:
     shutil.copy(PROJECT / "Snakefile", folder)
     (folder / "profiles").symlink_to("workflow/profiles")
     return {**os.environ, "PYTHONPATH": str(folder), "CUDA_VISIBLE_DEVICES": ""}
+
+
+def copy_dvc(folder: Path) -> None:
+    """Copy what DVC needs beside that, without its cache."""
+    (folder / ".dvc").mkdir()
+    for name in (".gitignore", ".gitattributes", ".dvcignore", ".dvc/config", ".dvc/.gitignore"):
+        shutil.copy(PROJECT / name, folder / name)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.copies import PROJECT, copy_project
+from tests.copies import PROJECT, copy_dvc, copy_project
 
 NOTHING = "Nothing to be done"
 CLEAN = "Data and pipelines are up to date."
@@ -131,11 +131,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory, diary: Path) -> Checkout:
     folder = tmp_path_factory.mktemp("dvc") / "origin"
     tree = Checkout(folder, diary)
     copy_project(folder)
-    for name in (".gitignore", ".gitattributes", ".dvcignore"):
-        shutil.copy(PROJECT / name, folder)
-    (folder / ".dvc").mkdir()
-    for name in ("config", ".gitignore"):
-        shutil.copy(PROJECT / ".dvc" / name, folder / ".dvc")
+    copy_dvc(folder)
     shutil.copy(PROJECT / "tests/stand_in.py", folder / "spatialgan/cli.py")
     shrink(folder / "params")
     tree.run("git", "init", "--quiet", "--initial-branch", "main")

@@ -2,6 +2,7 @@
 # in a fresh clone they are in DVC's remote, and what says that they were made (the small files) is in git.
 # And none is taken for current only because nobody recorded how it was made.
 from snakemake.exceptions import WorkflowError
+from snakemake.io import IOFile
 
 
 def manifest_of_training(wildcards):
@@ -11,7 +12,7 @@ def manifest_of_training(wildcards):
     by which alone it would see that.
     """
     facts = f"{wildcards.root}/runs/{wildcards.dataset}/{wildcards.row}/{wildcards.seed}/train.json"
-    if os.path.exists(facts) and workflow.persistence._read_record(facts) is None:
+    if os.path.exists(facts) and workflow.persistence.metadata(IOFile(facts)) is None:
         made = dict(settings_in(json.loads(Path(facts).read_text())["identity"]))
         wanted = dict(settings_in(run_of(wildcards).identity()))
         if wanted["training.precision"] == "auto":  # decided by the machine that trains
