@@ -23,11 +23,8 @@ class Commands(click.Group):
         """Run a command; ValueError, OSError, RuntimeError and missing extras are for people."""
         try:
             return super().invoke(ctx)
-        except (
-            click.exceptions.Exit,
-            click.Abort,
-        ):  # RuntimeErrors by which click ends, as for --help
-            raise
+        except (click.exceptions.Exit, click.Abort):
+            raise  # RuntimeErrors by which click ends, as for --help
         except (
             ValueError,
             OSError,

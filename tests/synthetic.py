@@ -22,9 +22,8 @@ NAMES = ("bed", "lamp", "chair")
 RADIUS = 0.15  # of the discs that are drawn
 ANCHORS = ((-0.1, -0.1), (0.1, -0.05), (0.0, 0.12))  # around which objects are: no two in one place
 
-Place = Callable[
-    [Tensor, Tensor], Tensor
-]  # (first centers, centers) [n k 2] -> where to draw [n k 2]
+# (first centers, centers) [n k 2] -> where to draw [n k 2]
+Place = Callable[[Tensor, Tensor], Tensor]
 
 PLACES: dict[str, Place] = {
     "obedient": lambda first, now: now,

@@ -207,9 +207,8 @@ def test_a_killed_measurement_goes_on_where_it_was(tmp_path):
     assert second.calls == straight.calls - 6  # three of seven batches were kept
     third = Counting(1000)
     observe_moves(renderer, third, REQUEST, PartialResults(path, {"a": 2}))
-    assert (
-        third.calls == straight.calls
-    )  # another measurement's partial results are none of its own
+    # another measurement's partial results are none of its own
+    assert third.calls == straight.calls
 
 
 def blob(image):

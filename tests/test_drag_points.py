@@ -91,9 +91,8 @@ def test_motion_supervision_by_hand():
     ramp = pixel_positions(CELLS, "half_pixel", torch.zeros(())) * CELLS
     features = ramp[None, :, None].expand(3, CELLS, CELLS).contiguous()
     handles = torch.tensor([[0.0, 0.0], [0.2, 0.3], [-0.2, 0.0]])
-    offsets = torch.tensor(
-        [[0.4, 0.0], [0.0, 0.3], [0.25 * PX, 0.0]]
-    )  # along, across, almost there
+    # along, across, almost there
+    offsets = torch.tensor([[0.4, 0.0], [0.0, 0.3], [0.25 * PX, 0.0]])
     for handle, offset, expected in zip(handles, offsets, (1.0, 0.0, 0.25), strict=True):
         one = drag_points.motion_supervision(features, handle[None], (handle + offset)[None], 2)
         assert one.item() == pytest.approx(expected, abs=1e-4)

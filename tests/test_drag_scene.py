@@ -219,9 +219,8 @@ def test_a_layout_in_the_latent_can_only_be_dragged_by_it(models, name):
 
 def test_the_first_interrupt_is_counted_and_the_second_is_not_caught():
     interrupts = Interrupts()
-    inherited = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # ignored in background jobs
+    # ignored in background jobs
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt), interrupts.counted():
             signal.raise_signal(signal.SIGINT)

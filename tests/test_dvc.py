@@ -181,9 +181,8 @@ def change_sel(tree: Checkout) -> None:
 def test_a_clone_has_nothing_to_do_until_a_row_changes(clone: Checkout) -> None:
     paths = sorted(clone.folder.glob("results/**/*"), reverse=True)
     for age, path in enumerate(paths):
-        os.utime(
-            path, (NEW - age, NEW - age)
-        )  # metrics older than tables, tables older than weights
+        # metrics older than tables, tables older than weights
+        os.utime(path, (NEW - age, NEW - age))
     assert clone.planned() == set()
     assert CLEAN in clone.run("dvc", "status")
     assert "no faults" in real_verify(clone)

@@ -61,9 +61,8 @@ def test_a_change_that_stays_in_its_disc_has_nothing_outside(tmp_path):
     for edit in ("move", "remove", "restyle"):
         assert values[f"{edit}_outside"] == 0.0 and f"{edit}_locality" not in values
     assert values["remove_inside"] == values["restyle_inside"] == INSIDE
-    assert (
-        0.5 * INSIDE < values["move_inside"] <= INSIDE
-    )  # where both places overlap nothing changes
+    # where both places overlap nothing changes
+    assert 0.5 * INSIDE < values["move_inside"] <= INSIDE
     assert bounds["remove_inside"].low == bounds["remove_inside"].high == INSIDE
 
 

@@ -23,13 +23,8 @@ from spatialgan.data.sources import SOURCES, Source
 from spatialgan.files import atomic_file, file_sha256
 
 ON_BAD = ("error", "skip")
-ROW_KEYS = (
-    "source",
-    "max_images",
-    "on_bad",
-    "licence",
-    "stand_in_for",
-)  # beside the fields of the source
+# beside the fields of the source
+ROW_KEYS = ("source", "max_images", "on_bad", "licence", "stand_in_for")
 LISTED = 20  # bad images named in an error
 MAX_BAD = 1000  # bad images after which the rest is not looked at
 

@@ -30,9 +30,8 @@ class Track:
 
     before: str = ""  # its class; "" where no instance was there to follow
     after: str = ""  # the class of what it was matched with; "" where it was not found again
-    cosine: float = (
-        -1.0
-    )  # of both features; of the best candidate where that was not similar enough
+    # of both features; of the best candidate where that was not similar enough
+    cosine: float = -1.0
     shift: tuple[float, float] = (0.0, 0.0)  # of the mean position, (y, x); 0 where not found again
     is_cut: bool = False  # its mask touches the frame in either image, so its shift is not all seen
 

@@ -24,10 +24,8 @@ from spatialgan.heatmaps.moves import objects
 from spatialgan.inference import Samples, Snapshot, draw_samples, render, to_uint8
 from spatialgan.rng import generator_for
 
-LENGTHS = (
-    0.1,
-    0.3,
-)  # of a move, in image widths: shorter ones drown in noise, which counts 1 / |p|^2
+# of a move, in image widths: shorter ones drown in noise, which counts 1 / |p|^2
+LENGTHS = (0.1, 0.3)
 MAX_WITHOUT = 1000  # samples without anything to try, from the first on, after which we give up
 
 

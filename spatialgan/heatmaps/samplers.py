@@ -23,11 +23,8 @@ from spatialgan.heatmaps.layout import Gaussians, Impulse, Layout, Pixels
 Ranges = tuple[tuple[float, float], ...]
 
 NUM_CENTERS = (1, 2, 4)  # sub-heatmaps at 4x4, 8x8 and 16x16
-CODE_SPREADS = (
-    (0.5, 1.0),
-    (0.1 / 1.4, 1.1 / 1.4),
-    (0.05, 0.55),
-)  # range of s per level
+# range of s per level
+CODE_SPREADS = ((0.5, 1.0), (0.1 / 1.4, 1.1 / 1.4), (0.05, 0.55))
 
 
 def _gaussians(
@@ -109,11 +106,8 @@ class HierarchicalCode:
 
     center_std: float = 0.33  # of the level 0 center
     center_limit: float = 0.75  # coordinates beyond are clamped to it
-    reaches: tuple[float, ...] = (
-        0.0,
-        0.4,
-        0.8,
-    )  # per level; offsets are uniform in [-reach, reach]
+    # per level; offsets are uniform in [-reach, reach]
+    reaches: tuple[float, ...] = (0.0, 0.4, 0.8)
     num_centers: tuple[int, ...] = NUM_CENTERS  # per level
     spreads: Ranges = CODE_SPREADS  # range of s per level
 

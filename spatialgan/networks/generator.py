@@ -40,9 +40,8 @@ class GeneratorConfig:
     encoding: EncodingConfig = field(default_factory=EncodingConfig)
 
     def __post_init__(self) -> None:
-        assert (
-            self.num_objects >= 0
-        )  # raises ValueError where encoding and heatmaps don't go together
+        # raises ValueError where encoding and heatmaps don't go together
+        assert self.num_objects >= 0
 
     def channels(self, resolution: int) -> int:
         """Return the number of feature maps at a resolution."""

@@ -62,9 +62,8 @@ def _adam(network: nn.Module, training: TrainingConfig, interval: int) -> torch.
     optimizer = torch.optim.Adam(
         parameters, lr=training.learning_rate * ratio, betas=betas, eps=1e-8, fused=True
     )
-    for (
-        parameter
-    ) in parameters:  # as Adam would at its first step, so that a resumed state has somewhere to go
+    # as Adam would at its first step, so that a resumed state has somewhere to go
+    for parameter in parameters:
         optimizer.state[parameter] = {
             "step": torch.zeros((), device=parameter.device),
             "exp_avg": torch.zeros_like(parameter),
