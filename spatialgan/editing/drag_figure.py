@@ -73,7 +73,7 @@ def _line(model: Path, seed: int, item: dict, max_steps: int) -> Image.Image:
 
 
 def _column(inputs: Inputs, problem: Problem, state: DragState, snapshot: Snapshot) -> Image.Image:
-    """Return an image, below it each level's heatmap, and below that how it changed."""
+    """Return an image, and below it each level's heatmap beside how it changed."""
     image = render_inputs(inputs, snapshot)
     size = image.shape[-1]
     layout = without_changes(inputs.layout).to("cpu")

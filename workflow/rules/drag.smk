@@ -63,7 +63,7 @@ rule drag_table:
             "{root}/tables/drag.csv",
             caption="../report/drag.rst",
             category="Tables",
-            labels={"table": "drag, all numbers"},
+            labels={"table": "drag, all numbers (CSV)"},
         ),
     log:
         "{root}/logs/tables/drag.log",
@@ -86,6 +86,13 @@ def drag_figure_code(wildcards):
 
 
 use rule gallery as drag_figure with:
+    output:
+        report(
+            "{root}/figures/{gallery}.png",
+            caption="../report/drag_figure.rst",
+            category="Edits",
+            labels={"gallery": "{gallery}"},
+        ),
     wildcard_constraints:
         gallery="|".join(DRAG_FIGURES) or "(?!)",
     params:

@@ -79,7 +79,7 @@ rule table:
             "{root}/tables/{table}.csv",
             caption="../report/table.rst",
             category="Tables",
-            labels={"table": "{table}, all numbers"},
+            labels={"table": "{table}, all numbers (CSV)"},
         ),
         "{root}/tables/{table}.json",
     log:
@@ -125,6 +125,7 @@ rule figure:
             "{root}/figures/{figure}.png",
             caption="../report/figure.rst",
             category="Training",
+            subcategory="several rows",
             labels={"figure": "{figure}"},
         ),
     log:
