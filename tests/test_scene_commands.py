@@ -137,6 +137,8 @@ def finished(place):
         "protocol": {"segmenter": "torchvision", "truncation_psi": 1},
     }
     (metrics / "comove.json").write_text(json.dumps(measured))
+    trials_only = {"metrics": {}, "protocol": {"num_drags": 2}, "trials": []}
+    (metrics / "drags.json").write_text(json.dumps(trials_only))
     return place
 
 
@@ -161,7 +163,7 @@ def test_a_card_says_what_the_model_is_from_its_files(finished):
     invoke("ship", "cat/indoor/0", "--name", "x", "-p", "smoke", "--folder", "models")
     card = (finished / "models/x.md").read_text()
     assert "| comove1000 | 0.2346 (95 %: 0.2 to 0.27) |" in card and "| coverage | 0.5 |" in card
-    assert "segmenter torchvision, truncation psi 1." in card
+    assert "segmenter torchvision, truncation psi 1." in card and "drags" not in card
     assert file_sha256(finished / "models/x.safetensors") in card
     assert "spatialgan ship cat/indoor/0 --name x -p smoke" in card
     lines = [line.split("`")[0] for line in card.splitlines() if line.startswith("spatialgan ")]

@@ -130,6 +130,8 @@ def _metrics(folder: Path, snapshot_sha256: str) -> str:
         if found.get("snapshot_sha256", snapshot_sha256) != snapshot_sha256:
             raise ValueError(f"{path} was measured on another snapshot: measure this one first")
         lines = [_line(found, name) for name in found["metrics"]]
+        if not lines:  # trials only, which a table makes numbers of
+            continue
         protocol = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in found["protocol"].items())
         parts.append("\n".join([f"| {path.stem} | |", "|---|---|", *lines]) + f"\n\n{protocol}.")
     return "\n\n".join(parts) or "Nothing yet."
