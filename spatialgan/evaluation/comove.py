@@ -143,8 +143,9 @@ def observe(trials: Trials, source: Source, segmenter: Segmenter) -> list[Observ
     )
     before = segment(segmenter, source.render(trials.samples))
     after = segment(segmenter, source.render(drawn_again))
-    unmoved = dict(zip(still, after[len(trials) :], strict=False))
-    alone = dict(zip(parts, after[len(trials) + len(still) :], strict=True))
+    end = len(trials) + len(still)
+    unmoved = dict(zip(still, after[len(trials) : end], strict=True))
+    alone = dict(zip(parts, after[end:], strict=True))
     observations = []
     for row, (center, sigma) in enumerate(zip(trials.centers(), trials.sigmas(), strict=True)):
         index = instance_under(center, float(sigma), before[row])
