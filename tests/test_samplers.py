@@ -1,6 +1,7 @@
 """Every sampler keeps its contract, and draws from the distribution that it names."""
 
 import math
+from itertools import combinations
 
 import pytest
 import torch
@@ -171,10 +172,40 @@ def test_constant_is_constant():
 
 @pytest.mark.parametrize(("inside", "share"), [(True, 1.0), (False, 0.466)])
 def test_objects_are_inside_unless_asked_otherwise(inside, share):
-    (level,) = draw(MultiObject(num_objects=3, inside=inside), 5000).levels
+    (level,) = draw(MultiObject(num_objects=3, inside=inside, gap=0), 5000).levels
     assert isinstance(level, Gaussians) and level.centers.shape == (5000, 3, 2)
     within = level.centers.abs() <= 1
     assert within.all(-1).float().mean().item() == pytest.approx(share, abs=0.015)
     # N(0, 1) given that |c| <= 1 has this standard deviation
     assert level.centers[within].std().item() == pytest.approx(0.54, abs=0.01)
     assert 0.1 <= (2 * level.sigmas**2).min() <= (2 * level.sigmas**2).max() <= 0.4 + 1e-6
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_half_maximum_discs_of_objects_do_not_overlap(inside):
+    (level,) = draw(MultiObject(num_objects=4, inside=inside), 500).levels
+    for first, second in combinations(range(4), 2):
+        distances = (level.centers[:, first] - level.centers[:, second]).norm(dim=1)
+        radii = 1.1774 * (level.sigmas[:, first] + level.sigmas[:, second])
+        assert (distances >= radii).all()
+
+
+def test_objects_apart_are_the_draws_that_happen_to_be():
+    """Redrawing prefers none of the objects: all have the same law, that of accepted draws."""
+    free = draw(MultiObject(gap=0), 20000).levels[0]
+    distances = torch.cdist(free.centers, free.centers)
+    radii = 1.1774 * (free.sigmas[:, :, None] + free.sigmas[:, None])
+    kept = ((distances >= radii) | torch.eye(3, dtype=torch.bool)).all(dim=2).all(dim=1)
+    apart = draw(MultiObject(), 20000).levels[0]
+    for name in ("centers", "sigmas"):
+        accepted, drawn = getattr(free, name)[kept], getattr(apart, name)
+        assert drawn.std().item() == pytest.approx(accepted.std().item(), rel=0.03)
+        assert drawn.mean().item() == pytest.approx(accepted.mean().item(), abs=0.015)
+        torch.testing.assert_close(
+            drawn.mean(0), drawn.mean((0, 1)).expand(3, *drawn.shape[2:]), atol=0.02, rtol=0
+        )
+
+
+def test_objects_without_room_for_their_gap_are_refused():
+    with pytest.raises(ValueError, match="of 12 objects .* choose fewer objects, a lower spread"):
+        draw(MultiObject(num_objects=12), 1)

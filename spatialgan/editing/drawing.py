@@ -16,9 +16,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from spatialgan.heatmaps.layout import Layout
+from spatialgan.heatmaps.layout import HALF_MAXIMUM, Layout
 
-HALF_MAXIMUM = math.sqrt(2 * math.log(2))  # radius over sigma where exp(-r^2 / 2 sigma^2) is 1/2
 COLORS = ((230, 159, 0), (86, 180, 233), (0, 200, 140), (240, 228, 66), (204, 121, 167))
 MIN_SIDE = 192  # pixels of an enlarged image
 FINE = 4  # circles are drawn so many times as large, and reduced

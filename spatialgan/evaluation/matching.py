@@ -10,7 +10,6 @@ Positions, shifts and offsets are (y, x) in [-1, 1] units, half-pixel convention
 Shapes: k instances, r pixels per side.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -18,10 +17,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from spatialgan.evaluation.instances import Instances, centroids
-from spatialgan.heatmaps.layout import pixel_positions
+from spatialgan.heatmaps.layout import HALF_MAXIMUM, pixel_positions
 
 MIN_COSINE = 0.5  # similarity of two instances' features below which they are not the same object
-HALF_MAXIMUM = math.sqrt(2 * math.log(2))  # radius, in sigmas, where a Gaussian is half its peak
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ it draws a heatmap squeezed towards the image center by (r - 1) / r.
 Shapes: n samples, k sub-heatmaps, r pixels along an axis, s pixels along an axis of stored maps.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -23,6 +24,7 @@ from torch import Tensor
 
 Grid = Literal["half_pixel", "corners"]
 GRIDS = ("half_pixel", "corners")
+HALF_MAXIMUM = math.sqrt(2 * math.log(2))  # radius, in sigmas, where a Gaussian is half its peak
 
 
 def pixel_positions(resolution: int, grid: Grid, like: Tensor) -> Float[Tensor, " r"]:

@@ -2,8 +2,8 @@
 
 What varies: the room's proportions, the side one looks from, what is there and where, how things hide
 one another, the style (colors that go together) and the light. Every piece of furniture is an instance.
-Pieces are drawn one by one, each of any kind and anywhere: no object is always there, and none says where
-another one is.
+Pieces are drawn one by one, each of any kind and anywhere on the floor, which fills the picture up to the
+wall: no object is always there, none says where another one is, and no part of the floor stays empty.
 
 Space: meters, (0, 0, 0) is the middle of the lower edge of the back wall, z is negative in the room.
 The pieces themselves are in furniture.py.
@@ -36,7 +36,9 @@ BLANKETS = (*(color for color in FABRICS if min(color) < 200), (236, 158, 96), (
             (164, 206, 190))  # fmt: skip
 PAINTS = ((220, 90, 70), (60, 110, 160), (240, 190, 80), (90, 150, 110), (150, 80, 130))
 SKIES = ((140, 196, 238), (196, 224, 244), (250, 206, 160), (70, 84, 140))
-NEAR = -6.0  # z where floor and side walls end, out of sight
+NEAR = -9.0  # z where floor and side walls end, out of sight
+FADE = 0.08  # how fast things shrink with depth
+NEAREST = 1.8  # times as large as at the wall is a piece that starts at the picture's lower edge
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,11 @@ def _style(rng: np.random.Generator) -> Style:
 
 def _room(rng: np.random.Generator) -> Room:
     view = View(
-        origin=(float(rng.uniform(-0.65, -0.15)), float(rng.uniform(-0.3, 0.3))),
+        origin=(float(rng.uniform(-0.8, -0.35)), float(rng.uniform(-0.3, 0.3))),
         scale=float(rng.uniform(0.4, 0.5)),
         yaw=float(rng.normal(0, 0.13)),
         eye=float(rng.uniform(3.8, 4.8)),
-        fade=0.10,
+        fade=FADE,
     )
     half = float(rng.uniform(1.9, 2.5))
     return Room(view, -half, half, float(rng.uniform(2.05, 2.5)))
@@ -138,11 +140,11 @@ def _on_walls(canvas: Canvas, rng: np.random.Generator, room: Room, style: Style
 
 
 def _on_floor(canvas: Canvas, rng: np.random.Generator, room: Room, style: Style) -> None:
-    """Set two to four pieces of furniture wherever there is place, the farther ones first."""
+    """Set three to five pieces of furniture wherever there is place, the farther ones first."""
     chances = [piece.chance for piece in PIECES]
     spots: list[Spot] = []
     pieces = []
-    for _ in range(rng.integers(2, 5)):
+    for _ in range(rng.integers(3, 6)):
         piece = PIECES[rng.choice(len(PIECES), p=chances)]
         spot = _spot(rng, room, piece.width * rng.uniform(0.85, 1.2), piece.length, spots)
         if spot is not None:
@@ -173,8 +175,8 @@ def _spot(
 ) -> Spot | None:
     """Return a free place on the floor for something this wide and long, None where there is none."""
     low, high = room.left + width / 2, room.right - width / 2
-    for x, z in rng.uniform((low, -3.2), (high, 0.2), (12, 2)).tolist():
-        far = min(z, 0.0)  # some stand at the wall
+    for x, near in rng.uniform((low, 0.95), (high, NEAREST), (12, 2)).tolist():
+        far = min((1 / near - 1) / FADE, 0.0)  # uniform in the picture; some stand at the wall
         spot = Spot(x - width / 2, x + width / 2, far - length, far)
         if not any(spot.overlaps(other) for other in taken):
             return spot

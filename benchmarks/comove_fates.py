@@ -1,0 +1,99 @@
+"""What becomes of moved objects: where the Co-move Ratio of a generator is won and lost.
+
+    python -m benchmarks.comove_fates SNAPSHOT WEIGHTS [--moves 1000]
+
+SNAPSHOT is a run's generator.safetensors, WEIGHTS a torchvision segmenter's model.safetensors. The ratio
+follows what looks most like the object. This says whether that stands under the heatmap's new center and,
+where it doesn't, what does: nothing (the object vanished on its way), something of another class (it
+became that), or something of its class (the two look alike, and the match may be at fault).
+"""
+
+from pathlib import Path
+
+import click
+import pandas as pd
+from torch import Tensor
+
+from spatialgan.evaluation.comove import segment
+from spatialgan.evaluation.comove_scores import score
+from spatialgan.evaluation.instances import Instances
+from spatialgan.evaluation.matching import MIN_COSINE, follow, instance_under
+from spatialgan.evaluation.segmenters import Segmenter, open_segmenter
+from spatialgan.evaluation.trials import (
+    Source,
+    Trials,
+    snapshot_source,
+    trial_batches,
+)
+from spatialgan.heatmaps.moves import move_objects
+from spatialgan.inference import Samples, load_snapshot
+
+
+def fate(index: int, under: int | None, before: Instances, after: Instances) -> str:
+    """Return what became of instance `index`, given the instance under the new center."""
+    if under is None:
+        return "vanished"
+    cosines = after.features @ before.features[index]
+    if cosines.max() >= MIN_COSINE and int(cosines.argmax()) == under:
+        return "there"
+    is_same = after.classes[under] == before.classes[index]
+    return "there by class, another looks more alike" if is_same else "became something else"
+
+
+def fates(trials: Trials, source: Source, segmenter: Segmenter) -> list[dict]:
+    """Return a line per trial whose center has an instance: its fate, score and direction."""
+    samples = trials.samples
+    layout = move_objects(samples.layout, trials.objects, trials.offsets)
+    before = segment(segmenter, source.render(samples))
+    after = segment(segmenter, source.render(Samples(samples.z, layout, samples.noise)))
+    lines = []
+    places = zip(trials.centers(), trials.sigmas().tolist(), trials.offsets, strict=True)
+    for row, (center, sigma, offset) in enumerate(places):
+        index = instance_under(center, sigma, before[row])
+        if index is not None:
+            under = instance_under(center + offset, sigma, after[row])
+            track = follow(index, before[row], after[row])
+            lines.append(
+                {
+                    "fate": fate(index, under, before[row], after[row]),
+                    "score": _score(track.shift, offset) if track.is_matched else float("nan"),
+                    "direction": "vertical" if offset[0].abs() > offset[1].abs() else "horizontal",
+                }
+            )
+    return lines
+
+
+def _score(shift: tuple[float, float], offset: Tensor) -> float:
+    y, x = offset.tolist()
+    return score(shift, (y, x))
+
+
+def _summary(lines: pd.DataFrame, by: str) -> pd.DataFrame:
+    groups = lines.groupby(by)["score"]
+    table = groups.agg(count="size", found="count", comove="mean")
+    table["standard error"] = groups.std() / table["found"] ** 0.5
+    table.insert(0, "share", table["count"] / len(lines))
+    return table.round(2)
+
+
+@click.command()
+@click.argument("snapshot", type=click.Path(exists=True, path_type=Path))
+@click.argument("weights", type=click.Path(exists=True, path_type=Path))
+@click.option("--moves", default=1000, show_default=True, help="Moves to make.")
+def main(snapshot: Path, weights: Path, moves: int) -> None:
+    """Print shares and Co-move Ratios of moved objects by what became of them, and by direction."""
+    source = snapshot_source(load_snapshot(snapshot, "cpu"), 0)
+    segmenter = open_segmenter("torchvision", weights, "cpu")
+    found = [
+        line
+        for trials in trial_batches(source, 0, moves, 0, 32)
+        for line in fates(trials, source, segmenter)
+    ]
+    lines = pd.DataFrame(found)
+    for by in ("fate", "direction"):
+        click.echo(_summary(lines, by).to_markdown() + "\n")
+    click.echo(f"of {len(lines)} objects under a center, {moves} moves")
+
+
+if __name__ == "__main__":
+    main()
