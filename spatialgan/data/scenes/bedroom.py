@@ -11,6 +11,7 @@ The pieces themselves are in furniture.py.
 Shapes: _ any number of points.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,7 +38,6 @@ BLANKETS = (*(color for color in FABRICS if min(color) < 200), (236, 158, 96), (
 PAINTS = ((220, 90, 70), (60, 110, 160), (240, 190, 80), (90, 150, 110), (150, 80, 130))
 SKIES = ((140, 196, 238), (196, 224, 244), (250, 206, 160), (70, 84, 140))
 NEAR = -9.0  # z where floor and side walls end, out of sight
-FADE = 0.08  # how fast things shrink with depth
 NEAREST = 1.8  # times as large as at the wall is a piece that starts at the picture's lower edge
 
 
@@ -97,7 +97,7 @@ def _room(rng: np.random.Generator) -> Room:
         scale=float(rng.uniform(0.4, 0.5)),
         yaw=float(rng.normal(0, 0.13)),
         eye=float(rng.uniform(3.8, 4.8)),
-        fade=FADE,
+        fade=0.08,
     )
     half = float(rng.uniform(1.9, 2.5))
     return Room(view, -half, half, float(rng.uniform(2.05, 2.5)))
@@ -174,10 +174,13 @@ def _spot(
     rng: np.random.Generator, room: Room, width: float, length: float, taken: list[Spot]
 ) -> Spot | None:
     """Return a free place on the floor for something this wide and long, None where there is none."""
-    low, high = room.left + width / 2, room.right - width / 2
-    for x, near in rng.uniform((low, 0.95), (high, NEAREST), (12, 2)).tolist():
-        far = min((1 / near - 1) / FADE, 0.0)  # uniform in the picture; some stand at the wall
-        spot = Spot(x - width / 2, x + width / 2, far - length, far)
+    view = room.view
+    for across, near in rng.uniform((-1, 0.95), (1, NEAREST), (12, 2)).tolist():
+        # uniform in the picture; some stand at the wall
+        z = min((1 / near - 1) / view.fade, 0.0)
+        x = (across - view.origin[1]) / (view.scale * near) - z * math.sin(view.yaw)
+        x = float(np.clip(x, room.left + width / 2, room.right - width / 2))
+        spot = Spot(x - width / 2, x + width / 2, z - length, z)
         if not any(spot.overlaps(other) for other in taken):
             return spot
     return None
