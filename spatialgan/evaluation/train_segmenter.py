@@ -47,7 +47,7 @@ class SegmenterTraining:
     """The numbers of one training."""
 
     series: SceneSeries  # the data set's own
-    steps: int = 1500
+    steps: int = 1800
     seed: int = 0
     batch: int = 16
     max_scenes: int = 5000  # drawn once and seen again, half of the time mirrored

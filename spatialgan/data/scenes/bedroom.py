@@ -2,8 +2,9 @@
 
 What varies: the room's proportions, the side one looks from, what is there and where, how things hide
 one another, the style (colors that go together) and the light. Every piece of furniture is an instance.
-Pieces are drawn one by one, each of any kind and anywhere on the floor, which fills the picture up to the
-wall: no object is always there, none says where another one is, and no part of the floor stays empty.
+Pieces are of different kinds and colors, and stand anywhere on the floor, which fills the picture up to the
+wall: none is always there, none says where another one is or how it looks, and no part of the floor stays
+empty.
 
 Space: meters, (0, 0, 0) is the middle of the lower edge of the back wall, z is negative in the room.
 The pieces themselves are in furniture.py.
@@ -13,7 +14,7 @@ Shapes: _ any number of points.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -144,15 +145,27 @@ def _on_floor(canvas: Canvas, rng: np.random.Generator, room: Room, style: Style
     chances = [piece.chance for piece in PIECES]
     spots: list[Spot] = []
     pieces = []
-    for _ in range(rng.integers(3, 6)):
-        piece = PIECES[rng.choice(len(PIECES), p=chances)]
+    for index in rng.choice(len(PIECES), rng.integers(3, 6), replace=False, p=chances):
+        piece = PIECES[index]
         spot = _spot(rng, room, piece.width * rng.uniform(0.85, 1.2), piece.length, spots)
         if spot is not None:
             spots.append(spot)
             pieces.append(piece)
     for spot, piece in sorted(zip(spots, pieces, strict=True), key=lambda placed: -placed[0].far):
         middle, width = (spot.left + spot.right) / 2, spot.right - spot.left
-        piece.put(canvas, rng, room.at(spot.far), style, middle, width)
+        own = _own_style(rng, style)
+        piece.put(canvas, rng, room.at(spot.far), own, middle, width)
+
+
+def _own_style(rng: np.random.Generator, style: Style) -> Style:
+    """Return the style with colors of wood and cloth that only one piece has."""
+    cloth = against(rng, style.wall, BLANKETS)
+    return replace(
+        style,
+        wood=against(rng, style.floor, WOODS),
+        cloth=cloth,
+        rug=against(rng, style.floor, FABRICS),
+    )
 
 
 @dataclass(frozen=True)
