@@ -50,7 +50,7 @@ class EncodingConfig:
     grid: str = "half_pixel"  # where pixels sit; "corners" is the released predecessor's
     demodulation: str = "local"  # a key of DEMODULATIONS; of `style` alone
     # standard deviation, at first, of what objects' styles have in common; of `style` alone
-    object_bias: float = 3.0
+    object_bias: float = 1.0
 
     def __post_init__(self):
         _check("encoding", self.name, ENCODINGS)

@@ -33,8 +33,8 @@ class ObjectLinear(Linear):
     """The affine map of several codes: one weight for all, a bias for the background, one for objects.
 
     Codes are random and have no common direction at first. What objects have in common, that there is one,
-    comes from their bias, N(0, object_std^2) at first. On a draft of the drawn bedrooms the Co-move Ratio at
-    20 kimg is 0.27 with 1 and 0.43 with 2 (docs/comove.md, one seed each).
+    comes from their bias, N(0, object_std^2) at first. The larger it is, the less tells one object from
+    another (docs/comove.md).
     """
 
     def __init__(self, in_features: int, out_features: int, bias_init: float, object_std: float):
