@@ -284,16 +284,17 @@ def test_objects_can_be_renumbered():
     torch.testing.assert_close(images, g(z, layout, noise), rtol=1e-4, atol=1e-4)
 
 
-def test_an_object_s_style_changes_the_image_at_its_heatmap_most():
-    g, sampler = make_generator("style", "multi_object")
+@pytest.mark.parametrize(("object_bias", "rest"), [(1.0, 0.1), (3.0, 0.5)])
+def test_an_object_s_style_changes_the_image_at_its_heatmap_most(object_bias, rest):
+    g, sampler = make_generator("style", "multi_object", object_bias=object_bias)
     z, layout, noise = inputs(g, sampler, num=64)
     level = layout.levels[0]
     level.centers[:, 0], level.sigmas[:, 0] = torch.tensor([-0.5, 0.5]), 0.3
     other = z.clone()
     other[:, 1] = z.flip(0)[:, 1]
     change = (g(other, layout, noise) - g(z, layout, noise)).abs().mean(dim=(0, 1))
-    inside = level.render(16)[0, 0] > 0.5
-    assert change[inside].mean() > 3 * change[~inside].mean()  # 3.7 here; 1 where H is ignored
+    heatmap = level.render(16)[0, 0]
+    assert change[heatmap > 0.5].mean() > 4 * change[heatmap <= rest].mean()
 
 
 def test_objects_show_from_the_start_whatever_their_styles():
