@@ -7,6 +7,7 @@ one piece of furniture at another place. Segmenting and matching are those of `s
 that the piece went is the ground truth's. What is missing to 1 is the segmenter's and the matching's.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from unittest.mock import patch
 
@@ -17,6 +18,7 @@ import torch
 
 from benchmarks.attention_masks import FIRST_INDEX
 from spatialgan.data.scenes import bedroom
+from spatialgan.data.scenes.canvas import Scene
 from spatialgan.evaluation.comove import segment
 from spatialgan.evaluation.comove_scores import score
 from spatialgan.evaluation.instances import Instances, centroids
@@ -29,7 +31,7 @@ LEAST_AREA = 0.01  # of the frame, visible in both pictures
 BATCH = 32
 
 
-def draw(index: int, resolution: int, moved: int | None):
+def draw(index: int, resolution: int, moved: int | None) -> Scene:
     """Return a bedroom; with piece number `moved`, in the order of drawing, at another free place."""
     place, count = bedroom._spot, -1
 
@@ -68,7 +70,7 @@ def overlapping(found: Instances, mask: torch.Tensor) -> int | None:
     return int(iou.argmax()) if iou.max() > 0.5 else None
 
 
-def pixels(scenes) -> torch.Tensor:
+def pixels(scenes: Sequence[Scene]) -> torch.Tensor:
     """Return the scenes' images as bytes [n, 3, r, r]."""
     return torch.from_numpy(np.stack([scene.image for scene in scenes])).permute(0, 3, 1, 2)
 

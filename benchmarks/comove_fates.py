@@ -17,24 +17,19 @@ from torch import Tensor
 from spatialgan.evaluation.comove import segment
 from spatialgan.evaluation.comove_scores import score
 from spatialgan.evaluation.instances import Instances
-from spatialgan.evaluation.matching import MIN_COSINE, follow, instance_under
+from spatialgan.evaluation.matching import Track, follow, instance_under
 from spatialgan.evaluation.segmenters import Segmenter, open_segmenter
-from spatialgan.evaluation.trials import (
-    Source,
-    Trials,
-    snapshot_source,
-    trial_batches,
-)
+from spatialgan.evaluation.trials import Source, Trials, snapshot_source, trial_batches
 from spatialgan.heatmaps.moves import move_objects
 from spatialgan.inference import Samples, load_snapshot
 
 
-def fate(index: int, under: int | None, before: Instances, after: Instances) -> str:
-    """Return what became of instance `index`, given the instance under the new center."""
+def fate(index: int, under: int | None, track: Track, before: Instances, after: Instances) -> str:
+    """Return what became of instance `index`, given the instance under the new center and its track."""
     if under is None:
         return "vanished"
-    cosines = after.features @ before.features[index]
-    if cosines.max() >= MIN_COSINE and int(cosines.argmax()) == under:
+    nearest = int((after.features @ before.features[index]).argmax())
+    if track.is_matched and nearest == under:
         return "there"
     is_same = after.classes[under] == before.classes[index]
     return "there by class, another looks more alike" if is_same else "became something else"
@@ -55,7 +50,7 @@ def fates(trials: Trials, source: Source, segmenter: Segmenter) -> list[dict]:
             track = follow(index, before[row], after[row])
             lines.append(
                 {
-                    "fate": fate(index, under, before[row], after[row]),
+                    "fate": fate(index, under, track, before[row], after[row]),
                     "score": _score(track.shift, offset) if track.is_matched else float("nan"),
                     "direction": "vertical" if offset[0].abs() > offset[1].abs() else "horizontal",
                 }

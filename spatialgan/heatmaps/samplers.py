@@ -215,12 +215,12 @@ class MultiObject:
 
     More than half of the paper's centers would fall outside the image. They are redrawn, as the
     paper has it for the center of the hierarchy: of an object out of sight neither the attention
-    nor the generator can learn anything. The paper gives no covariance: the range of s is around
+    nor the generator can learn anything. The paper gives no covariance: the range of s ends at
     the 0.2 of its user interface.
 
     Nor does it say that objects keep apart. Here they do, as things on a floor: a layout in which
     half-maximum discs overlap is redrawn. Where heatmaps overlap, one object is drawn under
-    several of them and follows none (docs/comove.md measures both).
+    several of them and follows none (docs/comove.md).
     """
 
     num_objects: int = 3

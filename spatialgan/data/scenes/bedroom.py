@@ -153,17 +153,15 @@ def _on_floor(canvas: Canvas, rng: np.random.Generator, room: Room, style: Style
             pieces.append(piece)
     for spot, piece in sorted(zip(spots, pieces, strict=True), key=lambda placed: -placed[0].far):
         middle, width = (spot.left + spot.right) / 2, spot.right - spot.left
-        own = _own_style(rng, style)
-        piece.put(canvas, rng, room.at(spot.far), own, middle, width)
+        piece.put(canvas, rng, room.at(spot.far), _own_style(rng, style), middle, width)
 
 
 def _own_style(rng: np.random.Generator, style: Style) -> Style:
-    """Return the style with colors of wood and cloth that only one piece has."""
-    cloth = against(rng, style.wall, BLANKETS)
+    """Return the style with one piece's own colors of cloth, wood and seat or rug."""
     return replace(
         style,
+        cloth=against(rng, style.wall, BLANKETS),
         wood=against(rng, style.floor, WOODS),
-        cloth=cloth,
         rug=against(rng, style.floor, FABRICS),
     )
 
