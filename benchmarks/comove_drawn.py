@@ -4,7 +4,8 @@
 
 WEIGHTS is a torchvision segmenter's model.safetensors. Every bedroom is drawn twice, the second time with
 one piece of furniture at another place. Segmenting and matching are those of `spatialgan comove`, the way
-that the piece went is the ground truth's. What is missing to 1 is the segmenter's and the matching's.
+that the piece went is the ground truth's. What is missing to 1 is the segmenter's and the matching's: with
+the drawings as they are, and damaged, as a generator's images are.
 """
 
 from collections.abc import Sequence
@@ -21,14 +22,15 @@ from spatialgan.data.scenes import bedroom
 from spatialgan.data.scenes.canvas import Scene
 from spatialgan.evaluation.comove import segment
 from spatialgan.evaluation.comove_scores import score
+from spatialgan.evaluation.corruptions import CORRUPTIONS
 from spatialgan.evaluation.instances import Instances, centroids
 from spatialgan.evaluation.matching import follow
 from spatialgan.evaluation.scene_truth import draw_scene, whole_objects
-from spatialgan.evaluation.segmenters import open_segmenter
+from spatialgan.evaluation.segmenters import Segmenter, open_segmenter
 
 LEAST_WAY = 0.2  # shorter ways of a mean position are not scored; in [-1, 1] units
 LEAST_AREA = 0.01  # of the frame, visible in both pictures
-BATCH = 32
+DAMAGES = (("", 0.0), ("blur", 0.4), ("noise", 0.3), ("warp", 0.6), ("patches", 0.2), ("fade", 0.5))
 
 
 def draw(index: int, resolution: int, moved: int | None) -> Scene:
@@ -70,9 +72,45 @@ def overlapping(found: Instances, mask: torch.Tensor) -> int | None:
     return int(iou.argmax()) if iou.max() > 0.5 else None
 
 
-def pixels(scenes: Sequence[Scene]) -> torch.Tensor:
-    """Return the scenes' images as bytes [n, 3, r, r]."""
-    return torch.from_numpy(np.stack([scene.image for scene in scenes])).permute(0, 3, 1, 2)
+def pixels(scenes: Sequence[Scene], damage: str, strength: float) -> torch.Tensor:
+    """Return the scenes' images as bytes [n, 3, r, r], damaged by a key of CORRUPTIONS, "" for none."""
+    images = torch.from_numpy(np.stack([scene.image for scene in scenes])).permute(0, 3, 1, 2)
+    if not damage:
+        return images.contiguous()
+    strengths = torch.full((len(images),), strength)
+    generator = torch.Generator().manual_seed(len(images))
+    damaged = CORRUPTIONS[damage](images / 127.5 - 1, strengths, generator)
+    return ((damaged.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def score_moves(
+    pairs: Sequence[tuple[Scene, Scene]], segmenter: Segmenter, damage: str, strength: float
+) -> dict:
+    """Return the Co-move Ratio of the moved pieces that are seen, and how many are found again."""
+    sides = [pixels(side, damage, strength) for side in zip(*pairs, strict=True)]
+    before, after = ([*segment(segmenter, side)] for side in sides)
+    pieces, scores = 0, []
+    for pair, first, second in zip(pairs, before, after, strict=True):
+        truth = [whole_objects(scene) for scene in pair]
+        piece = moved_piece(*truth)
+        if piece is None:
+            continue
+        pieces += 1
+        seen = overlapping(first, truth[0].masks[piece[0]])
+        if seen is not None:
+            start, end = (centroids(t.masks[i][None])[0] for t, i in zip(truth, piece, strict=True))
+            track = follow(seen, first, second)
+            way = tuple((end - start).tolist())
+            scores.append(score(track.shift, way) if track.is_matched else np.nan)
+    scored = pd.Series(scores)
+    return {
+        "damage": f"{damage} {strength:g}" if damage else "none",
+        "moved": pieces,
+        "seen": len(scored) / pieces,
+        "found again": scored.count() / len(scored),
+        "Co-move Ratio": scored.mean(),
+        "standard error": scored.sem(),
+    }
 
 
 @click.command()
@@ -80,29 +118,12 @@ def pixels(scenes: Sequence[Scene]) -> torch.Tensor:
 @click.option("--scenes", default=600, show_default=True, help="Bedrooms to draw twice.")
 @click.option("--resolution", default=32, show_default=True, help="Pixels along an axis.")
 def main(weights: Path, scenes: int, resolution: int) -> None:
-    """Print the Co-move Ratio of drawn moves, and how many pieces are found again."""
+    """Print the Co-move Ratio of drawn moves, and how many pieces are seen and found again."""
     segmenter = open_segmenter("torchvision", weights, "cpu")
-    lines = []
-    for start in range(FIRST_INDEX, FIRST_INDEX + scenes, BATCH):
-        indices = range(start, min(start + BATCH, FIRST_INDEX + scenes))
-        pairs = [(draw(i, resolution, None), draw(i, resolution, i % 3)) for i in indices]
-        found = [segment(segmenter, pixels(side).contiguous()) for side in zip(*pairs, strict=True)]
-        for pair, before, after in zip(pairs, *found, strict=True):
-            truth = [whole_objects(scene) for scene in pair]
-            piece = moved_piece(*truth)
-            seen = None if piece is None else overlapping(before, truth[0].masks[piece[0]])
-            if seen is not None:
-                start_at, end_at = (
-                    centroids(t.masks[i][None])[0] for t, i in zip(truth, piece, strict=True)
-                )
-                track = follow(seen, before, after)
-                way = tuple((end_at - start_at).tolist())
-                lines.append(score(track.shift, way) if track.is_matched else np.nan)
-    scored = pd.Series(lines)
-    click.echo(
-        f"Co-move Ratio {scored.mean():.3f} ± {scored.sem():.3f} (standard error) of {scored.count()} "
-        f"pieces; {scored.isna().sum()} of {len(scored)} not found again"
-    )
+    indices = range(FIRST_INDEX, FIRST_INDEX + scenes)
+    pairs = [(draw(i, resolution, None), draw(i, resolution, i % 3)) for i in indices]
+    lines = [score_moves(pairs, segmenter, *damage) for damage in DAMAGES]
+    click.echo(pd.DataFrame(lines).round(3).to_markdown(index=False))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,21 @@
 """What becomes of moved objects: where the Co-move Ratio of a generator is won and lost.
 
-    python -m benchmarks.comove_fates SNAPSHOT WEIGHTS [--moves 1000]
+    python -m benchmarks.comove_fates SNAPSHOT WEIGHTS [--moves 1000] [--alone]
 
 SNAPSHOT is a run's generator.safetensors, WEIGHTS a torchvision segmenter's model.safetensors. The ratio
 follows what looks most like the object. This says whether that stands under the heatmap's new center and,
 where it doesn't, what does: nothing (the object vanished on its way), something of another class (it
-became that), or something of its class (the two look alike, and the match may be at fault).
+became that), or something of its class (the two look alike, and the match may be at fault). With --alone
+the other objects of a scene of several are absent, before and after the move.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import pandas as pd
+import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from spatialgan.evaluation.comove import segment
@@ -20,8 +24,11 @@ from spatialgan.evaluation.instances import Instances
 from spatialgan.evaluation.matching import Track, follow, instance_under
 from spatialgan.evaluation.segmenters import Segmenter, open_segmenter
 from spatialgan.evaluation.trials import Source, Trials, snapshot_source, trial_batches
+from spatialgan.heatmaps.layout import Layout
 from spatialgan.heatmaps.moves import move_objects
-from spatialgan.inference import Samples, load_snapshot
+from spatialgan.inference import load_snapshot
+
+EDGE = 0.7  # of a half width: a heatmap that is centered beyond has much of its disc out of sight
 
 
 def fate(index: int, under: int | None, track: Track, before: Instances, after: Instances) -> str:
@@ -35,12 +42,21 @@ def fate(index: int, under: int | None, track: Track, before: Instances, after: 
     return "there by class, another looks more alike" if is_same else "became something else"
 
 
-def fates(trials: Trials, source: Source, segmenter: Segmenter) -> list[dict]:
-    """Return a line per trial whose center has an instance: its fate, score and direction."""
+def alone(layout: Layout, chosen: Int[Tensor, " n"]) -> Layout:
+    """Return the layout, of one level, in which only one object of each sample is present."""
+    (level,) = layout.levels
+    kept = torch.arange(level.presence.shape[1]) == chosen[:, None]
+    return Layout((replace(level, presence=level.presence * kept),), len(layout))
+
+
+def fates(trials: Trials, source: Source, segmenter: Segmenter, is_alone: bool) -> list[dict]:
+    """Return a line per trial whose center has an instance: its fate, score, direction and place."""
     samples = trials.samples
+    if is_alone:
+        samples = replace(samples, layout=alone(samples.layout, trials.objects))
     layout = move_objects(samples.layout, trials.objects, trials.offsets)
     before = segment(segmenter, source.render(samples))
-    after = segment(segmenter, source.render(Samples(samples.z, layout, samples.noise)))
+    after = segment(segmenter, source.render(replace(samples, layout=layout)))
     lines = []
     places = zip(trials.centers(), trials.sigmas().tolist(), trials.offsets, strict=True)
     for row, (center, sigma, offset) in enumerate(places):
@@ -53,9 +69,14 @@ def fates(trials: Trials, source: Source, segmenter: Segmenter) -> list[dict]:
                     "fate": fate(index, under, track, before[row], after[row]),
                     "score": _score(track.shift, offset) if track.is_matched else float("nan"),
                     "direction": "vertical" if offset[0].abs() > offset[1].abs() else "horizontal",
+                    "place": f"{_place(center)} to {_place(center + offset)}",
                 }
             )
     return lines
+
+
+def _place(center: Tensor) -> str:
+    return "edge" if center.abs().max() > EDGE else "middle"
 
 
 def _score(shift: tuple[float, float], offset: Tensor) -> float:
@@ -68,6 +89,7 @@ def _summary(lines: pd.DataFrame, by: str) -> pd.DataFrame:
     table = groups.agg(count="size", found="count", comove="mean")
     table["standard error"] = groups.std() / table["found"] ** 0.5
     table.insert(0, "share", table["count"] / len(lines))
+    table.insert(1, "there", lines["fate"].eq("there").groupby(lines[by]).mean())
     return table.round(2)
 
 
@@ -75,17 +97,18 @@ def _summary(lines: pd.DataFrame, by: str) -> pd.DataFrame:
 @click.argument("snapshot", type=click.Path(exists=True, path_type=Path))
 @click.argument("weights", type=click.Path(exists=True, path_type=Path))
 @click.option("--moves", default=1000, show_default=True, help="Moves to make.")
-def main(snapshot: Path, weights: Path, moves: int) -> None:
-    """Print shares and Co-move Ratios of moved objects by what became of them, and by direction."""
+@click.option("--alone", "is_alone", is_flag=True, help="Without the other objects.")
+def main(snapshot: Path, weights: Path, moves: int, is_alone: bool) -> None:
+    """Print shares and Co-move Ratios of moved objects by what became of them, by direction and by place."""
     source = snapshot_source(load_snapshot(snapshot, "cpu"), 0)
     segmenter = open_segmenter("torchvision", weights, "cpu")
     found = [
         line
         for trials in trial_batches(source, 0, moves, 0, 32)
-        for line in fates(trials, source, segmenter)
+        for line in fates(trials, source, segmenter, is_alone)
     ]
     lines = pd.DataFrame(found)
-    for by in ("fate", "direction"):
+    for by in ("fate", "direction", "place"):
         click.echo(_summary(lines, by).to_markdown() + "\n")
     click.echo(f"of {len(lines)} objects under a center, {moves} moves")
 

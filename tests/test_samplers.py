@@ -208,4 +208,4 @@ def test_objects_apart_are_the_draws_that_happen_to_be():
 
 def test_objects_without_room_for_their_gap_are_refused():
     with pytest.raises(ValueError, match="of 12 objects .* choose fewer objects, a lower spread"):
-        draw(MultiObject(num_objects=12), 1)
+        draw(MultiObject(num_objects=12, inside=True), 1)

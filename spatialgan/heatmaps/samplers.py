@@ -213,20 +213,20 @@ class Constant:
 class MultiObject:
     """One level with a Gaussian per object, for scenes of several objects [paper, indoor].
 
-    More than half of the paper's centers would fall outside the image. They are redrawn, as the
-    paper has it for the center of the hierarchy: of an object out of sight neither the attention
-    nor the generator can learn anything. The paper gives no covariance: the range of s ends at
-    the 0.2 of its user interface.
+    More than half of the paper's centers fall outside the image: a scene has 1.4 of three objects
+    in sight, and from scenes of one object, or none, the generator learns what one heatmap does.
+    With all of them in the image, objects take each other's place when they move (docs/comove.md).
+    The paper gives no covariance: the range of s ends at the 0.2 of its user interface.
 
     Nor does it say that objects keep apart. Here they do, as things on a floor: a layout in which
     half-maximum discs overlap is redrawn. Where heatmaps overlap, one object is drawn under
-    several of them and follows none (docs/comove.md).
+    several of them and follows none.
     """
 
     num_objects: int = 3
     center_std: float = 1.0  # h/2 in the paper
     spread: tuple[float, float] = (0.1, 0.2)  # range of s
-    inside: bool = True  # redraw centers outside the image, or keep them as absent objects
+    inside: bool = False  # redraw centers outside the image, or keep them as absent objects
     # least distance of two centers, in sums of their half-maximum radii; 0: any
     gap: float = 1.0
 
