@@ -110,7 +110,11 @@ def main(snapshot: Path, weights: Path, moves: int, is_alone: bool) -> None:
     lines = pd.DataFrame(found)
     for by in ("fate", "direction", "place"):
         click.echo(_summary(lines, by).to_markdown() + "\n")
-    click.echo(f"of {len(lines)} objects under a center, {moves} moves")
+    scores = lines["score"]
+    click.echo(
+        f"Co-move Ratio {scores.mean():.2f} ± {scores.sem():.2f} (standard error), "
+        f"{len(lines)} objects under a center, {moves} moves"
+    )
 
 
 if __name__ == "__main__":

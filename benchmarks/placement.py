@@ -37,7 +37,7 @@ def placement(scene: str, num: int, resolution: int) -> pd.DataFrame:
 def main(scene: str, num: int, resolution: int) -> None:
     """Print how often, where and how large objects of each class of SCENE are."""
     centers = SAMPLERS["multi_object"]()(num, generator_for(0, "placement", 0)).levels[0].centers
-    spread = centers.std().item()
+    spread = centers[centers.abs().amax(dim=2) < 1].std().item()
     objects = placement(scene, num, resolution).groupby("class")
     table = objects.agg(
         objects=("y", "size"), area=("area", "mean"), y_std=("y", "std"), x_std=("x", "std")
@@ -45,7 +45,9 @@ def main(scene: str, num: int, resolution: int) -> None:
     for axis in ("y", "x"):
         table[f"{axis}_reach"] = (table[f"{axis}_std"] / spread).clip(upper=1)
     click.echo(table.sort_values("area", ascending=False).round(2).to_markdown())
-    click.echo(f"\ncenters of sub-heatmaps: standard deviation {spread:.2f} along each axis")
+    click.echo(
+        f"\ncenters of sub-heatmaps inside the frame: standard deviation {spread:.2f} along each axis"
+    )
 
 
 if __name__ == "__main__":

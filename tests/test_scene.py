@@ -34,10 +34,21 @@ def drawn(snapshot, seed=3, noise_mode="random", truncation_psi=0.7):
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_scene_of_a_seed_shows_what_sampling_shows(snapshots, row):
-    snapshot = snapshots[row]
+    snapshot, scene = snapshots[row], drawn(snapshots[row])
     sample = draw_samples(snapshot.config, 3, 0, 1)
+    if row in ("multi", "indoor"):  # whose objects a scene has inside the frame
+        sample = replace(sample, layout=scene.layout)
     expected = to_uint8(render(snapshot, sample, 0.7))[0]
-    assert torch.equal(render_scene(drawn(snapshot), snapshot), expected)
+    assert torch.equal(render_scene(scene, snapshot), expected)
+
+
+@pytest.mark.parametrize("row", ["multi", "indoor"])
+def test_several_objects_of_a_scene_are_inside_the_frame(snapshots, row):
+    layouts = [drawn(snapshots[row], seed).layout for seed in range(12)]
+    (level,) = Layout.cat(layouts).levels
+    assert (level.centers.abs() <= 1).all()
+    (sampled,) = draw_samples(snapshots[row].config, 3, 0, 12).layout.levels
+    assert not (sampled.centers.abs() <= 1).all()
 
 
 def test_the_number_of_threads_changes_no_bit_and_stays_as_it_was(snapshots):
