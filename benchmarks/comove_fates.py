@@ -1,12 +1,13 @@
 """What becomes of moved objects: where the Co-move Ratio of a generator is won and lost.
 
-    python -m benchmarks.comove_fates SNAPSHOT WEIGHTS [--moves 1000] [--alone]
+    python -m benchmarks.comove_fates SNAPSHOT WEIGHTS [--moves 1000] [--alone | --inside]
 
 SNAPSHOT is a run's generator.safetensors, WEIGHTS a torchvision segmenter's model.safetensors. The ratio
 follows what looks most like the object. This says whether that stands under the heatmap's new center and,
 where it doesn't, what does: nothing (the object vanished on its way), something of another class (it
 became that), or something of its class (the two look alike, and the match may be at fault). With --alone
-the other objects of a scene of several are absent, before and after the move.
+the other objects of a scene of several are absent, before and after the move; with --inside all of them are
+in the frame, as in a scene to be edited.
 """
 
 from dataclasses import replace
@@ -98,9 +99,14 @@ def _summary(lines: pd.DataFrame, by: str) -> pd.DataFrame:
 @click.argument("weights", type=click.Path(exists=True, path_type=Path))
 @click.option("--moves", default=1000, show_default=True, help="Moves to make.")
 @click.option("--alone", "is_alone", is_flag=True, help="Without the other objects.")
-def main(snapshot: Path, weights: Path, moves: int, is_alone: bool) -> None:
+@click.option("--inside", "is_inside", is_flag=True, help="With all objects in the frame.")
+def main(snapshot: Path, weights: Path, moves: int, is_alone: bool, is_inside: bool) -> None:
     """Print shares and Co-move Ratios of moved objects by what became of them, by direction and by place."""
-    source = snapshot_source(load_snapshot(snapshot, "cpu"), 0)
+    loaded = load_snapshot(snapshot, "cpu")
+    if is_inside:
+        sampling = replace(loaded.config.sampling, inside=True)
+        loaded = replace(loaded, config=replace(loaded.config, sampling=sampling))
+    source = snapshot_source(loaded, 0)
     segmenter = open_segmenter("torchvision", weights, "cpu")
     found = [
         line

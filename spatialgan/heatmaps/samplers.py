@@ -214,8 +214,9 @@ class MultiObject:
     """One level with a Gaussian per object, for scenes of several objects [paper, indoor].
 
     More than half of the paper's centers fall outside the image: a scene has 1.4 of three objects
-    in sight, and from scenes of one object, or none, the generator learns what one heatmap does.
-    With all of them in the image, objects take each other's place when they move (docs/comove.md).
+    in sight (1.1 with the gap below), and from scenes of one object, or none, the generator learns
+    what one heatmap does. With all of them in the image, objects take each other's place when they
+    move (docs/comove.md).
     The paper gives no covariance: the range of s ends at the 0.2 of its user interface.
 
     Nor does it say that objects keep apart. Here they do, as things on a floor: a layout in which
