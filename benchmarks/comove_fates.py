@@ -27,6 +27,7 @@ from spatialgan.evaluation.segmenters import Segmenter, open_segmenter
 from spatialgan.evaluation.trials import Source, Trials, snapshot_source, trial_batches
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.heatmaps.moves import move_objects
+from spatialgan.heatmaps.samplers import all_inside
 from spatialgan.inference import load_snapshot
 
 EDGE = 0.7  # of a half width: a heatmap that is centered beyond has much of its disc out of sight
@@ -104,8 +105,8 @@ def main(snapshot: Path, weights: Path, moves: int, is_alone: bool, is_inside: b
     """Print shares and Co-move Ratios of moved objects by what became of them, by direction and by place."""
     loaded = load_snapshot(snapshot, "cpu")
     if is_inside:
-        sampling = replace(loaded.config.sampling, inside=True)
-        loaded = replace(loaded, config=replace(loaded.config, sampling=sampling))
+        config = replace(loaded.config, sampling=all_inside(loaded.config.sampling))
+        loaded = replace(loaded, config=config)
     source = snapshot_source(loaded, 0)
     segmenter = open_segmenter("torchvision", weights, "cpu")
     found = [

@@ -190,6 +190,13 @@ def test_objects_keep_their_gap(inside):
         assert (distances >= 1.25 * radii).all()
 
 
+def test_about_one_of_three_objects_is_inside_by_default():
+    (level,) = draw(MultiObject(), 20000).levels
+    count = (level.centers.abs() <= 1).all(dim=2).sum(dim=1)
+    shares = [(count == k).float().mean().item() for k in range(4)]
+    assert shares == pytest.approx([0.19, 0.53, 0.26, 0.02], abs=0.01)  # as docs/comove.md has it
+
+
 def test_objects_apart_are_the_draws_that_happen_to_be():
     """Redrawing prefers none of the objects: all have the same law, that of accepted draws."""
     free = draw(MultiObject(gap=0), 20000).levels[0]

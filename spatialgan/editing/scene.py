@@ -2,8 +2,9 @@
 
 A scene says which model, where everything is, and from which seeds the rest is drawn. The scene that a
 model draws from a seed is sample 0 of that seed, so `render_scene` of it shows what `spatialgan.inference`
-shows; only that all of several objects are in the frame, where a person can take them. Scenes are rendered one by one and by one thread, because the size of a batch and the number of threads
-change the order of sums, and with it the last bits of an image.
+shows; only that several objects are all in the frame, where a person can take them. Scenes are rendered one
+by one and by one thread, because the size of a batch and the number of threads change the order of sums, and
+with it the last bits of an image.
 
 Styles: code 0 belongs to the background (or to the whole image, where a model has one style), code i to
 object i - 1. A `Style` is what code `code` draws from `seed`; it may serve another object, as in a copy.
@@ -22,7 +23,7 @@ from torch import Tensor
 from spatialgan.config import RunConfig
 from spatialgan.editing.changes import Changes, between
 from spatialgan.heatmaps.layout import Gaussians, Layout
-from spatialgan.heatmaps.samplers import MultiObject
+from spatialgan.heatmaps.samplers import all_inside
 from spatialgan.inference import Snapshot, draw_samples, to_uint8
 
 NOISE_MODES = ("random", "const", "none")  # from the scene's seed; the same in all scenes; zero
@@ -100,9 +101,8 @@ def scene_of_seed(
 ) -> Scene:
     """Return the scene that a model draws from a seed."""
     check_number("seed", seed, 0, MAX_SEED)
-    if isinstance(config.sampling, MultiObject):
-        config = replace(config, sampling=replace(config.sampling, inside=True))
-    layout = draw_samples(config, seed, 0, 1).layout
+    inside = replace(config, sampling=all_inside(config.sampling))
+    layout = draw_samples(inside, seed, 0, 1).layout
     codes = range(1 + config.generator.num_objects)
     styles = tuple(Style(seed, code) for code in codes)
     return Scene(model, model_sha256, seed, truncation_psi, noise_mode, layout, styles)

@@ -12,7 +12,8 @@ Shapes: n samples, k sub-heatmaps, s pixels along an axis of a level's own grid 
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -21,6 +22,7 @@ from torch import Generator, Tensor
 from spatialgan.heatmaps.layout import HALF_MAXIMUM, Gaussians, Impulse, Layout, Pixels
 
 Ranges = tuple[tuple[float, float], ...]
+Sampler = Callable[[int, Generator], Layout]
 
 NUM_CENTERS = (1, 2, 4)  # sub-heatmaps at 4x4, 8x8 and 16x16
 # range of s per level
@@ -216,8 +218,8 @@ class MultiObject:
     More than half of the paper's centers fall outside the image: a scene has 1.4 of three objects
     in sight (1.1 with the gap below), and from scenes of one object, or none, the generator learns
     what one heatmap does. With all of them in the image, objects take each other's place when they
-    move (docs/comove.md).
-    The paper gives no covariance: the range of s ends at the 0.2 of its user interface.
+    move (docs/comove.md). The paper gives no covariance: the range of s ends at the 0.2 of its user
+    interface.
 
     Nor does it say that objects keep apart. Here they do, as things on a floor: a layout in which
     two centers are nearer to each other than 1.5 times the sum of their half-maximum radii is
@@ -269,6 +271,11 @@ class MultiObject:
         distances = (level.centers[:, :, None] - level.centers[:, None]).norm(dim=3)
         near = distances < radii[:, :, None] + radii[:, None]
         return near.triu(diagonal=1).flatten(1).any(dim=1)
+
+
+def all_inside(sampler: Sampler) -> Sampler:
+    """Return the sampler that draws several objects all inside the image; any other as it is."""
+    return replace(sampler, inside=True) if isinstance(sampler, MultiObject) else sampler
 
 
 SAMPLERS = {
