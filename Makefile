@@ -31,14 +31,14 @@ dvc.yaml: $(INSTALLED) ## write dvc.yaml anew after a change of tables, figures,
 environment: $(INSTALLED) ## make .venv and nothing else
 
 lint: $(INSTALLED) ## check style, formatting and the direction of imports
-	ruff check spatialgan tests benchmarks workflow
-	ruff format --check spatialgan tests benchmarks workflow
+	ruff check spatialgan analyses tests benchmarks workflow
+	ruff format --check spatialgan analyses tests benchmarks workflow
 	snakefmt --check Snakefile workflow
 	lint-imports --no-cache
 
 format: $(INSTALLED) ## format the code
-	ruff check --fix spatialgan tests benchmarks workflow
-	ruff format spatialgan tests benchmarks workflow
+	ruff check --fix spatialgan analyses tests benchmarks workflow
+	ruff format spatialgan analyses tests benchmarks workflow
 	snakefmt Snakefile workflow
 
 lock: $(INSTALLED) ## resolve pyproject.toml into requirements.lock; delete that file first to upgrade all of it

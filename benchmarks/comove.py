@@ -20,9 +20,9 @@ import torch
 from spatialgan.evaluation.comove import ComoveRequest, observe_moves
 from spatialgan.evaluation.comove_scores import class_scores, scores
 from spatialgan.evaluation.partial import PartialResults
-from spatialgan.evaluation.segmenters import Segmenter, open_segmenter
 from spatialgan.evaluation.trials import Source, snapshot_source
-from spatialgan.inference import load_snapshot
+from spatialgan.segmenters.registry import Segmenter, open_segmenter
+from spatialgan.snapshot import load_snapshot
 
 FILE = click.Path(exists=True, path_type=Path)
 

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from spatialgan.config import run_from_identity
-from spatialgan.editing.drag import (
+from spatialgan.dragging.drag import (
     DRAGS,
     GOING,
     DragSettings,
@@ -33,11 +33,11 @@ from spatialgan.editing.drag import (
     drag_states,
     snapshot_features,
 )
-from spatialgan.editing.drag_points import read, track
-from spatialgan.editing.drag_unknowns import Latent
-from spatialgan.editing.scene import Inputs
-from spatialgan.inference import Snapshot, draw_samples, load_snapshot
+from spatialgan.dragging.points import read, track
+from spatialgan.dragging.unknowns import Latent
 from spatialgan.networks.generator import Generator
+from spatialgan.scenes.scene import Inputs
+from spatialgan.snapshot import Snapshot, draw_samples, load_snapshot
 from tests.tiny import tiny_config
 
 PEER, OURS = "XingangPan/DragGAN", "ours"

@@ -17,10 +17,10 @@ from pathlib import Path
 import yaml
 from tqdm import tqdm
 
-from spatialgan.checkpoint import load_tensors
 from spatialgan.data.archive import scan_archive
 from spatialgan.files import file_sha256
 from spatialgan.params import SafeLoader
+from spatialgan.tensor_file import load_tensors
 
 NAMED = 5  # damaged images of one archive that are named
 

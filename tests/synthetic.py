@@ -10,13 +10,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from spatialgan.evaluation.instances import MIN_SCORE, Instances
-from spatialgan.evaluation.oracle import Oracle, identity_features
 from spatialgan.evaluation.trials import Source
 from spatialgan.heatmaps.layout import Gaussians, Layout, pixel_positions
 from spatialgan.heatmaps.moves import objects
-from spatialgan.inference import Samples
 from spatialgan.rng import generator_for
+from spatialgan.segmenters.instances import MIN_SCORE, Instances
+from spatialgan.segmenters.oracle import Oracle, identity_features
+from spatialgan.snapshot import Samples
 
 NAMES = ("bed", "lamp", "chair")
 RADIUS = 0.15  # of the discs that are drawn

@@ -9,7 +9,7 @@ import torch
 from click.testing import CliRunner
 
 from spatialgan import doctor
-from spatialgan.cli import main
+from spatialgan.cli.main import main
 from spatialgan.params import Params, load_params
 from spatialgan.training.phases import Phase, Step
 from spatialgan.training.run_folder import open_run_folder, save_checkpoint

@@ -9,10 +9,10 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from spatialgan.checkpoint import save_tensors
-from spatialgan.cli import main
+from spatialgan.cli.main import main
 from spatialgan.data.archive import ImageArchive
 from spatialgan.files import file_sha256
+from spatialgan.tensor_file import save_tensors
 from tests.tiny import ROOT, tiny_archive
 
 RESULTS = Path("results/smoke")

@@ -8,7 +8,7 @@ import torch
 
 from spatialgan.config import RunConfig, load_params, resolve
 from spatialgan.data.archive import write_archive
-from spatialgan.inference import save_snapshot
+from spatialgan.snapshot import save_snapshot
 from spatialgan.training.state import new_state
 
 ROOT = Path(__file__).parents[1]

@@ -25,7 +25,7 @@ from spatialgan.data.members import (
     is_image_name,
     read_member,
 )
-from spatialgan.data.scenes import SCENES, compose_scene
+from spatialgan.drawn import SCENES, compose_scene
 
 FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
@@ -59,7 +59,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Procedural:
-    """Scenes drawn from a seed (see spatialgan.data.scenes)."""
+    """Scenes drawn from a seed (see spatialgan.drawn)."""
 
     scene: str  # key of SCENES
     seed: int = 0

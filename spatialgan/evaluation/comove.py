@@ -20,11 +20,9 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from spatialgan.evaluation.comove_scores import Observation, class_scores, scores
-from spatialgan.evaluation.instances import MIN_AREA, MIN_SCORE, Instances
 from spatialgan.evaluation.matching import MIN_COSINE, NOTHING, follow, instance_under
 from spatialgan.evaluation.measured import measured, save_measured
 from spatialgan.evaluation.partial import PartialResults
-from spatialgan.evaluation.segmenters import Segmenter
 from spatialgan.evaluation.trials import (
     LENGTHS,
     Source,
@@ -39,8 +37,10 @@ from spatialgan.evaluation.trials import (
 from spatialgan.files import file_sha256
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.heatmaps.moves import gaussians, move_objects, shift, where_part
-from spatialgan.inference import load_snapshot
 from spatialgan.rng import generator_for
+from spatialgan.segmenters.instances import MIN_AREA, MIN_SCORE, Instances
+from spatialgan.segmenters.registry import Segmenter
+from spatialgan.snapshot import load_snapshot
 
 STILL_EVERY = 10  # one in so many samples is drawn and segmented again, not moved: null control
 

@@ -17,7 +17,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 from tqdm import tqdm
 
-from spatialgan.editing.drag import (
+from spatialgan.dragging.drag import (
     DRAGS,
     DragResult,
     DragSettings,
@@ -26,15 +26,15 @@ from spatialgan.editing.drag import (
     run_drag,
     snapshot_features,
 )
-from spatialgan.editing.scene import render_inputs, scene_inputs
 from spatialgan.evaluation.drag_trials import LENGTHS_PX, DragTrial, drag_trials
-from spatialgan.evaluation.instances import Instances
 from spatialgan.evaluation.matching import follow, instance_under
 from spatialgan.evaluation.measured import measured, save_measured
 from spatialgan.evaluation.partial import PartialResults
-from spatialgan.evaluation.segmenters import Segmenter
 from spatialgan.files import file_sha256
-from spatialgan.inference import Snapshot, load_snapshot
+from spatialgan.scenes.scene import render_inputs, scene_inputs
+from spatialgan.segmenters.instances import Instances
+from spatialgan.segmenters.registry import Segmenter
+from spatialgan.snapshot import Snapshot, load_snapshot
 
 COLUMNS = ("seconds", "steps", "reached", "distance", "seen")
 

@@ -15,12 +15,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spatialgan.editing.drag_starts import Jump
-from spatialgan.editing.scene import Scene, scene_of_seed
+from spatialgan.dragging.starts import Jump
 from spatialgan.evaluation.trials import MAX_WITHOUT, can_be_tried
 from spatialgan.heatmaps import moves
-from spatialgan.inference import Snapshot
 from spatialgan.rng import generator_for
+from spatialgan.scenes.scene import Scene, scene_of_seed
+from spatialgan.snapshot import Snapshot
 
 LENGTHS_PX = (30, 60)  # of a drag, in pixels of a 256-pixel image [paper, Tab. II]
 IMAGE_PX = 256

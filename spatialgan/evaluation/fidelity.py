@@ -21,10 +21,10 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from spatialgan.data.archive import ImageArchive
-from spatialgan.evaluation.extractors import Extractor, open_extractor
+from spatialgan.extractors.registry import Extractor, open_extractor
 from spatialgan.files import file_sha256, write_atomically
-from spatialgan.inference import load_snapshot, sample_images
 from spatialgan.provenance import source_commit
+from spatialgan.snapshot import load_snapshot, sample_images
 
 NEIGHBORS = 3  # of precision and recall; torch-fidelity's default and the literature's
 KID_SUBSET = 1000  # images per subset; fewer where there are fewer

@@ -36,8 +36,8 @@ from spatialgan.evaluation.trials import (
 from spatialgan.files import file_sha256
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.heatmaps.moves import move_objects, remove, where_object
-from spatialgan.inference import Samples, load_snapshot
 from spatialgan.rng import generator_for
+from spatialgan.snapshot import Samples, load_snapshot
 
 BOOTSTRAP_SEED = 0
 

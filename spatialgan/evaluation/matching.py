@@ -16,8 +16,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from spatialgan.evaluation.instances import Instances, centroids
 from spatialgan.heatmaps.layout import HALF_MAXIMUM, pixel_positions
+from spatialgan.segmenters.instances import Instances, centroids
 
 MIN_COSINE = 0.5  # similarity of two instances' features below which they are not the same object
 

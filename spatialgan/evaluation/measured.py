@@ -6,8 +6,8 @@ from pathlib import Path
 
 from spatialgan.evaluation.bootstrap import Interval
 from spatialgan.files import write_atomically
-from spatialgan.inference import Snapshot
 from spatialgan.provenance import source_commit
+from spatialgan.snapshot import Snapshot
 
 Numbers = tuple[dict[str, float], dict[str, Interval]]  # values and intervals by name
 

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from spatialgan.heatmaps.layout import Gaussians, Layout
 from spatialgan.heatmaps.moves import objects
-from spatialgan.inference import Samples, Snapshot, draw_samples, render, to_uint8
 from spatialgan.rng import generator_for
+from spatialgan.snapshot import Samples, Snapshot, draw_samples, render, to_uint8
 
 # of a move, in image widths: shorter ones drown in noise, which counts 1 / |p|^2
 LENGTHS = (0.1, 0.3)

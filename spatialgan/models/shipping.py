@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from spatialgan.checkpoint import load_tensors, save_tensors
 from spatialgan.files import file_sha256, write_atomically
-from spatialgan.inference import load_snapshot, sample_images
 from spatialgan.models import SUFFIX
 from spatialgan.params import Params, split_run
+from spatialgan.snapshot import load_snapshot, sample_images
+from spatialgan.tensor_file import load_tensors, save_tensors
 
 MAX_BYTES = 2_000_000  # of a model that ships
 COMPARED = 16  # images by which the stored model is compared with the run's own

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from spatialgan.inference import Snapshot, draw_samples, render, to_uint8
 from spatialgan.losses.alignment import normalize_attention, target
 from spatialgan.networks.discriminator import Discriminator
 from spatialgan.pictures import montage
+from spatialgan.snapshot import Snapshot, draw_samples, render, to_uint8
 
 ROWS, COLUMNS = 4, 8
 OVERLAY_IMAGES = 8

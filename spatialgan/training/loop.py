@@ -18,13 +18,13 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from spatialgan.checkpoint import exclusive
 from spatialgan.config import RunConfig
 from spatialgan.data.archive import ImageArchive
 from spatialgan.files import file_sha256, write_atomically
-from spatialgan.inference import Snapshot, mean_style, save_snapshot
 from spatialgan.pictures import save_png
 from spatialgan.provenance import source_commit
+from spatialgan.snapshot import Snapshot, mean_style, save_snapshot
+from spatialgan.tensor_file import exclusive
 from spatialgan.training.feed import real_batches
 from spatialgan.training.grids import overlay_grid, sample_grid
 from spatialgan.training.phases import Step, phases_of, run_phase, update_ema
@@ -64,13 +64,15 @@ def resolve_precision(config: RunConfig, device: torch.device) -> RunConfig:
     if precision not in ("auto", "bf16", "fp32"):
         raise ValueError(f"unknown precision '{precision}': choose one of auto, bf16, fp32")
     if precision == "auto":
-        native = (
-            torch.cuda.is_bf16_supported(False)
-            if device.type == "cuda"
-            else torch.cpu._is_amx_tile_supported()
-        )
-        precision = "bf16" if native else "fp32"
+        precision = "bf16" if _multiplies_bf16(device) else "fp32"
     return replace(config, training=replace(config.training, precision=precision))
+
+
+def _multiplies_bf16(device: torch.device) -> bool:
+    """Return whether the hardware has dot products of bf16: on a CPU AMX or AVX512_BF16."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(False)
+    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
 
 
 def train(job: Job) -> None:

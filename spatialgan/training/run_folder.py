@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from spatialgan.checkpoint import load_tensors, save_tensors
+from spatialgan.tensor_file import load_tensors, save_tensors
 from spatialgan.training.state import TrainState, is_finite, restore_state, state_to_tensors
 
 KEPT_CHECKPOINTS = 2

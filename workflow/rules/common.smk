@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from spatialgan.config import resolve
 from spatialgan.digest import code_digest
-from spatialgan.editing.galleries import check_gallery, gallery_runs
+from spatialgan.drawing.galleries import check_gallery, gallery_runs
 from spatialgan.params import load_params
 
 # The commands of this environment, whether or not it was activated

@@ -1,6 +1,6 @@
 # How well images obey their layouts: the Co-move Ratio, by a segmenter, and how local edits are.
-from spatialgan.evaluation.segmenters import SEGMENTERS, weights_path
-from spatialgan.evaluation.train_segmenter import TRAINERS
+from spatialgan.segmenters.registry import SEGMENTERS, weights_path
+from spatialgan.segmenters.training import TRAINERS
 
 
 def segmenter_of(wildcards):
@@ -33,7 +33,7 @@ def segmenter_option(wildcards):
 def comove_code(wildcards):
     """Return the digest of the code that moves, segments and scores."""
     chosen = {"SEGMENTERS": segmenter_of(wildcards)}
-    opening = code_digest("spatialgan.evaluation.segmenters.open_segmenter", chosen)
+    opening = code_digest("spatialgan.segmenters.registry.open_segmenter", chosen)
     return [run_of(wildcards).code("spatialgan.evaluation.comove.measure_comove"), opening]
 
 

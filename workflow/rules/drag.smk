@@ -12,7 +12,7 @@ def drag_settings(wildcards):
 def drag_code(wildcards):
     """Return the digest of the code that drags and segments."""
     chosen = {"SEGMENTERS": segmenter_of(wildcards)}
-    opening = code_digest("spatialgan.evaluation.segmenters.open_segmenter", chosen)
+    opening = code_digest("spatialgan.segmenters.registry.open_segmenter", chosen)
     entry = "spatialgan.evaluation.drag_benchmark.measure_drags"
     return [run_of(wildcards).code(entry), opening]
 
@@ -81,7 +81,7 @@ def drag_figure_code(wildcards):
     """Return the digests of the code that draws the figure, one per run it shows."""
     profile = profile_of(wildcards)
     runs = gallery_runs(PARAMS, PARAMS.figure(wildcards.gallery), profile)
-    entry = "spatialgan.editing.drag_figure.write_drag_figure"
+    entry = "spatialgan.dragging.drag_figure.write_drag_figure"
     return [resolve(PARAMS, run, profile).code(entry) for run in runs]
 
 

@@ -17,7 +17,7 @@ def gallery_code(wildcards):
     """Return the digests of the code that draws a gallery, one per run it shows."""
     profile = profile_of(wildcards)
     runs = gallery_runs(PARAMS, PARAMS.figure(wildcards.gallery), profile)
-    entry = "spatialgan.editing.galleries.write_gallery"
+    entry = "spatialgan.drawing.galleries.write_gallery"
     return [resolve(PARAMS, run, profile).code(entry) for run in runs]
 
 

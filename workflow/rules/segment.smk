@@ -2,9 +2,9 @@
 # makes them.
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
-from spatialgan.evaluation.detectron import require
-from spatialgan.evaluation.segmenters import weights_path
-from spatialgan.evaluation.train_segmenter import TRAINERS
+from spatialgan.segmenters.detectron import require
+from spatialgan.segmenters.registry import weights_path
+from spatialgan.segmenters.training import TRAINERS
 
 
 def segmenter_training(wildcards):
@@ -19,7 +19,7 @@ def segmenter_code(wildcards):
     source = PARAMS.source(wildcards.dataset, profile_of(wildcards))
     name = wildcards.trained
     chosen = {"TRAINERS": name, "SEGMENTERS": name, "SCENES": source.get("scene", "")}
-    return code_digest("spatialgan.evaluation.train_segmenter.train_segmenter", chosen)
+    return code_digest("spatialgan.segmenters.training.train_segmenter", chosen)
 
 
 def segmenter_environment(name):

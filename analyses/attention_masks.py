@@ -1,0 +1,83 @@
+"""Where trained discriminators look: correlation of each GradCAM reading with the masks of real objects.
+
+    python -m analyses.attention_masks CHECKPOINT [CHECKPOINT ...]
+
+A checkpoint is a training's state (results/.../resume/<run>/<key>/checkpoint-*.safetensors). Images are new
+procedural scenes of its data set, whose masks are known; a discriminator with random weights is the control.
+"""
+
+from pathlib import Path
+
+import click
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spatialgan.attention import RELUS, SIGNS, GradCam
+from spatialgan.config import run_from_identity
+from spatialgan.drawn import draw_scene
+from spatialgan.losses.alignment import normalize_attention
+from spatialgan.networks.discriminator import Discriminator
+from spatialgan.tensor_file import load_tensors
+
+FIRST_INDEX = 10_000_000  # of scenes that no data set holds
+LEVELS = (4, 8, 16)
+
+
+def scenes_and_masks(
+    name: str, num: int, r: int
+) -> tuple[Float[Tensor, "n 3 r r"], Float[Tensor, "n r r"]]:
+    """Return images in [-1, 1] and the mask of everything that is a whole object."""
+    scenes = [draw_scene(name, 0, FIRST_INDEX + i, r) for i in range(num)]
+    images = torch.stack([torch.from_numpy(scene.image).permute(2, 0, 1) for scene in scenes])
+    wholes = [
+        [torch.from_numpy(i.mask) for i in scene.instances if not i.owner] for scene in scenes
+    ]
+    masks = torch.stack([torch.stack(whole).any(dim=0) for whole in wholes])
+    return images.float() / 127.5 - 1, masks.float()
+
+
+def correlation(maps: Float[Tensor, "n r r"], masks: Float[Tensor, "n r r"]) -> float:
+    """Return the mean over samples of Pearson's correlation over pixels."""
+    a, b = (x.flatten(1) - x.flatten(1).mean(dim=1, keepdim=True) for x in (maps, masks))
+    norms = a.norm(dim=1) * b.norm(dim=1)
+    return ((a * b).sum(dim=1) / norms.clamp(min=1e-8)).mean().item()
+
+
+def report(title: str, d: Discriminator, images: Tensor, masks: Tensor) -> None:
+    """Print the correlations of all readings at all levels."""
+    for sign in SIGNS:
+        for relu in RELUS:
+            logits, features = d(images.clone().requires_grad_())
+            maps = GradCam(sign, relu)(logits, [features[r] for r in LEVELS])
+            found = [
+                correlation(normalize_attention(m.detach(), images.shape[-1]), masks) for m in maps
+            ]
+            cells = "  ".join(
+                f"{r}x{r} {value:+.3f}" for r, value in zip(LEVELS, found, strict=True)
+            )
+            print(f"{title:24} {sign:6} {relu:12} {cells}  mean {sum(found) / len(found):+.3f}")
+
+
+@click.command()
+@click.argument(
+    "checkpoints", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+)
+@click.option("--num", default=160, show_default=True, help="Scenes.")
+def main(checkpoints: tuple[Path, ...], num: int) -> None:
+    """Print one line per checkpoint and reading, and the control."""
+    for path in checkpoints:
+        tensors, header = load_tensors(path)
+        config = run_from_identity(header["facts"]["identity"])
+        d = Discriminator(config.discriminator).requires_grad_(False)
+        images, masks = scenes_and_masks(config.dataset, num, config.discriminator.resolution)
+        if path == checkpoints[0]:
+            report("random weights", d, images, masks)
+        d.load_state_dict(
+            {k.removeprefix("d."): t for k, t in tensors.items() if k.startswith("d.")}
+        )
+        report(config.name, d, images, masks)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""The commands for dragging: drag points of a scene, and measure how well the methods do that.
+
+Ctrl-C ends a drag after the step it is in, and keeps what was reached; a second one ends the program.
+"""
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+FILE = click.Path(path_type=Path)
+METHOD = "coarse+latent+centers"
+
+
+class Interrupts:
+    """How often Ctrl-C was pressed."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count the first Ctrl-C instead of ending the program."""
+
+        def note(number: int, frame: object) -> None:
+            self.count += 1
+            signal.signal(signal.SIGINT, former)
+
+        former = signal.signal(signal.SIGINT, note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, former)
+
+
+@click.command()
+@click.argument("scene_file", type=FILE)
+@click.option("--from", "handles", multiple=True, metavar="Y,X", help="A handle point, -1 to 1.")
+@click.option("--to", "targets", multiple=True, metavar="Y,X", help="Where it shall go.")
+@click.option("--mask", type=FILE, multiple=True, help="Picture: white may change, black stays.")
+@click.option("--method", default=METHOD, show_default=True, help="A key of DRAGS.")
+@click.option("--max-steps", default=300, show_default=True, type=click.IntRange(0, 10000))
+@click.option(
+    "--tolerance",
+    "tolerance_px",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0.75, 100),
+    help="How near is there, in half cells of the features: pixels of images up to 256.",
+)
+@click.option(
+    "-o",
+    "--output",
+    default="",
+    help="The dragged scene; .png, _strip.png, .gif and _drag.json go beside it. By default "
+    "<scene>_dragged.json.",
+)
+def drag(
+    scene_file: Path,
+    handles: tuple[str, ...],
+    targets: tuple[str, ...],
+    mask: tuple[Path, ...],
+    output: str,
+    **options: Any,
+) -> None:
+    """Drag points of a scene to targets: each --from to the --to in the same place."""
+    from spatialgan.dragging import drag_scene
+    from spatialgan.dragging.drag import DragSettings, run_drag
+    from spatialgan.drawing import films
+    from spatialgan.files import write_atomically
+    from spatialgan.pictures import save_png
+    from spatialgan.scenes.scene import render_scene
+    from spatialgan.scenes.scene_file import load_scene, save_scene
+
+    path = Path(output) if output else scene_file.with_name(f"{scene_file.stem}_dragged.json")
+    if path.resolve() == scene_file.resolve():
+        raise ValueError(f"{path} is the scene itself: name another file for the dragged one")
+    found = drag_scene.find_drag(options["method"])
+    ends = drag_scene.parse_pairs(handles, targets)
+    before, snapshot = load_scene(scene_file)
+    drag_scene.check_method(snapshot, found)
+    fixed = drag_scene.read_masks(mask, drag_scene.feature_resolution(snapshot))
+    limits = DragSettings(max_steps=options["max_steps"], tolerance_px=options["tolerance_px"])
+    problem = drag_scene.drag_problem(before, snapshot, *ends, fixed, limits)
+    interrupts, states = Interrupts(), []
+    with interrupts.counted():
+        result = run_drag(problem, found, lambda s: states.append(s) or not interrupts.count)
+    after = drag_scene.dragged_scene(before, result.state)
+    facts = json.dumps(drag_scene.drag_facts(options["method"], problem, result), indent=2)
+    save_scene(path, after)
+    save_png(path.with_suffix(".png"), render_scene(after, snapshot))
+    strip = films.draw_strip(before, after, snapshot)
+    films.save_picture(path.with_name(f"{path.stem}_strip.png"), strip)
+    films.save_gif(path.with_suffix(".gif"), drag_scene.draw_film(states, problem, snapshot))
+    write_atomically(path.with_name(f"{path.stem}_drag.json"), f"{facts}\n".encode())
+    click.echo(facts)
+
+
+@click.command()
+@click.argument("run")
+@click.option("-p", "--profile", default="", help="A profile of params/profiles.yaml.")
+@click.option("--params", "params_dir", type=FILE, default=Path("params"), show_default=True)
+def drags(run: str, profile: str, params_dir: Path) -> None:
+    """Measure time, steps and accuracy of every method of dragging on RUN's snapshot."""
+    import torch
+
+    from spatialgan.config import load_params, resolve
+    from spatialgan.dragging.drag import DragSettings
+    from spatialgan.evaluation.drag_benchmark import DragRequest, measure_drags
+    from spatialgan.segmenters.registry import open_segmenter, weights_path
+
+    params = load_params(params_dir)
+    profile = profile or params.default_profile
+    line, root = params.profile(profile), params.root(profile)
+    config = resolve(params, run, profile)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    name = line["segmenter"]
+    opened = open_segmenter(name, weights_path(name, root, config.dataset), device)
+    settings = DragSettings(max_steps=line.get("drag_steps", DragSettings().max_steps))
+    request = DragRequest(line["num_drags"], settings, device)
+    snapshot = root / "runs" / config.name / "generator.safetensors"
+    result = measure_drags(snapshot, opened, request, root / "metrics" / config.name / "drags.json")
+    for one in result["drags"]:
+        steps, there = sorted(one["steps"]), sum(one["reached"])
+        click.echo(
+            f"{one['method']:22} {one['length_px']} px: {steps[len(steps) // 2]} steps, "
+            f"{there} of {len(steps)} there"
+        )

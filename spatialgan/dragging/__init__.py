@@ -1,0 +1,1 @@
+"""Dragging points of an image to where they should be."""

@@ -1,0 +1,102 @@
+"""What each method of dragging does to the heatmaps [paper, v2 Fig. 12], as an entry of figures.yaml asks.
+
+A page has a block per row and data set (the first seed of the profile) and a scene of it: the scene,
+then the same drag by every method, each with its image, its heatmaps (the sum over each level) and what
+changed in them. The handle is the center of object 0 of the scene, as drawn or where the entry's `setup`
+puts it; nothing is selected.
+
+Shapes: r image pixels.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from spatialgan.dragging.drag import DRAGS, DragSettings, DragState, Problem, run_drag
+from spatialgan.dragging.drag_scene import drag_problem, feature_resolution, mark_points
+from spatialgan.drawing import overlays as drawing
+from spatialgan.drawing.films import save_picture
+from spatialgan.drawing.galleries import edited, gallery_runs
+from spatialgan.heatmaps import moves
+from spatialgan.heatmaps.layout import Layout
+from spatialgan.params import Params
+from spatialgan.scenes.changes import without_changes
+from spatialgan.scenes.scene import TRUNCATION_PSI, Inputs, render_inputs
+from spatialgan.scenes.scene_file import draw_scene
+from spatialgan.snapshot import Snapshot
+
+STRONGEST = 0.25  # a change of a heatmap that is drawn white
+
+
+def write_drag_figure(params: Params, name: str, profile: str) -> Path:
+    """Write <root>/figures/<name>.png and return its path; raises ValueError that names the run."""
+    item = params.figure(name)
+    limit = params.profile(profile).get("drag_steps", DragSettings().max_steps)
+    blocks = []
+    for run in gallery_runs(params, item, profile):
+        model = params.root(profile) / "runs" / run / "generator.safetensors"
+        try:
+            lines = [_line(model, seed, item, limit) for seed in item["scenes"]]
+        except ValueError as error:
+            raise ValueError(f"{run}: {error}") from None
+        dataset, row, _ = run.split("/")
+        heading = f"{dataset}: {params.row(row)['title']} ({run})"
+        blocks.append(drawing.captioned(drawing.stacked(lines), heading))
+    path = params.root(profile) / "figures" / f"{name}.png"
+    save_picture(path, drawing.captioned(drawing.stacked(blocks), item["title"]))
+    return path
+
+
+def _line(model: Path, seed: int, item: dict, max_steps: int) -> Image.Image:
+    """Return the pictures of one scene: before, and as each method leaves it."""
+    drawn, snapshot = draw_scene(str(model), seed, TRUNCATION_PSI, "random")
+    scene = edited(drawn, item.get("setup", []))
+    handle = moves.objects(scene.layout).centers[0, :1]
+    target = handle + torch.tensor([item["offset"]])
+    cells = feature_resolution(snapshot)
+    settings = DragSettings(max_steps=max_steps)
+    problem = drag_problem(scene, snapshot, handle, target, torch.zeros(cells, cells), settings)
+    columns = []
+    for method, drag in DRAGS.items():
+        state = run_drag(problem, drag).state
+        column = _column(state.inputs(), problem, state, snapshot)
+        took = f"{state.step} steps, {state.outcome}" if drag.unknowns else state.outcome
+        columns.append(drawing.captioned(drawing.captioned(column, took), method))
+    still = replace(state, handles=problem.handles)
+    before = _column(problem.inputs, problem, still, snapshot)
+    columns.insert(0, drawing.captioned(drawing.captioned(before, "before"), f"scene {seed}"))
+    return drawing.side_by_side(columns)
+
+
+def _column(inputs: Inputs, problem: Problem, state: DragState, snapshot: Snapshot) -> Image.Image:
+    """Return an image, and below it each level's heatmap beside how it changed."""
+    image = render_inputs(inputs, snapshot)
+    size = image.shape[-1]
+    layout = without_changes(inputs.layout).to("cpu")
+    panels = [mark_points(drawing.outlined(image, layout), problem, state)]
+    for level in range(len(inputs.layout.levels)):
+        before, after = (_total(each.layout, level, size) for each in (problem.inputs, inputs))
+        pair = [_gray(after), drawing.heat((after - before).abs() / STRONGEST)]
+        halves = [_shrunk(picture, panels[0].width) for picture in map(drawing.enlarged, pair)]
+        panels.append(drawing.side_by_side(halves))
+    return drawing.stacked(panels)
+
+
+def _total(layout: Layout, level: int, size: int) -> Float[Tensor, "r r"]:
+    """Return the sum of a level's sub-heatmaps at the resolution of the image."""
+    return layout.render(level, size)[0].sum(dim=0).cpu()
+
+
+def _gray(heatmap: Float[Tensor, "r r"]) -> UInt8[Tensor, "3 r r"]:
+    """Return a heatmap from black (0 and below) to white (1 and above)."""
+    return (heatmap.clamp(0, 1) * 255).to(torch.uint8).expand(3, *heatmap.shape)
+
+
+def _shrunk(picture: Image.Image, width: int) -> Image.Image:
+    """Return a square picture so that two of them, with a gap, are `width` wide."""
+    side = (width - drawing.GAP) // 2
+    return picture.resize((side, side), Image.Resampling.NEAREST)

@@ -1,0 +1,125 @@
+"""Galleries: pages of edited scenes, described by an entry of params/figures.yaml in the words of EDITS.
+
+A page has a block per row and data set (the first seed of the profile), a line per scene, and in it the
+scene with all its objects, then a picture per list of edits with what that touched; `setup` comes before all. The scene of a line is what the model draws from that seed, so that
+`spatialgan scene` and `spatialgan edit` make every picture of a page again. Nothing is selected: an entry
+names its seeds.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from spatialgan.drawing import overlays as drawing
+from spatialgan.drawing.films import save_picture
+from spatialgan.heatmaps.layout import Layout
+from spatialgan.heatmaps.moves import Where
+from spatialgan.params import Params
+from spatialgan.scenes.edits import apply_edit, parse_edit
+from spatialgan.scenes.scene import TRUNCATION_PSI, Scene, render_scene
+from spatialgan.scenes.scene_file import draw_scene
+
+NOISE_MODE = "random"
+FORMER_OPACITY = 0.4  # of a circle where something was
+
+
+def write_gallery(params: Params, name: str, profile: str) -> Path:
+    """Write <root>/figures/<name>.png and return its path.
+
+    Raises ValueError, naming the run, where a scene of it can't be edited so.
+    """
+    item = params.figure(name)
+    check_gallery(item)
+    page = draw_gallery(params, item, profile)
+    path = params.root(profile) / "figures" / f"{name}.png"
+    save_picture(path, page)
+    return path
+
+
+def gallery_runs(params: Params, item: dict, profile: str) -> list[str]:
+    """Return the runs that a gallery shows: the first seed of every row and data set."""
+    first = f"/{params.profile(profile)['seeds'][0]}"
+    return [run for run in params.runs(item, profile) if run.endswith(first)]
+
+
+def check_gallery(item: dict) -> None:
+    """Raise ValueError, naming the edit, where an entry of figures.yaml has one that doesn't parse."""
+    for edits in (item.get("setup", []), *item["columns"].values()):
+        for edit in edits:
+            parse_edit(*_words(edit))
+
+
+def draw_gallery(params: Params, item: dict, profile: str) -> Image.Image:
+    """Return the page of an entry of figures.yaml."""
+    blocks = []
+    for run in gallery_runs(params, item, profile):
+        model = params.root(profile) / "runs" / run / "generator.safetensors"
+        try:
+            lines = [_line(model, seed, item) for seed in item["scenes"]]
+        except ValueError as error:
+            raise ValueError(f"{run}: {error}") from None
+        dataset, row, _ = run.split("/")
+        heading = f"{dataset}: {params.row(row)['title']} ({run})"
+        blocks.append(drawing.captioned(drawing.stacked(lines), heading))
+    return drawing.captioned(drawing.stacked(blocks), item["title"])
+
+
+def _line(model: Path, seed: int, item: dict) -> Image.Image:
+    """Return the pictures of one scene: first itself with all its objects, then under each list of edits."""
+    drawn, snapshot = draw_scene(str(model), seed, TRUNCATION_PSI, NOISE_MODE)
+    start = edited(drawn, item.get("setup", []))
+    image = render_scene(start, snapshot)
+    panels = [drawing.captioned(drawing.outlined(image, start.layout), f"scene {seed}")]
+    for caption, edits in item["columns"].items():
+        scene = edited(start, edits)
+        picture = drawing.enlarged(render_scene(scene, snapshot))
+        panels.append(drawing.captioned(_show_change(picture, start, scene), caption))
+    return drawing.side_by_side(panels)
+
+
+def _show_change(picture: Image.Image, start: Scene, scene: Scene) -> Image.Image:
+    """Return a picture under the circles of what was edited: where it was (faint) and where it is."""
+    touched = _touched(start, scene)
+    former = _only(start.layout, touched, FORMER_OPACITY)
+    present = _only(scene.layout, touched, 1.0)
+    return drawing.named(drawing.circled(drawing.circled(picture, former), present), present)
+
+
+def _touched(start: Scene, scene: Scene) -> Where:
+    """Return the sub-heatmaps that differ in place or in their own style.
+
+    A hierarchy that differs as a whole is shown by its level 0, where all styles differ none is shown.
+    """
+    touched = []
+    for before, after in zip(start.layout.levels, scene.layout.levels, strict=True):
+        same = (before.centers == after.centers).all(dim=-1) & (before.sigmas == after.sigmas)
+        touched.append(~(same & (before.presence == after.presence))[0])
+    restyled = [a != b for a, b in zip(start.styles, scene.styles, strict=True)]
+    if any(restyled) and not all(restyled):
+        touched[0] = touched[0] | torch.tensor(restyled[1:])
+    if all(chosen.all() for chosen in touched) and len(touched) > 1:
+        touched[1:] = [torch.zeros_like(chosen) for chosen in touched[1:]]
+    return tuple(touched)
+
+
+def _only(layout: Layout, where: Where, opacity: float) -> Layout:
+    """Return the layout of some sub-heatmaps alone, with this times their presence."""
+    levels = [
+        replace(level, presence=level.presence * chosen * opacity)
+        for level, chosen in zip(layout.levels, where, strict=True)
+    ]
+    return Layout(tuple(levels), len(layout))
+
+
+def edited(scene: Scene, edits: list[str]) -> Scene:
+    """Return a scene after edits, in the words of EDITS."""
+    for edit in edits:
+        scene = apply_edit(scene, parse_edit(*_words(edit)))
+    return scene
+
+
+def _words(edit: str) -> tuple[str, str]:
+    name, _, text = edit.partition(" ")
+    return name, text

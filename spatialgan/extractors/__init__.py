@@ -1,0 +1,1 @@
+"""Extractors: networks whose features distances between sets of images are measured in."""

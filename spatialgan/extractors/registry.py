@@ -1,0 +1,83 @@
+"""EXTRACTORS: the networks distances can be measured with, each with the exact weights it means.
+
+`scene` ships with the code (the embedded protocol). `inception` is the network of the papers; its
+weights, published with torch-fidelity, are put by hand into the folder data/weights (or the one
+named by the environment variable SPATIALGAN_WEIGHTS) and never downloaded. To add one, write a
+function that returns a ready Extractor, and give it a key.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from spatialgan.extractors.network import shipped_weights
+from spatialgan.files import file_sha256
+
+WEIGHTS_FOLDER = "data/weights"
+INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
+INCEPTION_URL = (
+    f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{INCEPTION_FILE}"
+)
+INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A network torch-fidelity can build, and what a result says about it."""
+
+    name: str  # in the protocol
+    sha256: str  # of the weights file
+    weights: Path
+    registered: str  # torch-fidelity's name for it
+    metric_pattern: str  # metric id as people see it, from {metric} and {count}
+
+
+def scene_extractor() -> Extractor:
+    """Return the extractor that ships with the code, registered under a name with its hash."""
+    # torch-fidelity is optional, and this module imports it
+    from spatialgan.extractors.fidelity import (
+        FidelitySceneExtractor,
+        register,
+    )
+
+    weights = shipped_weights()
+    sha256 = file_sha256(weights)
+    registered = f"spatialgan-scene-{sha256[:16]}"
+    register(registered, FidelitySceneExtractor)
+    return Extractor("scene", sha256, weights, registered, "scene_{metric}{count}")
+
+
+def inception() -> Extractor:
+    """Return the Inception of the papers; ValueError where its weights are missing or wrong."""
+    weights = Path(os.environ.get("SPATIALGAN_WEIGHTS", WEIGHTS_FOLDER)) / INCEPTION_FILE
+    if not weights.is_file():
+        raise ValueError(f"{weights} is missing: get {INCEPTION_FILE} from {INCEPTION_URL}")
+    sha256 = file_sha256(weights)
+    if sha256 != INCEPTION_SHA256:
+        raise ValueError(
+            f"{weights} is not the published {INCEPTION_FILE}: its sha256 is {sha256}, "
+            f"expected {INCEPTION_SHA256}; get it from {INCEPTION_URL}"
+        )
+    name = "inception-v3-compat"
+    return Extractor(name, sha256, weights, name, "{metric}{count}_full")
+
+
+def open_extractor(name: str) -> Extractor:
+    """Return a ready extractor; ValueError where it is unknown or something it needs is missing."""
+    if name not in EXTRACTORS:
+        raise ValueError(f"unknown extractor '{name}': choose one of {', '.join(EXTRACTORS)}")
+    try:
+        import_module("torch_fidelity")
+    except ImportError as error:
+        raise ValueError(
+            f"torch-fidelity is needed for metrics ({error}): pip install 'spatialgan[workflow]'"
+        ) from None
+    return EXTRACTORS[name]()
+
+
+EXTRACTORS: dict[str, Callable[[], Extractor]] = {
+    "scene": scene_extractor,
+    "inception": inception,
+}

@@ -1,0 +1,96 @@
+"""The command line: one clear line and exit code 1 for bad input, 75 for a stop, nothing half-written."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from spatialgan.cli.main import main
+from spatialgan.training import loop
+from tests.tiny import ROOT, tiny_archive
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch) -> Path:
+    """A folder with the parameters in it, as the working directory."""
+    shutil.copytree(ROOT / "params", tmp_path / "params")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def invoke(*arguments: str):
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "cat"], "'cat' names no run: a run is <dataset>/<row>/<seed>"),
+        (["train", "cat/nothing/0"], "unknown row 'nothing': choose one of baseline"),
+        (["train", "cat/sel/0", "-p", "huge"], "unknown profile 'huge': choose one of smoke"),
+        (["train", "cat/sel/0", "--params", "nowhere"], "nowhere/datasets.yaml is missing"),
+        (["train", "cat/sel/0", "-p", "smoke"], "results/smoke/datasets/cat.zip"),
+        (["prepare", "dog"], "unknown dataset 'dog': choose one of cat"),
+        (["fidelity", "cat/sel/0", "-p", "smoke"], "generator.safetensors does not exist"),
+        (
+            ["figure", "moves", "-p", "smoke"],
+            "cat/spatialgan/0/generator.safetensors does not exist",
+        ),
+        (["table", "nothing"], "'nothing'"),
+        (["figure", "nothing"], "'nothing'"),
+    ],
+)
+def test_bad_input_ends_in_one_clear_line(copy, arguments, message):
+    result = invoke(*arguments)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    lines = [line for line in result.stderr.splitlines() if line]
+    assert len(lines) == 1 and lines[0].startswith("spatialgan: ")
+    assert {path.name for path in copy.iterdir()} <= {"params", "results"}
+
+
+def test_a_dry_run_prints_the_configuration_and_writes_nothing(copy):
+    result = invoke("train", "cat/spatialgan/3", "-p", "paper", "--dry-run")
+    identity = json.loads(result.stdout)
+    assert identity["seed"] == 3 and identity["generator"]["encoding"]["name"] == "norm"
+    assert not (copy / "results").exists()
+
+
+def test_prepare_train_and_look(copy):
+    """The three commands a newcomer types, on the smoke profile."""
+    for arguments in (
+        ["prepare", "cat"],
+        ["train", "cat/spatialgan/0"],
+        ["figure", "level_moves"],
+        ["curves", "cat/spatialgan/0"],
+    ):
+        result = invoke(*arguments, "-p", "smoke")
+        assert result.exit_code == 0, result.output
+    made = {path.name for path in (copy / "results/smoke/runs/cat/spatialgan/0").iterdir()}
+    assert {
+        "generator.safetensors",
+        "train.json",
+        "curves.csv",
+        "samples.png",
+        "attention.png",
+    } <= made
+    assert "curves.png" in made
+    assert (copy / "results/smoke/figures/level_moves.png").is_file()
+
+
+def test_a_stopped_training_exits_with_75(copy, monkeypatch):
+    tiny_archive(copy / "results/smoke/datasets")
+
+    def stop(_):
+        raise loop.Preempted("stopped at 0.1 kimg; the same command goes on from there")
+
+    monkeypatch.setattr(loop, "train", stop)
+    result = invoke("train", "cat/sel/0", "-p", "smoke")
+    assert result.exit_code == 75 and "the same command goes on" in result.stderr
+
+
+def test_a_traceback_is_there_for_who_asks(copy, monkeypatch):
+    monkeypatch.setenv("SPATIALGAN_TRACEBACK", "1")
+    assert isinstance(invoke("train", "cat").exception, ValueError)

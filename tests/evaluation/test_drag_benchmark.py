@@ -1,0 +1,187 @@
+"""The drag benchmark: trials as drawn, distances as seen by an oracle, resumable; its table and figure."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+import torch
+from PIL import Image
+
+from spatialgan.dragging.drag import DRAGS, DragSettings
+from spatialgan.dragging.drag_figure import write_drag_figure
+from spatialgan.evaluation import drag_benchmark
+from spatialgan.evaluation.drag_benchmark import DragRequest, measure_drags
+from spatialgan.evaluation.drag_trials import LENGTHS_PX, NEAR, drag_trials
+from spatialgan.heatmaps import moves
+from spatialgan.params import load_params
+from spatialgan.reporting import drag_table
+from spatialgan.segmenters.instances import MIN_SCORE, Instances
+from spatialgan.segmenters.oracle import Oracle, identity_features
+from spatialgan.snapshot import load_snapshot
+from tests.tiny import ROOT, tiny_snapshot
+
+ROWS = ("baseline", "spatialgan", "indoor")
+
+
+@pytest.fixture(scope="module")
+def snapshots(tmp_path_factory):
+    """Return the path of a snapshot per row."""
+    folder = tmp_path_factory.mktemp("snapshots")
+    return {row: tiny_snapshot(folder / f"{row}.safetensors", row) for row in ROWS}
+
+
+def still_object(image: torch.Tensor) -> Instances:
+    """One object that fills every image: it never moves."""
+    mask = torch.ones(1, *image.shape[1:], dtype=torch.bool)
+    return Instances(mask, torch.ones(1), ("wall",), identity_features(1))
+
+
+STILL = Oracle(still_object, MIN_SCORE)
+REQUEST = DragRequest(num_drags=3, settings=DragSettings(max_steps=2, tolerance_px=0.0))
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_trials_go_from_an_object_to_targets_of_the_given_lengths_in_the_frame(snapshots, row):
+    snapshot = load_snapshot(snapshots[row])
+    trials = list(drag_trials(snapshot, "m", 20, start=0))
+    assert len({trial.seed for trial in trials}) == 20
+    for trial in trials:
+        for target, length in zip(trial.targets, LENGTHS_PX, strict=True):
+            assert target.abs().max() < 1
+            assert (target - trial.handle).norm().item() / 2 == pytest.approx(length / 256)
+        if row != "baseline":
+            objects = moves.objects(trial.scene.layout)
+            apart = (objects.centers[0] - trial.handle).norm(dim=1)
+            assert apart.min() <= NEAR + 0.1  # a center at the frame is drawn inwards
+            assert trial.sigma in objects.sigmas[0].tolist()
+
+
+def test_trials_depend_on_their_seed_alone(snapshots):
+    snapshot = load_snapshot(snapshots["indoor"])
+    first = list(drag_trials(snapshot, "m", 6, start=0))
+    again = list(drag_trials(snapshot, "m", 3, start=first[2].seed + 1))
+    assert [t.seed for t in again] == [t.seed for t in first[3:]]
+    assert all(torch.equal(a.handle, b.handle) for a, b in zip(again, first[3:], strict=True))
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_method_is_measured_at_every_length(snapshots, tmp_path, row):
+    result = measure_drags(snapshots[row], STILL, REQUEST, tmp_path / "drags.json")
+    assert result == json.loads((tmp_path / "drags.json").read_text())
+    methods = ["latent"] if row == "baseline" else list(DRAGS)
+    found = [(one["method"], one["length_px"]) for one in result["drags"]]
+    assert found == [(method, length) for length in LENGTHS_PX for method in methods]
+    for one in result["drags"]:
+        assert all(len(one[name]) == 3 for name in drag_benchmark.COLUMNS)
+        assert all(seconds > 0 for seconds in one["seconds"])
+        assert one["steps"] == [0 if one["method"] == "coarse" else 2] * 3
+        # the oracle's object never moves, so all of the way is left
+        assert one["seen"] == pytest.approx([one["length_px"] / 256] * 3, abs=1e-6)
+    assert list(tmp_path.iterdir()) == [tmp_path / "drags.json"]
+
+
+def test_an_object_that_goes_the_way_of_the_drag_has_no_distance_left(snapshots):
+    """A square of 4 pixels that the second image shows 4 pixels lower, and a drag by so much, or to the right."""
+
+    def square(top: int) -> Instances:
+        mask = torch.zeros(1, 16, 16, dtype=torch.bool)
+        mask[0, top : top + 4, 4:8] = True
+        return Instances(mask, torch.ones(1), ("box",), identity_features(1))
+
+    snapshot = load_snapshot(snapshots["baseline"])
+    (trial,) = drag_trials(snapshot, "m", 1, start=0)
+    asked = drag_benchmark._drag_all(trial, snapshot, DragSettings(max_steps=0))[0].problem
+    for way, left in (((0.5, 0.0), 0.0), ((-0.5, 0.0), 0.5), ((0.0, 0.5), 0.5**0.5 / 2)):
+        one = replace(asked, targets=asked.handles + torch.tensor([way]))
+        seen = drag_benchmark._seen_distance(0, square(4), square(8), one)
+        assert seen == pytest.approx(left, abs=1e-6)
+
+
+def test_an_object_that_is_not_seen_has_no_distance(snapshots, tmp_path):
+    nothing = Oracle(lambda image: still_object(image)[torch.zeros(0, dtype=torch.long)], MIN_SCORE)
+    result = measure_drags(snapshots["baseline"], nothing, REQUEST, tmp_path / "drags.json")
+    assert all(one["seen"] == [None] * 3 for one in result["drags"])
+
+
+def test_a_killed_measurement_goes_on_after_its_last_trial(snapshots, tmp_path, monkeypatch):
+    straight = measure_drags(snapshots["indoor"], STILL, REQUEST, tmp_path / "straight.json")
+    observe, calls = drag_benchmark._observe, []
+
+    def killed(trial, *rest):
+        calls.append(trial.seed)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return observe(trial, *rest)
+
+    monkeypatch.setattr(drag_benchmark, "_observe", killed)
+    with pytest.raises(KeyboardInterrupt):
+        measure_drags(snapshots["indoor"], STILL, REQUEST, tmp_path / "drags.json")
+    result = measure_drags(snapshots["indoor"], STILL, REQUEST, tmp_path / "drags.json")
+    assert len(calls) == 4 and calls[1] == calls[2]
+    for one, other in zip(result["drags"], straight["drags"], strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+
+
+@pytest.fixture
+def results(snapshots, tmp_path, monkeypatch):
+    """Return the parameters, with results of the smoke profile in the working directory."""
+    shutil.copytree(ROOT / "params", tmp_path / "params")
+    monkeypatch.chdir(tmp_path)
+    params = load_params(tmp_path / "params")
+    for run in drag_table.drag_runs(params, "smoke"):
+        dataset, row, _ = run.split("/")
+        output = params.root("smoke") / "metrics" / run / "drags.json"
+        result = measure_drags(snapshots[row], STILL, replace(REQUEST, num_drags=2), output)
+        output.write_text(json.dumps({**result, "dataset": dataset, "row": row}))
+    return params
+
+
+def test_the_table_has_a_line_per_model_and_method_beside_the_paper_s(results):
+    text = drag_table.write_drag_table(results, "smoke")[0].read_text()
+    lines = [line for line in text.splitlines() if line.startswith("| ") and "`" in line]
+    assert len(lines) == 2 * 2 * (1 + len(DRAGS))
+    (hybrid, _, other, _) = [line for line in lines if "`coarse+latent+centers`" in line]
+    cells = [cell.strip() for cell in hybrid.split("|")]
+    assert cells[4] == "6" and cells[5] == "2 (2-2)" and cells[6] == "10-20"
+    assert cells[8] == "0.117 ± 0.000 (n = 2)" and cells[9].endswith("of 2")
+    assert text.count("the hybrid takes") == 2 * 2
+    assert (
+        "1.00 times its steps (medians; the paper: about a third). Of 0.117 its jump leaves" in text
+    )
+    assert text.index("**30 px") < text.index("**60 px")
+    csv = (results.root("smoke") / "tables/drag.csv").read_text().splitlines()
+    assert len(csv) == 1 + 2 * 2 * 2 * (1 + len(DRAGS))
+
+
+def test_a_table_without_runs_says_so_and_of_other_protocols_is_refused(results):
+    path = results.root("smoke") / "metrics/bedroom/indoor/0/drags.json"
+    document = json.loads(path.read_text())
+    document["protocol"]["max_steps"] = 7
+    path.write_text(json.dumps(document))
+    with pytest.raises(
+        ValueError, match="bedroom/indoor/0 were measured differently .* max_steps is 2 and 7"
+    ):
+        drag_table.write_drag_table(results, "smoke")
+    assert "No run of this table" in drag_table.write_drag_table(results, "laptop")[0].read_text()
+
+
+def test_spread_and_interval_by_hand():
+    assert drag_table.spread([0, 10, 20, 30, 40], 1) == "20.0 (2.0-38.0)"
+    assert drag_table.mean_interval([1.0, 3.0]) == "2.000 ± 1.960 (n = 2)"
+    assert (
+        drag_table.mean_interval([]) == "-" and drag_table.mean_interval([0.5]) == "0.500 (n = 1)"
+    )
+
+
+def test_the_methods_of_the_table_are_those_that_there_are():
+    assert list(load_params(ROOT / "params").drag["methods"]) == list(DRAGS)
+
+
+def test_the_figure_has_a_column_per_method(snapshots, results):
+    target = results.root("smoke") / "runs/cat/spatialgan/0/generator.safetensors"
+    target.parent.mkdir(parents=True)
+    shutil.copy(snapshots["spatialgan"], target)
+    path = write_drag_figure(results, "drag_cat", "smoke")
+    with Image.open(path) as page:
+        assert page.width > (1 + len(DRAGS)) * 192

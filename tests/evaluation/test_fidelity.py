@@ -1,0 +1,261 @@
+"""Fidelity: what the numbers mean, that they are the snapshot's own, and what a result says."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from spatialgan.data.archive import write_archive
+from spatialgan.drawn import compose_scene
+from spatialgan.evaluation import fidelity
+from spatialgan.evaluation.fidelity import (
+    FidelityRequest,
+    ImageRange,
+    compare_images,
+    measure_fidelity,
+    metric_ids,
+    save_fidelity,
+)
+from spatialgan.extractors import registry as extractors
+from spatialgan.extractors.corruptions import CORRUPTIONS
+from spatialgan.extractors.network import load_extractor, save_extractor
+from spatialgan.extractors.registry import Extractor, open_extractor
+from spatialgan.snapshot import save_snapshot
+from spatialgan.training.state import new_state
+from tests.tiny import tiny_archive, tiny_config
+
+pytest.importorskip("torch_fidelity")
+from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+
+from spatialgan.extractors.fidelity import FidelitySceneExtractor, register
+
+
+class MeanColor(FeatureExtractorBase):
+    """Three features: an image's mean color, exact for images of one color."""
+
+    def __init__(self, name, features_list, **settings) -> None:
+        super().__init__(name, features_list)
+
+    @staticmethod
+    def get_provided_features_list() -> tuple[str, ...]:
+        return ("color",)
+
+    @staticmethod
+    def get_default_feature_layer_for_metric(metric: str) -> str:
+        return "color"
+
+    @staticmethod
+    def can_be_compiled() -> bool:
+        return False
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor]:
+        return (images.float().mean(dim=(2, 3)),)
+
+
+@pytest.fixture(scope="module")
+def scenes() -> torch.Tensor:
+    """Return 240 cats no training has seen, [240 3 32 32]."""
+    drawn = [compose_scene("cat", 991, index).image(32) for index in range(240)]
+    return torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2).contiguous()
+
+
+def compare(fake: torch.Tensor, real: torch.Tensor, batch_size: int = 64) -> dict[str, float]:
+    request = FidelityRequest("scene", batch_size=batch_size)
+    return compare_images(as_range(fake), as_range(real), open_extractor("scene"), request)
+
+
+def as_range(images: torch.Tensor) -> ImageRange:
+    return ImageRange(lambda start, stop: images[start:stop], len(images), "test")
+
+
+def damaged(images: torch.Tensor, name: str, strength: float) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    x = images.float() / 127.5 - 1
+    x = CORRUPTIONS[name](x, torch.full((len(x),), strength), generator)
+    return ((x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def test_identical_sets_are_at_distance_zero(scenes) -> None:
+    metrics = compare(scenes, scenes)
+    assert abs(metrics["fid"]) < 1e-3
+    # the estimator is unbiased for independent sets, so equal ones fall a little below 0
+    assert -0.05 < metrics["kid"] <= 0
+    assert metrics["precision"] == metrics["recall"] == 1
+
+
+def test_a_collapsed_generator_is_precise_and_recalls_nothing(scenes) -> None:
+    real, other = scenes[:120], scenes[120:]
+    one = real[:1].repeat(120, 1, 1, 1)  # a perfect picture, always the same
+    metrics = compare(one, real)
+    assert metrics["precision"] > 0.99 and metrics["recall"] < 0.05
+    assert metrics["fid"] > 5 * compare(other, real)["fid"]
+
+
+def test_distances_are_symmetric_and_do_not_depend_on_the_batch(scenes) -> None:
+    a, b = damaged(scenes[:120], "noise", 0.5), scenes[120:]
+    forward, backward, small = compare(a, b), compare(b, a), compare(a, b, batch_size=7)
+    assert forward["fid"] == pytest.approx(backward["fid"], rel=1e-4)
+    assert forward["precision"] == backward["recall"]
+    for name in forward:
+        assert forward[name] == pytest.approx(small[name], rel=1e-3, abs=1e-4)
+
+
+def test_fid_at_equal_covariance_is_the_squared_mean_distance() -> None:
+    register("test-mean-color", MeanColor)
+    trivial = Extractor("trivial", "0" * 64, Path("none"), "test-mean-color", "{metric}{count}")
+    generator = torch.Generator().manual_seed(0)
+    colors = torch.randint(0, 200, (300, 3, 1, 1), dtype=torch.uint8, generator=generator)
+    shift = torch.tensor([10, 20, 30], dtype=torch.uint8).reshape(3, 1, 1)
+    a, b = colors.expand(-1, -1, 4, 4), (colors + shift).expand(-1, -1, 4, 4)
+    metrics = compare_images(as_range(a), as_range(b), trivial, FidelityRequest())
+    assert metrics["fid"] == pytest.approx(10**2 + 20**2 + 30**2, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["blur", "noise", "patches", "halves", "mosaic"])
+def test_fid_grows_with_damage_and_is_small_between_halves_of_the_data(scenes, name: str) -> None:
+    real, other = scenes[:120], scenes[120:]
+    fids = [compare(damaged(other, name, s), real)["fid"] for s in (0.0, 0.4, 1.0)]
+    assert fids == sorted(fids)
+    assert fids[-1] > 3 * fids[0]
+
+
+def test_registration_is_idempotent_and_names_the_weights() -> None:
+    first, second = open_extractor("scene"), open_extractor("scene")
+    assert first == second and first.sha256[:16] in first.registered
+    register(first.registered, FidelitySceneExtractor)
+    with pytest.raises(AssertionError):
+        register(first.registered, MeanColor)
+
+
+class FakeInference:
+    """Stands where spatialgan.snapshot does: images of cats out of a fixed set, by index."""
+
+    def __init__(self, images: torch.Tensor) -> None:
+        self.images = images
+
+    def load_snapshot(self, path: Path, device: str) -> SimpleNamespace:
+        if not path.exists():
+            raise ValueError(f"{path} does not exist")
+        config = SimpleNamespace(name="cat/sel/0", dataset="cat", row="sel", seed=0)
+        return SimpleNamespace(config=config, kimg=1.5)
+
+    def sample_images(self, snapshot, seed: int, start: int, stop: int) -> torch.Tensor:
+        index = [(7 * i + seed) % len(self.images) for i in range(start, stop)]
+        return self.images[index]
+
+
+@pytest.fixture
+def case(scenes, tmp_path, monkeypatch) -> SimpleNamespace:
+    """Return a snapshot, an archive of 120 images and a request for 100 fakes."""
+    inference = FakeInference(damaged(scenes[120:], "blur", 0.4))
+    monkeypatch.setattr(fidelity, "load_snapshot", inference.load_snapshot)
+    monkeypatch.setattr(fidelity, "sample_images", inference.sample_images)
+    (tmp_path / "generator.safetensors").touch()
+    pixels = scenes[:120].permute(0, 2, 3, 1).numpy()
+    write_archive(tmp_path / "cat.zip", (np.ascontiguousarray(image) for image in pixels))
+    return SimpleNamespace(
+        snapshot=tmp_path / "generator.safetensors",
+        archive=tmp_path / "cat.zip",
+        request=FidelityRequest("scene", num_fake=100),
+    )
+
+
+def test_a_result_says_what_was_measured_and_is_always_the_same(case, tmp_path) -> None:
+    first = measure_fidelity(case.snapshot, case.archive, case.request)
+    assert first == measure_fidelity(case.snapshot, case.archive, case.request)
+    assert set(first["metrics"]) == {"fid", "kid", "kid_std", "precision", "recall"}
+    assert (first["run"], first["row"], first["dataset"]) == ("cat/sel/0", "sel", "cat")
+    assert first["kimg"] == 1.5 and first["seed"] == 0
+    protocol = first["protocol"]
+    assert protocol["extractor"] == "scene" and len(protocol["extractor_sha256"]) == 64
+    assert (protocol["num_real"], protocol["num_fake"]) == (120, 100)
+    assert protocol["resize"] == "extractor-internal" and protocol["truncation_psi"] == 1
+    assert protocol["noise_mode"] == "random per sample index"
+    assert first["metric_ids"]["fid"] == "scene_fid100"
+    save_fidelity(tmp_path / "deep" / "fidelity.json", first)
+    assert json.loads((tmp_path / "deep" / "fidelity.json").read_text()) == first
+
+
+def test_the_protocol_changes_with_the_dataset_and_the_weights(
+    case, scenes, tmp_path, monkeypatch
+) -> None:
+    first = measure_fidelity(case.snapshot, case.archive, case.request)
+    fewer = scenes[:110].permute(0, 2, 3, 1).numpy()
+    write_archive(tmp_path / "b.zip", (np.ascontiguousarray(image) for image in fewer))
+    other = measure_fidelity(case.snapshot, tmp_path / "b.zip", case.request)
+    assert other["protocol"]["dataset_sha256"] != first["protocol"]["dataset_sha256"]
+    assert other["protocol"]["num_real"] == 110
+    network, header = load_extractor(extractors.shipped_weights())
+    network.conv32.bias.add_(0.1)
+    weights = tmp_path / "retrained.safetensors"
+    save_extractor(weights, network, header)
+    monkeypatch.setattr(extractors, "shipped_weights", lambda: weights)
+    third = measure_fidelity(case.snapshot, case.archive, case.request)
+    assert third["protocol"]["extractor_sha256"] != first["protocol"]["extractor_sha256"]
+    assert third["metrics"]["fid"] != first["metrics"]["fid"]
+
+
+def test_a_snapshot_has_one_fid_whatever_the_batch(tmp_path) -> None:
+    config = tiny_config("sel")
+    state = new_state(config, torch.device("cpu"))
+    save_snapshot(tmp_path / "generator.safetensors", state.g_ema, config, nimg=1500)
+    archive, _ = tiny_archive(tmp_path, num=30)
+    results = [
+        measure_fidelity(
+            tmp_path / "generator.safetensors",
+            archive,
+            FidelityRequest("scene", num_fake=20, seed=seed, batch_size=batch_size),
+        )
+        for seed, batch_size in ((0, 64), (0, 7), (1, 64))
+    ]
+    first, small, other = (result["metrics"]["fid"] for result in results)
+    assert first == pytest.approx(small, rel=1e-3) != pytest.approx(other, rel=1e-3)
+    assert results[0]["kimg"] == 1.5 and results[0]["run"] == config.name
+
+
+def test_metric_ids_say_extractor_and_count() -> None:
+    scene = open_extractor("scene")
+    assert metric_ids(scene, 5000)["fid"] == "scene_fid5k"
+    paper = Extractor(
+        "inception-v3-compat", "", Path(), "inception-v3-compat", "{metric}{count}_full"
+    )
+    assert metric_ids(paper, 50000)["fid"] == "fid50k_full"
+    assert metric_ids(scene, 64)["kid"] == "scene_kid64"
+
+
+def test_too_few_images_are_refused(case) -> None:
+    with pytest.raises(ValueError, match="at least 10"):
+        measure_fidelity(case.snapshot, case.archive, FidelityRequest("scene", num_fake=5))
+
+
+def test_missing_or_wrong_inception_weights_are_one_clear_line(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SPATIALGAN_WEIGHTS", str(tmp_path))
+    with pytest.raises(ValueError) as missing:
+        open_extractor("inception")
+    (tmp_path / extractors.INCEPTION_FILE).write_bytes(b"not the weights")
+    with pytest.raises(ValueError) as wrong:
+        open_extractor("inception")
+    for message in (str(missing.value), str(wrong.value)):
+        assert str(tmp_path / extractors.INCEPTION_FILE) in message
+        assert extractors.INCEPTION_URL in message and "\n" not in message
+    assert "is missing" in str(missing.value) and "sha256" in str(wrong.value)
+
+
+def test_unknown_extractors_are_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="scene, inception"):
+        open_extractor("clip")
+
+
+@pytest.mark.parametrize("module", [extractors, fidelity])
+def test_without_torch_fidelity_modules_import_and_say_what_to_install(module, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch_fidelity", None)  # importing it fails
+    monkeypatch.delitem(sys.modules, "spatialgan.extractors.fidelity")
+    runpy.run_path(module.__file__)
+    with pytest.raises(ValueError, match=r"spatialgan\[workflow\]") as refusal:
+        open_extractor("scene")
+    assert "\n" not in str(refusal.value)

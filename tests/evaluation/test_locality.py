@@ -1,0 +1,134 @@
+"""Locality: renderers that change a known amount at a known place."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from spatialgan.evaluation.locality import (
+    LocalityRequest,
+    changes_of,
+    localities,
+    measure_locality,
+    observe_changes,
+    restyled,
+)
+from spatialgan.evaluation.matching import half_maximum_disc
+from spatialgan.evaluation.partial import PartialResults
+from spatialgan.evaluation.trials import Source, draw_trials
+from spatialgan.heatmaps.moves import objects
+from spatialgan.snapshot import Samples, save_snapshot
+from spatialgan.training.state import new_state
+from tests.synthetic import layouts
+from tests.tiny import tiny_config
+
+REQUEST = LocalityRequest(num_trials=40, batch_size=16)
+INSIDE, EVERYWHERE = 100, 10  # gray levels that an object adds in its disc, and to the whole image
+
+
+def lamps(everywhere: int, flip: bool = False, num_objects: int = 1) -> Source:
+    """Return rooms with lamps: a style's first number, 0 or 1, says whether a lamp has its shade on."""
+
+    def draw(start, stop):
+        layout = layouts(0.3, num_objects, start, stop)
+        return Samples(torch.zeros(stop - start, 1 + num_objects, 2), layout, [])
+
+    def render(samples):
+        level = objects(samples.layout)
+        images = []
+        for i in range(len(level)):
+            centers = level.centers[i].flip(-1) if flip else level.centers[i]
+            on = level.presence[i] * (samples.z[i, 1:, 0].abs() < 1e-9)
+            discs = [
+                half_maximum_disc(c, float(s), 32)
+                for c, s in zip(centers, level.sigmas[i], strict=True)
+            ]
+            images.append(
+                sum(o * (INSIDE * d + everywhere) for o, d in zip(on, discs, strict=True))
+            )
+        return torch.stack(images).to(torch.uint8)[:, None].repeat(1, 3, 1, 1)
+
+    return Source(draw, render)
+
+
+def numbers(source, tmp_path):
+    return localities(observe_changes(source, REQUEST, PartialResults(tmp_path / "p", {})))
+
+
+def test_a_change_that_stays_in_its_disc_has_nothing_outside(tmp_path):
+    values, bounds = numbers(lamps(0), tmp_path)
+    for edit in ("move", "remove", "restyle"):
+        assert values[f"{edit}_outside"] == 0.0 and f"{edit}_locality" not in values
+    assert values["remove_inside"] == values["restyle_inside"] == INSIDE
+    # where both places overlap nothing changes
+    assert 0.5 * INSIDE < values["move_inside"] <= INSIDE
+    assert bounds["remove_inside"].low == bounds["remove_inside"].high == INSIDE
+
+
+def test_the_ratio_is_per_pixel(tmp_path):
+    values, bounds = numbers(lamps(EVERYWHERE), tmp_path)
+    for edit in ("remove", "restyle"):
+        assert values[f"{edit}_outside"] == EVERYWHERE
+        assert values[f"{edit}_inside"] == INSIDE + EVERYWHERE
+        assert values[f"{edit}_locality"] == pytest.approx((INSIDE + EVERYWHERE) / EVERYWHERE)
+    assert values["move_outside"] == 0.0
+    low, high = bounds["remove_locality"].low, bounds["remove_locality"].high
+    assert low <= values["remove_locality"] + 1e-9 and values["remove_locality"] - 1e-9 <= high
+
+
+def test_swapping_y_and_x_is_seen(tmp_path):
+    values, _ = numbers(lamps(0, flip=True), tmp_path)
+    assert values["remove_outside"] > 0 and values["move_outside"] > 0
+
+
+def test_only_the_chosen_object_is_edited():
+    room = lamps(0, num_objects=3)
+    trials = draw_trials(room, 0, 0, 12)
+    assert set(trials.objects.tolist()) == {0, 1, 2}
+    z = restyled(trials, 0).z
+    for row, index in enumerate(trials.objects.tolist()):
+        changed = (z[row] != trials.samples.z[row]).any(dim=1)
+        assert changed.nonzero()[:, 0].tolist() == [1 + index]
+    for name, seen in changes_of(trials, room, 0).items():
+        assert all(change.inside_pixels + change.outside_pixels == 32 * 32 for change in seen), name
+
+
+def test_a_killed_measurement_goes_on_where_it_was(tmp_path):
+    room = lamps(EVERYWHERE)
+    whole = observe_changes(room, REQUEST, PartialResults(tmp_path / "whole", {}))
+    batches = []
+
+    def render(samples):
+        batches.append(len(samples.z))
+        if len(batches) == 6:  # four pictures for each batch: in the second
+            raise KeyboardInterrupt
+        return room.render(samples)
+
+    dying = dataclasses.replace(room, render=render)
+    with pytest.raises(KeyboardInterrupt):
+        observe_changes(dying, REQUEST, PartialResults(tmp_path / "p", {}))
+    assert observe_changes(dying, REQUEST, PartialResults(tmp_path / "p", {})) == whole
+    assert len(batches) == 6 + 4 * 2  # the first batch was kept
+    assert {name: len(seen) for name, seen in whole.items()} == dict.fromkeys(whole, 40)
+
+
+@pytest.mark.parametrize(
+    ("row", "edits"),
+    [
+        ("baseline", set()),
+        ("spatialgan", {"move", "remove"}),
+        ("indoor", {"move", "remove", "restyle"}),
+    ],
+)
+def test_a_snapshot_is_measured_for_the_edits_it_knows(row, edits, tmp_path):
+    config = tiny_config(row)
+    snapshot, output = tmp_path / "generator.safetensors", tmp_path / "locality.json"
+    save_snapshot(snapshot, new_state(config, torch.device("cpu")).g_ema, config, 8)
+    result = measure_locality(snapshot, dataclasses.replace(REQUEST, num_trials=8), output)
+    assert json.loads(output.read_text()) == result
+    assert [path.name for path in tmp_path.glob("locality*")] == ["locality.json"]
+    assert {name.partition("_")[0] for name in result["metrics"]} == edits
+    assert set(result["intervals"]) == set(result["metrics"])
+    if edits:
+        assert result["metrics"]["remove_inside"] > 0 and result["metrics"]["remove_locality"] > 0

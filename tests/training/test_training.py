@@ -1,0 +1,313 @@
+"""Training: what a step does, resuming to the bit, several processes, divergence, two at once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import torch.multiprocessing as multiprocessing
+
+from spatialgan.files import file_sha256
+from spatialgan.params import load_params
+from spatialgan.tensor_file import exclusive, tensors_sha256
+from spatialgan.training import loop, phases
+from spatialgan.training.feed import Order
+from spatialgan.training.processes import Processes, join_processes
+from spatialgan.training.run_folder import open_run_folder, restore_newest, save_checkpoint
+from spatialgan.training.state import new_state, restore_state, state_to_tensors
+from tests.tiny import ROOT, tiny_archive, tiny_config
+
+CPU = torch.device("cpu")
+ROWS = list(load_params(ROOT / "params").rows)
+
+
+def job(folder: Path, config, processes=None) -> loop.Job:
+    archive, manifest = tiny_archive(folder / "datasets")
+    return loop.Job(config, archive, manifest, folder, processes or Processes())
+
+
+def snapshot_of(folder: Path, config) -> str:
+    return file_sha256(folder / "runs" / config.name / "generator.safetensors")
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory) -> str:
+    """The sha256 of the snapshot of an uninterrupted tiny run."""
+    folder = tmp_path_factory.mktemp("straight")
+    loop.train(job(folder, tiny_config()))
+    return snapshot_of(folder, tiny_config())
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_row_takes_steps(row):
+    config = tiny_config(row)
+    state = new_state(config, CPU)
+    before = tensors_sha256(dict(state.g.state_dict()))
+    reals = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8)
+    for index in range(2):
+        loop.take_step(phases.Step(config, state, Processes(), reals, index, torch.float32))
+    assert state.cur_nimg == 16 and state.num_skipped == 0
+    assert tensors_sha256(dict(state.g.state_dict())) != before
+    observed = state.curves.counts.tolist()
+    assert (observed[phases_column("alignment")] > 0) == config.alignment.uses_attention
+
+
+def phases_column(name: str) -> int:
+    from spatialgan.training.curves import COLUMNS
+
+    return COLUMNS.index(name)
+
+
+def test_path_length_and_style_mixing_take_steps():
+    config = tiny_config("sel", pl_weight=2.0, style_mixing=1.0)
+    state = new_state(config, CPU)
+    reals = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8)
+    loop.take_step(phases.Step(config, state, Processes(), reals, 0, torch.float32))
+    assert state.pl_mean > 0 and state.num_skipped == 0
+
+
+def test_alignment_trains_g_and_leaves_d_alone():
+    config = tiny_config("spatialgan")
+    state = new_state(config, CPU)
+    reals = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8)
+    step = phases.Step(config, state, Processes(), reals, 0, torch.float32)
+    state.g.requires_grad_(True)
+    with_alignment = phases.g_main(step)
+    with_alignment.backward()
+    assert all(p.grad is None for p in state.d.parameters())
+    aligned = [p.grad.clone() for p in state.g.parameters()]
+    state.g.zero_grad()
+    plain = replace(step, config=replace(config, alignment=tiny_config("sel").alignment))
+    phases.g_main(plain).backward()
+    assert any(
+        not torch.equal(a, p.grad) for a, p in zip(aligned, state.g.parameters(), strict=True)
+    )
+
+
+def test_the_curves_are_the_means_of_what_was_observed(tmp_path):
+    config = tiny_config()
+    loop.train(job(tmp_path, config))
+    header, *rows = (tmp_path / "runs" / config.name / "curves.csv").read_text().splitlines()
+    names = header.split(",")
+    assert names[0] == "kimg" and float(rows[-1].split(",")[0]) == config.training.kimg
+    last = dict(zip(names, rows[-1].split(","), strict=True))
+    assert float(last["loss_d"]) > 0 and last["path_length"] == ""
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path, straight):
+    config = tiny_config()
+    loop.train(job(tmp_path, config))
+    assert snapshot_of(tmp_path, config) == straight
+    (tmp_path / "runs" / config.name / "generator.safetensors").unlink()
+    loop.train(job(tmp_path, config))
+    assert snapshot_of(tmp_path, config) == straight
+
+
+def test_another_seed_gives_another_snapshot(tmp_path, straight):
+    loop.train(job(tmp_path, tiny_config(seed=1)))
+    assert snapshot_of(tmp_path, tiny_config(seed=1)) != straight
+
+
+def test_state_goes_through_a_checkpoint_to_the_bit():
+    config = tiny_config()
+    state, other = new_state(config, CPU), new_state(replace(config, seed=7), CPU)
+    reals = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8)
+    loop.take_step(phases.Step(config, state, Processes(), reals, 0, torch.float32))
+    tensors, counters = state_to_tensors(state)
+    restore_state(other, {k: t.clone() for k, t in tensors.items()}, counters)
+    assert tensors_sha256(state_to_tensors(other)[0]) == tensors_sha256(tensors)
+    assert other.cur_nimg == 8
+
+
+def start_training(folder: Path, kill_at_save: str = "") -> subprocess.Popen:
+    program = (
+        "import sys; from pathlib import Path; from tests.training.test_training import job;"
+        "from tests.tiny import tiny_config; from spatialgan.training import loop;"
+        "sys.exit(loop.train(job(Path(sys.argv[1]), tiny_config())))"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_a_killed_run_ends_in_the_same_bits(tmp_path, straight):
+    """SIGKILL at several moments, then run to the end; benchmarks/kill_lottery.py does it twenty times."""
+    config = tiny_config()
+    for num_checkpoints in (1, 3):
+        process = start_training(tmp_path)
+        deadline = time.monotonic() + 60
+        while len(list((tmp_path / "resume").rglob("*.safetensors"))) < min(num_checkpoints, 2):
+            assert time.monotonic() < deadline and process.poll() in (None, 0)
+            time.sleep(0.002)
+        process.kill()
+        process.communicate()
+    loop.train(job(tmp_path, config))
+    assert snapshot_of(tmp_path, config) == straight
+
+
+def test_sigterm_saves_and_asks_to_be_run_again(tmp_path, straight, monkeypatch):
+    config = tiny_config()
+    take_step = loop.take_step
+
+    def terminate_in_third_step(step):
+        take_step(step)
+        if step.index == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(loop, "take_step", terminate_in_third_step)
+    with pytest.raises(loop.Preempted, match="stopped at 0.0 kimg"):
+        loop.train(job(tmp_path, config))
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    monkeypatch.setattr(loop, "take_step", take_step)
+    loop.train(job(tmp_path, config))
+    assert snapshot_of(tmp_path, config) == straight
+
+
+@pytest.mark.parametrize("cut", [0, 1, 8, -1])
+def test_a_truncated_checkpoint_is_passed_over(tmp_path, straight, monkeypatch, cut, caplog):
+    config = tiny_config()
+    monkeypatch.setattr(loop, "_write_outputs", lambda *_: None)
+    loop.train(job(tmp_path, config))
+    monkeypatch.undo()
+    newest = max((tmp_path / "resume").rglob("checkpoint-*.safetensors"))
+    data = newest.read_bytes()
+    newest.write_bytes(data[:cut] if cut >= 0 else data[:-200] + bytes(100) + data[-100:])
+    loop.train(job(tmp_path, config))
+    assert f"{newest} is damaged" in caplog.text
+    assert snapshot_of(tmp_path, config) == straight
+
+
+def test_non_finite_gradients_are_skipped_then_stop_and_spare_the_checkpoint(tmp_path, monkeypatch):
+    config = tiny_config(kimg=1.0)
+    archive = job(tmp_path, config)
+    monkeypatch.setattr(
+        phases.adversarial, "g_nonsaturating", lambda logits: logits.sum() * torch.nan
+    )
+    with pytest.raises(FloatingPointError, match="20 steps in a row had non-finite gradients"):
+        loop.train(archive)
+    assert not (tmp_path / "runs" / config.name / "train.json").exists()
+
+
+def test_a_single_bad_step_is_skipped_and_counted(monkeypatch):
+    config = tiny_config()
+    state = new_state(config, CPU)
+    before = tensors_sha256(dict(state.g.state_dict()))
+    reals = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8)
+    step = phases.Step(config, state, Processes(), reals, 0, torch.float32)
+    phases.run_phase(phases.Phase("g", lambda s: phases.g_main(s) * torch.inf, 1), step)
+    assert state.num_skipped == 1 and tensors_sha256(dict(state.g.state_dict())) == before
+    phases.run_phase(phases.Phase("g", phases.g_main, 1), step)
+    assert state.num_skipped == 1 and state.num_skipped_in_a_row == {"g": 0, "d": 0}
+
+
+def test_poisoned_weights_are_never_saved(tmp_path):
+    config = tiny_config()
+    folder = open_run_folder(tmp_path, config.name, {"identity": config.identity()})
+    state = new_state(config, CPU)
+    save_checkpoint(folder, state)
+    good = tensors_sha256(state_to_tensors(state)[0])
+    state.cur_nimg = 8
+    state.g.synthesis.const[0, 0, 0] = torch.nan
+    with pytest.raises(FloatingPointError, match="nothing was saved"):
+        save_checkpoint(folder, state)
+    restored = new_state(config, CPU)
+    restore_newest(folder, restored)
+    assert tensors_sha256(state_to_tensors(restored)[0]) == good
+
+
+def test_two_trainings_of_one_run_exclude_each_other(tmp_path):
+    config = tiny_config()
+    this = job(tmp_path, config)
+    resolved = loop.resolve_precision(config, CPU)
+    facts = {
+        "identity": resolved.identity(),
+        "dataset_sha256": json.loads(this.manifest.read_text())["sha256"],
+        "code": resolved.code("spatialgan.training.loop.train"),
+    }
+    with exclusive(open_run_folder(tmp_path, config.name, facts).resume):
+        with pytest.raises(RuntimeError, match=f"in use by process {os.getpid()}"):
+            loop.train(this)
+
+
+def test_a_changed_run_does_not_resume_the_old_one(tmp_path):
+    first = open_run_folder(tmp_path, "cat/sel/0", {"identity": tiny_config("sel").identity()})
+    second = open_run_folder(
+        tmp_path, "cat/sel/0", {"identity": tiny_config("sel", r1_gamma=2.0).identity()}
+    )
+    assert first.resume != second.resume and first.outputs == second.outputs
+
+
+def test_bad_combinations_are_refused_in_one_line(tmp_path):
+    config = tiny_config()
+    with pytest.raises(ValueError, match="16 px images, the run 32 px"):
+        loop.train(
+            job(tmp_path, replace(config, generator=replace(config.generator, resolution=32)))
+        )
+    with pytest.raises(ValueError, match="choose a multiple of mbstd_group_size 4"):
+        loop.train(job(tmp_path, tiny_config(batch=6)))
+    with pytest.raises(ValueError, match="unknown precision 'fp8': choose one of auto, bf16, fp32"):
+        loop.train(job(tmp_path, tiny_config(precision="fp8")))
+
+
+def test_the_order_of_images_is_a_function_of_images_shown():
+    straight = Order(10, 0, 4, 0, slice(0, 4))
+    batches = [b for b, _ in zip(straight, range(6), strict=False)]
+    resumed = [b for b, _ in zip(Order(10, 0, 4, 8, slice(0, 4)), range(4), strict=False)]
+    assert resumed == batches[2:]
+    epoch = [i for batch in batches for i in batch]
+    assert sorted(epoch[:10]) == list(range(10)) and epoch[:10] != epoch[10:20]
+    halves = [
+        [b for b, _ in zip(Order(10, 0, 4, 0, s), range(6), strict=False)]
+        for s in (slice(0, 2), slice(2, 4))
+    ]
+    assert [a + b for a, b in zip(*halves, strict=True)] == batches
+
+
+def two_steps(rank: int, size: int, port: int, folder: str) -> None:
+    os.environ.update(
+        RANK=str(rank),
+        LOCAL_RANK=str(rank),
+        WORLD_SIZE=str(size),
+        MASTER_ADDR="127.0.0.1",
+        MASTER_PORT=str(port),
+    )
+    torch.set_num_threads(1)
+    config = tiny_config(pl_weight=2.0, style_mixing=0.5)
+    with join_processes() as processes:
+        state = new_state(config, processes.device)
+        reals = torch.arange(8 * 3 * 256).view(8, 3, 16, 16).to(torch.uint8)[processes.shard(8)]
+        for index in range(2):
+            loop.take_step(phases.Step(config, state, processes, reals, index, torch.float32))
+        state.curves.close_row(16, processes)
+        if rank == 0:
+            torch_tensors, _ = state_to_tensors(state)
+            from spatialgan.tensor_file import save_tensors
+
+            save_tensors(Path(folder) / f"{size}.safetensors", torch_tensors, {})
+
+
+def test_two_processes_take_the_same_steps_as_one(tmp_path):
+    from spatialgan.tensor_file import load_tensors
+
+    port = 29500 + os.getpid() % 1000
+    two_steps_alone = multiprocessing.get_context("spawn").Process(
+        target=two_steps, args=(0, 1, port, str(tmp_path))
+    )
+    two_steps_alone.start()
+    multiprocessing.spawn(two_steps, (2, port, str(tmp_path)), nprocs=2)
+    two_steps_alone.join()
+    (one, _), (two, _) = (load_tensors(tmp_path / f"{size}.safetensors") for size in (1, 2))
+    assert one.keys() == two.keys()
+    for name in one:
+        if name.startswith(("g.", "d.", "g_ema.", "pl_mean", "curves.rows")):
+            assert torch.allclose(one[name], two[name], rtol=1e-3, atol=1e-4, equal_nan=True), name

@@ -1,0 +1,309 @@
+"""DVC and Snakemake together, as a reviewer meets them: clone, pull, nothing to do; one change, one training.
+
+Everything is real but the jobs themselves, which tests/stand_in.py stands in for. What takes minutes is run by
+`pytest -m slow tests/workflow/test_dvc.py`.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.copies import PROJECT, copy_dvc, copy_project
+
+NOTHING = "Nothing to be done"
+CLEAN = "Data and pipelines are up to date."
+SECTION = {
+    "title": "Two rows",
+    "source": "none",
+    "metrics": ["fid"],
+    "rows": {"baseline": {}, "sel": {}},
+}
+OTHER = {**SECTION, "title": "Another", "rows": {"baseline": {}, "spatialgan": {}}}
+BY_SEL = {  # what is made again where the row `sel` changes
+    ("train", "sel"),
+    ("fidelity", "sel"),
+    ("curves", "sel"),
+    ("samples", "pair"),
+    ("table", "pair"),
+    ("figure", "curves"),
+}
+NEW = time.time()
+RUNS = {f"cat/{row}/0" for row in ("baseline", "sel", "spatialgan")}
+
+
+class Checkout:
+    """A repository in which Snakemake, DVC and git run, with the stand-in for the command line."""
+
+    def __init__(self, folder: Path, diary: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(folder),
+            "CUDA_VISIBLE_DEVICES": "",
+            "DIARY": str(diary),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "DVC_NO_ANALYTICS": "1",
+            **{
+                f"GIT_{who}_{what}": "t@t"
+                for who in ("AUTHOR", "COMMITTER")
+                for what in ("NAME", "EMAIL")
+            },
+        }
+
+    def run(self, *command: str, status: int = 0) -> str:
+        """Return what a command prints; it must exit with `status`."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == status, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        return done.stdout + done.stderr
+
+    def planned(self) -> set[tuple[str, str]]:
+        """Return what Snakemake would make: a rule, and the row, data set or name it is made for."""
+        text = self.run("snakemake", "--cores", "2", "--dry-run")
+        jobs = set()
+        for rule, wildcards in re.findall(
+            r"rule (\w+):\n(?:    .*\n)*?    wildcards: (.*)\n", text
+        ):
+            named = dict(pair.split("=") for pair in wildcards.split(", "))
+            named.pop("root")
+            jobs.add((rule, named.get("row") or named.popitem()[1]))
+        assert bool(jobs) != (NOTHING in text), text
+        return jobs
+
+    def commit(self, message: str) -> None:
+        """Commit everything that git doesn't ignore."""
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--message", message)
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replace text in a file."""
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    def start(self, *command: str, step_seconds: str) -> subprocess.Popen:
+        """Start a command in a process group of its own."""
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env={**self.environment, "STEP_SECONDS": step_seconds},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+        )
+
+
+def shrink(params: Path) -> None:
+    """Leave two tables of two rows, one figure and nothing to drag."""
+    tables = yaml.safe_load((params / "tables.yaml").read_text())
+    tables["tables"] = {"pair": SECTION, "other": OTHER}
+    tables["drag"]["runs"] = {"cat": ["baseline"]}
+    (params / "tables.yaml").write_text(yaml.safe_dump(tables))
+    figures = {"curves": {"kind": "curves", "title": "Curves", "rows": ["baseline", "sel"]}}
+    (params / "figures.yaml").write_text(yaml.safe_dump(figures))
+
+
+@pytest.fixture(scope="module")
+def diary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file in which trainings are noted."""
+    return tmp_path_factory.mktemp("diary") / "diary"
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory, diary: Path) -> Checkout:
+    """Return a repository with all results made, committed and pushed."""
+    folder = tmp_path_factory.mktemp("dvc") / "origin"
+    tree = Checkout(folder, diary)
+    copy_project(folder)
+    copy_dvc(folder)
+    shutil.copy(PROJECT / "tests/stand_in.py", folder / "spatialgan/cli/main.py")
+    shrink(folder / "params")
+    tree.run("git", "init", "--quiet", "--initial-branch", "main")
+    tree.run(sys.executable, "-m", "workflow.dvc_stages")
+    tree.run("snakemake", "--cores", "2")
+    tree.run("dvc", "commit", "--force")
+    tree.commit("Results")
+    tree.run("dvc", "push")
+    return tree
+
+
+@pytest.fixture
+def clone(origin: Checkout, diary: Path) -> Checkout:
+    """Return a clone, beside the original as people clone, with everything pulled; the diary is empty."""
+    folder = origin.folder.with_name("clone")
+    shutil.rmtree(folder, ignore_errors=True)
+    origin.run("git", "clone", "--quiet", str(origin.folder), str(folder))
+    tree = Checkout(folder, diary)
+    tree.run("dvc", "pull")
+    diary.write_text("")
+    return tree
+
+
+def test_everything_heavy_is_in_dvc_and_nothing_else(origin: Checkout) -> None:
+    stored = yaml.safe_load((origin.folder / "dvc.yaml").read_text())["stages"]
+    heavy = [
+        path
+        for path in origin.folder.glob("results/**/*")
+        if path.is_file() and path.stat().st_size > 2**20
+    ]
+    names = {str(path.relative_to(origin.folder)) for path in heavy}
+    outs = {
+        path: how for stage in stored.values() for out in stage["outs"] for path, how in out.items()
+    }
+    assert names == {path for path, how in outs.items() if how.get("cache", True)}
+    assert len(names) == len(RUNS) + 2  # a data set and a segmenter
+    tracked = set(origin.run("git", "ls-files").split())
+    assert not tracked & names
+    assert {f"results/runs/{run}/train.json" for run in RUNS} <= tracked
+
+
+def change_sel(tree: Checkout) -> None:
+    """Change a parameter of one row."""
+    tree.edit("params/runs.yaml", '"+ SEL", ', '"+ SEL", kimg: 3, ')
+
+
+def test_a_clone_has_nothing_to_do_until_a_row_changes(clone: Checkout) -> None:
+    paths = sorted(clone.folder.glob("results/**/*"), reverse=True)
+    for age, path in enumerate(paths):
+        # metrics older than tables, tables older than weights
+        os.utime(path, (NEW - age, NEW - age))
+    assert clone.planned() == set()
+    assert CLEAN in clone.run("dvc", "status")
+    assert "no faults" in real_verify(clone)
+    change_sel(clone)
+    assert clone.planned() == BY_SEL
+    status = clone.run("dvc", "status")
+    assert re.search(r"params/runs.yaml:\n\s+modified:\s+sel\n", status), status
+
+
+def real_verify(tree: Checkout) -> str:
+    """Return what `spatialgan verify` says; the stand-in's weights are no safetensors, so only of the store."""
+    code = (
+        "from spatialgan.verify import *; print(audit(store_checks(Path())).faults or 'no faults')"
+    )
+    return tree.run(sys.executable, "-c", code)
+
+
+@pytest.mark.slow
+def test_one_changed_row_trains_that_row_by_both(clone: Checkout, diary: Path) -> None:
+    change_sel(clone)
+    before = (clone.folder / "results/tables/other.md").read_text()
+    clone.run("dvc", "repro")
+    assert diary.read_text().splitlines() == ["cat/sel/0 from 0", "cat/sel/0 finished"]
+    assert clone.planned() == set()
+    assert CLEAN in clone.run("dvc", "status")
+    assert (clone.folder / "results/tables/other.md").read_text() == before
+    changed = json.loads(clone.run("dvc", "metrics", "diff", "--json").strip())
+    assert list(changed) == ["results/tables/pair.json"]
+    assert list(changed[next(iter(changed))]) == ["cat.sel.scene_fid9"]
+    assert "sel.kimg" in clone.run("dvc", "params", "diff")
+    clone.run("dvc", "plots", "diff")
+    page = (clone.folder / "dvc_plots/index.html").read_text()
+    assert "Loss of the generator" in page
+    pictures = {path.name for path in (clone.folder / "dvc_plots/static").iterdir()}
+    for side in ("HEAD", "workspace"):
+        assert f'"rev": "{side}"' in page
+        assert f"{side}_results_figures_pair_samples.png" in pictures
+    assert "dvc_plots" not in clone.run("git", "status", "--porcelain")
+    diary.write_text("")
+    assert CLEAN in clone.run("dvc", "repro")
+    assert diary.read_text() == ""
+    # back to the commit: what it had is there again, and nobody trains
+    clone.run("git", "stash", "--quiet")
+    clone.run("dvc", "checkout")
+    assert clone.planned() == set()
+    assert CLEAN in clone.run("dvc", "status")
+
+
+@pytest.mark.slow
+def test_words_train_nothing(clone: Checkout, diary: Path) -> None:
+    clone.edit("spatialgan/training/loop.py", '"""', '"""Reworded. ')
+    assert clone.planned() == set()
+    assert "spatialgan" in clone.run("dvc", "status")  # it looks at files, and asks Snakemake
+    clone.run("dvc", "repro")
+    assert CLEAN in clone.run("dvc", "status")
+    assert diary.read_text() == ""
+
+
+@pytest.mark.slow
+def test_a_killed_reproduction_loses_no_training(clone: Checkout, diary: Path) -> None:
+    for row in ("sel", "spatialgan"):
+        clone.edit("params/runs.yaml", f"{row}: ", f"{row}: ")
+        text = (clone.folder / "params/runs.yaml").read_text()
+        line = next(line for line in text.splitlines() if line.startswith(f"{row}:"))
+        (clone.folder / "params/runs.yaml").write_text(
+            text.replace(line, line.replace("{", "{kimg: 3, ", 1))
+        )
+    running = clone.start("dvc", "repro", step_seconds="5")  # killed long before it ends
+    resume = clone.folder / "results/resume"
+    deadline = time.monotonic() + 300
+    while len([path for path in resume.glob("**/checkpoint") if path.read_text() > "1"]) < 2:
+        assert running.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    blocked = clone.run("dvc", "repro", status=255)  # a second one at the same time
+    assert "busy" in blocked or "lock" in blocked.lower(), blocked
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    clone.run("dvc", "repro")
+    notes = diary.read_text().splitlines()
+    assert sorted(note for note in notes if note.endswith("finished")) == [
+        "cat/sel/0 finished",
+        "cat/spatialgan/0 finished",
+    ]
+    assert {note.split()[0] for note in notes} == {"cat/sel/0", "cat/spatialgan/0"}
+    resumed = [note for note in notes if re.search(r"from \d+$", note) and not note.endswith(" 0")]
+    assert len(resumed) == 2, notes
+    assert clone.planned() == set()
+    assert CLEAN in clone.run("dvc", "status")
+    assert "no faults" in real_verify(clone)
+
+
+@pytest.mark.slow
+def test_weights_that_were_not_pulled_are_not_trained_again(clone: Checkout, diary: Path) -> None:
+    snapshot = clone.folder / "results/runs/cat/sel/0/generator.safetensors"
+    metric = "results/metrics/cat/sel/0/fidelity.json"
+    command = ("snakemake", "--cores", "2", "--forcerun", "fidelity", "--", metric)
+    snapshot.unlink()
+    assert clone.planned() == set()  # nothing needs it
+    said = clone.run(*command, status=1)
+    name = snapshot.relative_to(clone.folder)
+    assert f"{name}: made before, and needed, but not here. `dvc pull`" in said
+    assert diary.read_text() == ""
+    clone.run("dvc", "pull")
+    clone.run(*command)
+    assert diary.read_text() == ""
+    snapshot.unlink()
+    clone.run(*command[:3], "--config", "train_again=1", *command[3:])
+    assert diary.read_text().splitlines() == ["cat/sel/0 from 0", "cat/sel/0 finished"]
+
+
+@pytest.mark.slow
+def test_a_damaged_object_is_served_by_dvc_and_found_by_verify(clone: Checkout) -> None:
+    victim = max(
+        (clone.folder / ".dvc/cache/files/md5").glob("??/*"), key=lambda path: path.stat().st_size
+    )
+    victim.chmod(0o644)
+    data = bytearray(victim.read_bytes())
+    data[0] ^= 1
+    victim.unlink()  # not through a link
+    victim.write_bytes(data)
+    victim.chmod(0o444)
+    said = real_verify(clone)
+    assert str(victim.relative_to(clone.folder)) in said
+    assert "results/" in said and "is damaged" in said
