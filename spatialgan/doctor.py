@@ -85,14 +85,14 @@ def examine(params: Params, run: str, profile: str) -> Forecast:
 
     Raises ValueError where the run can't be trained in any case.
     """
-    config, root = resolve(params, run, profile), params.root(profile)
+    config, results = resolve(params, run, profile), params.results(profile)
     gpus = torch.cuda.device_count()
     device = torch.device("cuda", 0) if gpus else torch.device("cpu")
     size = max(1, min(gpus, config.execution.num_processes))
     config = resolve_precision(config, device)
     shard = Processes(0, size).shard(config.training.batch)
     measured = measure(config, shard.stop - shard.start, device)
-    archive = root / "datasets" / f"{config.dataset}.zip"
+    archive = results.dataset(config.dataset).archive
     source = params.source(config.dataset, profile)
     pixels = source["num_images"] * 3 * config.generator.resolution**2
     disk = {
@@ -111,7 +111,7 @@ def examine(params: Params, run: str, profile: str) -> Forecast:
         measured=measured,
         num_steps=-(-round(config.training.kimg * 1000) // config.training.batch),
         disk=disk,
-        free_disk=shutil.disk_usage(_existing(root)).free,
+        free_disk=shutil.disk_usage(_existing(results.root)).free,
         memory=memory,
         free_memory=available_memory(),
         missing=[],
@@ -227,9 +227,9 @@ def _lacks_of_machine(forecast: Forecast) -> Iterator[str]:
 
 def _lacks_of_files(params: Params, config: RunConfig, profile: str) -> Iterator[str]:
     """Yield what the training, and measuring it afterwards, would not find."""
-    line, root = params.profile(profile), params.root(profile)
+    line, results = params.profile(profile), params.results(profile)
     row = params.source(config.dataset, profile)
-    archive = root / "datasets" / f"{config.dataset}.zip"
+    archive = results.dataset(config.dataset).archive
     if not archive.is_file():
         del row["resolution"], row["num_images"]
         try:
@@ -241,7 +241,7 @@ def _lacks_of_files(params: Params, config: RunConfig, profile: str) -> Iterator
     except ValueError as error:
         yield f"for FID: {error}"
     kind = SEGMENTERS[line["segmenter"]]
-    weights = weights_path(line["segmenter"], root, config.dataset)
+    weights = weights_path(line["segmenter"], results, config.dataset)
     if kind.url and not weights.is_file():
         yield f"for the Co-move Ratio: {weights}, from {kind.url}"
 

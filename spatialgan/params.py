@@ -17,6 +17,8 @@ from typing import Any
 import jsonschema
 import yaml
 
+from spatialgan.results import Results
+
 RESULTS = Path("results")
 # in C where there is one: ten times as fast
 SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -43,6 +45,10 @@ class Params:
         """Return where a profile's results go: results/ for the default one, results/<profile>/ for the others."""
         self.profile(profile)
         return RESULTS if profile == self.default_profile else RESULTS / profile
+
+    def results(self, profile: str) -> Results:
+        """Return where the files of a profile's results are."""
+        return Results(self.root(profile))
 
     def profile_of(self, root: str | Path) -> str:
         """Return the profile whose results go to `root`."""

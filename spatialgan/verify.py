@@ -20,6 +20,7 @@ from tqdm import tqdm
 from spatialgan.data.archive import scan_archive
 from spatialgan.files import file_sha256
 from spatialgan.params import SafeLoader
+from spatialgan.results import Results
 from spatialgan.tensor_file import load_tensors
 
 NAMED = 5  # damaged images of one archive that are named
@@ -60,18 +61,17 @@ def audit(checks: Iterable[Check]) -> Audit:
     return found
 
 
-def results_checks(root: Path) -> Iterator[Check]:
-    """Yield the checks of a profile's results folder."""
-    for manifest in sorted(root.glob("datasets/*.json")):
-        archive = manifest.with_suffix(".zip")
-        yield Check(archive, partial(_archive_faults, archive, manifest))
-    for facts in sorted(root.glob("runs/*/*/*/train.json")):
-        snapshot = facts.with_name("generator.safetensors")
-        yield Check(snapshot, partial(_weights_faults, snapshot, facts, "snapshot_sha256"))
-    for facts in sorted(root.glob("segmenters/*/*/segmenter.json")):
-        weights = facts.with_name("model.safetensors")
-        yield Check(weights, partial(_weights_faults, weights, facts, "sha256"))
-    for checkpoint in sorted(root.glob("resume/*/*/*/*/checkpoint-*.safetensors")):
+def results_checks(results: Results) -> Iterator[Check]:
+    """Yield the checks of a profile's results."""
+    for data in results.datasets():
+        yield Check(data.archive, partial(_archive_faults, data.archive, data.manifest))
+    for run in results.runs():
+        faults = partial(_weights_faults, run.snapshot, run.record, "snapshot_sha256")
+        yield Check(run.snapshot, faults)
+    for segmenter in results.segmenters():
+        faults = partial(_weights_faults, segmenter.weights, segmenter.record, "sha256")
+        yield Check(segmenter.weights, faults)
+    for checkpoint in results.checkpoints():
         yield Check(checkpoint, partial(_tensor_faults, checkpoint))
 
 

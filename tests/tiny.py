@@ -8,6 +8,7 @@ import torch
 
 from spatialgan.config import RunConfig, load_params, resolve
 from spatialgan.data.archive import write_archive
+from spatialgan.results import DatasetFiles, Results
 from spatialgan.snapshot import save_snapshot
 from spatialgan.training.state import new_state
 
@@ -20,16 +21,17 @@ def tiny_config(row: str = "spatialgan", seed: int = 0, **training) -> RunConfig
     return replace(config, training=replace(config.training, **{"precision": "fp32", **training}))
 
 
-def tiny_archive(folder: Path, num: int = 24, resolution: int = 16) -> tuple[Path, Path]:
-    """Write `num` random images as an archive with a manifest; return both paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+def tiny_archive(root: Path, num: int = 24, resolution: int = 16) -> DatasetFiles:
+    """Write `num` random images as the data set "cat" among the results in `root`; return its files."""
+    files = Results(root).dataset("cat")
+    files.manifest.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(0)
     images = (
         pixels.integers(0, 256, (resolution, resolution, 3), dtype=np.uint8) for _ in range(num)
     )
-    facts = write_archive(folder / "cat.zip", images)
-    (folder / "cat.json").write_text(f'{{"sha256": "{facts.sha256}"}}')
-    return folder / "cat.zip", folder / "cat.json"
+    facts = write_archive(files.archive, images)
+    files.manifest.write_text(f'{{"sha256": "{facts.sha256}"}}')
+    return files
 
 
 def tiny_snapshot(path: Path, row: str = "spatialgan", seed: int = 0) -> Path:

@@ -115,15 +115,15 @@ def drags(run: str, profile: str, params_dir: Path) -> None:
 
     params = load_params(params_dir)
     profile = profile or params.default_profile
-    line, root = params.profile(profile), params.root(profile)
+    line, results = params.profile(profile), params.results(profile)
     config = resolve(params, run, profile)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     name = line["segmenter"]
-    opened = open_segmenter(name, weights_path(name, root, config.dataset), device)
+    opened = open_segmenter(name, weights_path(name, results, config.dataset), device)
     settings = DragSettings(max_steps=line.get("drag_steps", DragSettings().max_steps))
     request = DragRequest(line["num_drags"], settings, device)
-    snapshot = root / "runs" / config.name / "generator.safetensors"
-    result = measure_drags(snapshot, opened, request, root / "metrics" / config.name / "drags.json")
+    snapshot = results.run(config.name).snapshot
+    result = measure_drags(snapshot, opened, request, results.metric(config.name, "drags"))
     for one in result["drags"]:
         steps, there = sorted(one["steps"]), sum(one["reached"])
         click.echo(

@@ -72,10 +72,8 @@ def prepare(dataset: str, profile: str, params_dir: Path) -> None:
     profile = profile or params.default_profile
     source = params.source(dataset, profile)
     resolution, num_images = source.pop("resolution"), source.pop("num_images")
-    stem = params.root(profile) / "datasets" / dataset
-    prepare_dataset(
-        source, resolution, num_images, stem.with_suffix(".zip"), stem.with_suffix(".json")
-    )
+    files = params.results(profile).dataset(dataset)
+    prepare_dataset(source, resolution, num_images, files.archive, files.manifest)
 
 
 @main.command()
@@ -95,10 +93,8 @@ def train(run: str, profile: str, params_dir: Path, dry_run: bool) -> None:
     if dry_run:
         click.echo(json.dumps(config.identity(), indent=2))
         return
-    root = params.root(profile)
-    stem = root / "datasets" / config.dataset
     with join_processes() as processes:
-        job = loop.Job(config, stem.with_suffix(".zip"), stem.with_suffix(".json"), root, processes)
+        job = loop.Job(config, params.results(profile), processes)
         try:
             loop.train(job)
         except loop.Preempted as stop:
@@ -119,16 +115,13 @@ def fidelity(run: str, profile: str, params_dir: Path) -> None:
 
     params = load_params(params_dir)
     profile = profile or params.default_profile
-    config, line, root = (
-        resolve(params, run, profile),
-        params.profile(profile),
-        params.root(profile),
-    )
+    config, line = resolve(params, run, profile), params.profile(profile)
+    results = params.results(profile)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     request = FidelityRequest(num_fake=line["num_fake"], extractor=line["extractor"], device=device)
-    snapshot = root / "runs" / config.name / "generator.safetensors"
-    result = measure_fidelity(snapshot, root / "datasets" / f"{config.dataset}.zip", request)
-    save_fidelity(root / "metrics" / config.name / "fidelity.json", result)
+    snapshot = results.run(config.name).snapshot
+    result = measure_fidelity(snapshot, results.dataset(config.dataset).archive, request)
+    save_fidelity(results.metric(config.name, "fidelity"), result)
     click.echo(json.dumps(result["metrics"], indent=2))
 
 
@@ -149,19 +142,16 @@ def comove(run: str, profile: str, params_dir: Path, segmenter: str) -> None:
 
     params = load_params(params_dir)
     profile = profile or params.default_profile
-    config, line, root = (
-        resolve(params, run, profile),
-        params.profile(profile),
-        params.root(profile),
-    )
+    config, line = resolve(params, run, profile), params.profile(profile)
+    results = params.results(profile)
     request = ComoveRequest(
         line["num_comove"], device="cuda" if torch.cuda.is_available() else "cpu"
     )
     name = segmenter or line["segmenter"]
-    opened = open_segmenter(name, weights_path(name, root, config.dataset), request.device)
-    snapshot = root / "runs" / config.name / "generator.safetensors"
-    file = f"comove_{segmenter}.json" if segmenter else "comove.json"
-    result = measure_comove(snapshot, opened, request, root / "metrics" / config.name / file)
+    opened = open_segmenter(name, weights_path(name, results, config.dataset), request.device)
+    snapshot = results.run(config.name).snapshot
+    file = f"comove_{segmenter}" if segmenter else "comove"
+    result = measure_comove(snapshot, opened, request, results.metric(config.name, file))
     click.echo(json.dumps(result["metrics"], indent=2))
 
 
@@ -178,15 +168,12 @@ def locality(run: str, profile: str, params_dir: Path) -> None:
 
     params = load_params(params_dir)
     profile = profile or params.default_profile
-    config, line, root = (
-        resolve(params, run, profile),
-        params.profile(profile),
-        params.root(profile),
-    )
+    config, line = resolve(params, run, profile), params.profile(profile)
+    results = params.results(profile)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     request = LocalityRequest(line["num_comove"], device=device)
-    snapshot = root / "runs" / config.name / "generator.safetensors"
-    result = measure_locality(snapshot, request, root / "metrics" / config.name / "locality.json")
+    snapshot = results.run(config.name).snapshot
+    result = measure_locality(snapshot, request, results.metric(config.name, "locality"))
     click.echo(json.dumps(result["metrics"], indent=2))
 
 
@@ -200,7 +187,7 @@ def curves(run: str, profile: str, params_dir: Path) -> None:
     from spatialgan.reporting.curves import write_curves
 
     params = load_params(params_dir)
-    write_curves(params.root(profile or params.default_profile) / "runs" / run)
+    write_curves(params, run, profile or params.default_profile)
 
 
 @main.command()
@@ -261,15 +248,14 @@ def segmenter(dataset: str, profile: str, params_dir: Path, name: str) -> None:
     import torch
 
     from spatialgan.params import load_params
-    from spatialgan.segmenters.registry import weights_path
     from spatialgan.segmenters.training import train_segmenter, training_of
 
     params = load_params(params_dir)
     profile = profile or params.default_profile
     name = name or params.profile(profile)["segmenter"]
-    weights = weights_path(name, params.root(profile), dataset)
+    files = params.results(profile).segmenter(dataset, name)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    result = train_segmenter(name, weights, training_of(params, dataset, profile), device)
+    result = train_segmenter(name, files, training_of(params, dataset, profile), device)
     click.echo(json.dumps(result["held_out"], indent=2))
 
 

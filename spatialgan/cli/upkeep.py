@@ -33,8 +33,8 @@ def verify(profiles: tuple[str, ...], params_dir: Path) -> None:
     from spatialgan.verify import audit, results_checks, store_checks
 
     params = load_params(params_dir)
-    roots = [params.root(name) for name in profiles or params.profiles]
-    checks = [check for root in roots for check in results_checks(root)]
+    chosen = [params.results(name) for name in profiles or params.profiles]
+    checks = [check for results in chosen for check in results_checks(results)]
     found = audit([*checks, *store_checks(Path())])
     for fault in found.faults:
         click.echo(fault, err=True)

@@ -33,12 +33,12 @@ STRONGEST = 0.25  # a change of a heatmap that is drawn white
 
 
 def write_drag_figure(params: Params, name: str, profile: str) -> Path:
-    """Write <root>/figures/<name>.png and return its path; raises ValueError that names the run."""
+    """Write a figure of drags and return its path; raises ValueError that names the run."""
     item = params.figure(name)
     limit = params.profile(profile).get("drag_steps", DragSettings().max_steps)
     blocks = []
     for run in gallery_runs(params, item, profile):
-        model = params.root(profile) / "runs" / run / "generator.safetensors"
+        model = params.results(profile).run(run).snapshot
         try:
             lines = [_line(model, seed, item, limit) for seed in item["scenes"]]
         except ValueError as error:
@@ -46,7 +46,7 @@ def write_drag_figure(params: Params, name: str, profile: str) -> Path:
         dataset, row, _ = run.split("/")
         heading = f"{dataset}: {params.row(row)['title']} ({run})"
         blocks.append(drawing.captioned(drawing.stacked(lines), heading))
-    path = params.root(profile) / "figures" / f"{name}.png"
+    path = params.results(profile).figure(name)
     save_picture(path, drawing.captioned(drawing.stacked(blocks), item["title"]))
     return path
 

@@ -26,14 +26,14 @@ FORMER_OPACITY = 0.4  # of a circle where something was
 
 
 def write_gallery(params: Params, name: str, profile: str) -> Path:
-    """Write <root>/figures/<name>.png and return its path.
+    """Write a gallery and return its path.
 
     Raises ValueError, naming the run, where a scene of it can't be edited so.
     """
     item = params.figure(name)
     check_gallery(item)
     page = draw_gallery(params, item, profile)
-    path = params.root(profile) / "figures" / f"{name}.png"
+    path = params.results(profile).figure(name)
     save_picture(path, page)
     return path
 
@@ -55,7 +55,7 @@ def draw_gallery(params: Params, item: dict, profile: str) -> Image.Image:
     """Return the page of an entry of figures.yaml."""
     blocks = []
     for run in gallery_runs(params, item, profile):
-        model = params.root(profile) / "runs" / run / "generator.safetensors"
+        model = params.results(profile).run(run).snapshot
         try:
             lines = [_line(model, seed, item) for seed in item["scenes"]]
         except ValueError as error:

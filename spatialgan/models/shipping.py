@@ -5,6 +5,7 @@ they differ a little from the run's own, and the card says how much.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -57,11 +58,11 @@ def ship_model(params: Params, run: str, profile: str, stem: Path) -> tuple[Path
     dataset, row, seed = split_run(run)
     params.dataset(dataset)
     params.row(row)
-    root = params.root(profile)
-    source = root / "runs" / dataset / row / str(seed) / f"generator{SUFFIX}"
+    results = params.results(profile)
+    source = results.run(f"{dataset}/{row}/{seed}").snapshot
     tensors, header = load_tensors(source)
     snapshot_sha256 = file_sha256(source)
-    metrics = _metrics(root / "metrics" / run, snapshot_sha256)
+    metrics = _metrics(results.metrics(run), snapshot_sha256)
     stored = {name: _stored(name, tensor) for name, tensor in tensors.items()}
     size = sum(tensor.nbytes for tensor in stored.values())
     if size > MAX_BYTES:
@@ -119,13 +120,13 @@ def model_card(params: Params, profile: str, source: Path, weights: Path, metric
     )
 
 
-def _metrics(folder: Path, snapshot_sha256: str) -> str:
+def _metrics(paths: Iterable[Path], snapshot_sha256: str) -> str:
     """Return a run's metrics as Markdown, with the protocol of each file.
 
     Raises ValueError for metrics of another snapshot than the one with this sha256.
     """
     parts = []
-    for path in sorted(folder.glob("*.json")):
+    for path in paths:
         found = json.loads(path.read_text())
         if found.get("snapshot_sha256", snapshot_sha256) != snapshot_sha256:
             raise ValueError(f"{path} was measured on another snapshot: measure this one first")

@@ -25,11 +25,11 @@ class Series:
     frame: pd.DataFrame  # columns of curves.csv
 
 
-def write_curves(run_folder: Path) -> Path:
-    """Write curves.png beside the curves.csv of a finished run, and return its path."""
-    frame = pd.read_csv(run_folder / "curves.csv")
-    run = "/".join(run_folder.parts[-3:])
-    return save_figure(draw_panels([Series(run, frame)], run), run_folder / "curves.png")
+def write_curves(params: Params, run: str, profile: str) -> Path:
+    """Draw the curves of a finished run, and return the picture's path."""
+    files = params.results(profile).run(run)
+    frame = pd.read_csv(files.curves)
+    return save_figure(draw_panels([Series(run, frame)], run), files.curves_figure)
 
 
 def compare_curves(params: Params, item: dict, profile: str) -> Figure:
@@ -37,13 +37,12 @@ def compare_curves(params: Params, item: dict, profile: str) -> Figure:
 
     With several data sets a label also says which.
     """
-    root = params.root(profile)
     several = len(params.columns(item, profile)) > 1
     series = []
     for run in params.runs(item, profile):
         dataset, row, _ = run.split("/")
         title = params.rows[row]["title"]
-        path = root / "runs" / run / "curves.csv"
+        path = params.results(profile).run(run).curves
         if path.is_file():
             series.append(Series(f"{dataset}: {title}" if several else title, pd.read_csv(path)))
     if not series:

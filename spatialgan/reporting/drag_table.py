@@ -38,26 +38,28 @@ def drag_runs(params: Params, profile: str) -> list[str]:
 
 
 def write_drag_table(params: Params, profile: str) -> list[Path]:
-    """Write <root>/tables/drag.md, .csv and .html and return their paths.
+    """Write the table as Markdown, CSV and HTML and return the paths.
 
     Raises ValueError where numbers of different protocols would meet.
     """
-    root = params.root(profile)
-    paths = {run: root / "metrics" / run / f"{FILE}.json" for run in drag_runs(params, profile)}
+    files = params.results(profile)
+    paths = {run: files.metric(run, FILE) for run in drag_runs(params, profile)}
     results = {run: load_json(path) for run, path in paths.items() if path.is_file()}
     _check_protocols(results)
     frame = _frame(results)
-    stem = root / "tables" / NAME
-    stem.parent.mkdir(parents=True, exist_ok=True)
     markdown = _markdown(params, profile, frame, results)
     pages = {
         ".md": markdown,
         ".csv": _long(frame).to_csv(index=False),
         ".html": html_page(markdown),
     }
+    paths = []
     for suffix, text in pages.items():
-        stem.with_suffix(suffix).write_text(text, encoding="utf-8")
-    return [stem.with_suffix(suffix) for suffix in pages]
+        path = files.table(NAME, suffix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        paths.append(path)
+    return paths
 
 
 def _check_protocols(results: dict[str, dict]) -> None:

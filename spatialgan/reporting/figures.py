@@ -15,10 +15,10 @@ from spatialgan.reporting.samples import montage_of_table
 
 
 def write_figure(params: Params, name: str, profile: str) -> Path:
-    """Write <root>/figures/<name>.png and return its path; raises ValueError for an unknown name."""
+    """Write a figure and return its path; raises ValueError for an unknown name."""
     item = params.figure(name)
     drawn = entry(FIGURES, "kind of figure", item["kind"])(params, item, profile)
-    path = params.root(profile) / "figures" / f"{name}.png"
+    path = params.results(profile).figure(name)
     if isinstance(drawn, Figure):
         return save_figure(drawn, path)
     assert isinstance(drawn, Image.Image)

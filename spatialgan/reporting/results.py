@@ -1,7 +1,6 @@
 """What runs have left on disk, read for tables and figures; and the check that numbers may stand side by side.
 
-Conventions: <root>/metrics/<run>/<file>.json holds metrics with their protocol, <root>/runs/<run>/train.json
-how the run was trained. What isn't there has not been run.
+What isn't there has not been run.
 """
 
 import json
@@ -36,13 +35,13 @@ class Result:
 
 def load_results(params: Params, section: dict, profile: str) -> list[Result]:
     """Return the results behind a table's section, in its order; runs without any are left out."""
-    root = params.root(profile)
+    results = params.results(profile)
     files = list(dict.fromkeys(style["file"] for _, style in params.measures(section, profile)))
     found = []
     for run in params.runs(section, profile):
         for file in files:
-            measured = root / "metrics" / run / f"{file}.json"
-            trained = root / "runs" / run / "train.json"
+            measured = results.metric(run, file)
+            trained = results.run(run).record
             if measured.is_file() and trained.is_file():
                 found.append(_result(run, file, load_json(measured), load_json(trained)))
     return found

@@ -40,7 +40,7 @@ def _strips(params: Params, table: str, profile: str) -> dict[str, dict[str, Ima
     for section in params.sections(table).values():
         for run in params.runs(section, profile):
             dataset, row, seed = run.split("/")
-            path = params.root(profile) / "runs" / run / "samples.png"
+            path = params.results(profile).run(run).samples
             if seed == first_seed and path.is_file():
                 found.setdefault(dataset, {})[params.rows[row]["title"]] = _strip(path)
     return found

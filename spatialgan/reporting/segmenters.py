@@ -16,13 +16,13 @@ def segmenter_frame(
 ) -> pd.DataFrame:
     """Return mask AP50, AP and AP75, steps and CPU seconds of the section's trained segmenters as text.
 
-    Read from <root>/segmenters/<data set>/<segmenter>/segmenter.json. Raises ValueError where a result was
+    Raises ValueError where a result was
     measured with other weights than that file tells of.
     """
     lines = []
     for dataset in params.columns(section, profile):
         for name in section.get("segmenters", []):
-            path = params.root(profile) / "segmenters" / dataset / name / "segmenter.json"
+            path = params.results(profile).segmenter(dataset, name).record
             if not path.is_file():
                 continue
             facts = load_json(path)
@@ -50,5 +50,5 @@ def _check_weights(result: Result, dataset: str, name: str, sha256: str) -> None
     if (result.dataset, result.protocol.get("segmenter")) == (dataset, name) and used != sha256:
         raise ValueError(
             f"{result.run} ({result.file}) was measured by {name} with weights {used[:SHORT]}, but"
-            f" segmenter.json tells of {sha256[:SHORT]}: measure it again"
+            f" its record tells of {sha256[:SHORT]}: measure it again"
         )

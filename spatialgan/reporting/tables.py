@@ -26,19 +26,19 @@ TEX_SYMBOLS = {"↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$", "�
 
 
 def write_table(params: Params, name: str, profile: str) -> list[Path]:
-    """Write <root>/tables/<name>.md, .tex, .csv, .json and .html and return their paths.
+    """Write a table in all its formats, and its numbers as JSON, and return the paths.
 
     Raises ValueError for an unknown name, and where numbers of different protocols would meet.
     """
     sections = params.sections(name)
-    results = {key: load_results(params, section, profile) for key, section in sections.items()}
-    check_protocols(result for found in results.values() for result in found)
-    stem = params.root(profile) / "tables" / name
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    measured = {key: load_results(params, section, profile) for key, section in sections.items()}
+    check_protocols(result for found in measured.values() for result in found)
+    results = params.results(profile)
     columns = {
-        key: columns_of(params, section, profile, results[key]) for key, section in sections.items()
+        key: columns_of(params, section, profile, measured[key])
+        for key, section in sections.items()
     }
-    markdown = _markdown(params, name, profile, columns, results)
+    markdown = _markdown(params, name, profile, columns, measured)
     pages = {
         ".md": markdown,
         ".tex": _latex(params, sections, columns),
@@ -46,9 +46,13 @@ def write_table(params: Params, name: str, profile: str) -> list[Path]:
         ".json": json.dumps(_means(params, name, columns), indent=2) + "\n",
         ".html": html_page(markdown),
     }
+    paths = []
     for suffix, text in pages.items():
-        stem.with_suffix(suffix).write_text(text, encoding="utf-8")
-    return [stem.with_suffix(suffix) for suffix in pages]
+        path = results.numbers(name) if suffix == ".json" else results.table(name, suffix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        paths.append(path)
+    return paths
 
 
 def section_frame(params: Params, section: dict, columns: list[Column]) -> pd.DataFrame:

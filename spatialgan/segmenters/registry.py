@@ -20,9 +20,8 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from spatialgan.extractors.registry import WEIGHTS_FOLDER
+from spatialgan.results import Results
 from spatialgan.segmenters.instances import MIN_SCORE, Instances
-
-TRAINED_FILE = "model.safetensors"
 
 
 @runtime_checkable
@@ -66,11 +65,11 @@ def open_segmenter(
     return kind.open(weights, device, min_score)
 
 
-def weights_path(name: str, root: Path, dataset: str) -> Path:
-    """Return where a segmenter's weights lie: under the results `root`, or in the weights folder."""
+def weights_path(name: str, results: Results, dataset: str) -> Path:
+    """Return where a segmenter's weights lie: among the results, or in the weights folder."""
     url = _kind(name).url
     if not url:
-        return root / "segmenters" / dataset / name / TRAINED_FILE
+        return results.segmenter(dataset, name).weights
     return Path(os.environ.get("SPATIALGAN_WEIGHTS", WEIGHTS_FOLDER)) / url.rpartition("/")[2]
 
 

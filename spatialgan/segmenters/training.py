@@ -28,6 +28,7 @@ from tqdm import tqdm
 from spatialgan.files import file_sha256, write_atomically
 from spatialgan.params import Params
 from spatialgan.provenance import source_commit
+from spatialgan.results import SegmenterFiles
 from spatialgan.rng import generator_for
 from spatialgan.segmenters.instances import MIN_AREA, Instances, trusted
 from spatialgan.segmenters.oracle import save_table
@@ -105,8 +106,10 @@ class Learner(Protocol):
         """Write what `open_segmenter` reads."""
 
 
-def train_segmenter(name: str, weights: Path, training: SegmenterTraining, device: str) -> dict:
-    """Train segmenter `name`, write its weights and beside them segmenter.json, and return the latter.
+def train_segmenter(
+    name: str, files: SegmenterFiles, training: SegmenterTraining, device: str
+) -> dict:
+    """Train segmenter `name`, write its weights and its record, and return the record.
 
     Raises ValueError, in one line, where it can't be trained or its library is missing.
     """
@@ -116,7 +119,7 @@ def train_segmenter(name: str, weights: Path, training: SegmenterTraining, devic
         )
     start, cpu = time.monotonic(), _cpu_seconds()
     header = {"segmenter": name, "training": dataclasses.asdict(training)}
-    TRAINERS[name](Job(weights, training, header, device))
+    TRAINERS[name](Job(files.weights, training, header, device))
     cost = {
         "seconds": round(time.monotonic() - start, 1),
         "cpu_seconds": round(_cpu_seconds() - cpu, 1),
@@ -124,14 +127,13 @@ def train_segmenter(name: str, weights: Path, training: SegmenterTraining, devic
     }
     result = {
         **header,
-        "sha256": file_sha256(weights),
+        "sha256": file_sha256(files.weights),
         "commit": source_commit(),
         **cost,
         "min_area": MIN_AREA,
-        "held_out": score_segmenter(name, weights, held_out(training), device),
+        "held_out": score_segmenter(name, files.weights, held_out(training), device),
     }
-    document = weights.with_name("segmenter.json")
-    write_atomically(document, (json.dumps(result, indent=2) + "\n").encode())
+    write_atomically(files.record, (json.dumps(result, indent=2) + "\n").encode())
     return result
 
 

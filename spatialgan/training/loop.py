@@ -23,6 +23,7 @@ from spatialgan.data.archive import ImageArchive
 from spatialgan.files import file_sha256, write_atomically
 from spatialgan.pictures import save_png
 from spatialgan.provenance import source_commit
+from spatialgan.results import Results
 from spatialgan.snapshot import Snapshot, mean_style, save_snapshot
 from spatialgan.tensor_file import exclusive
 from spatialgan.training.feed import real_batches
@@ -49,9 +50,7 @@ class Job:
     """One training and where it happens."""
 
     config: RunConfig
-    archive: Path  # data set
-    manifest: Path  # of the data set
-    root: Path  # results folder of the profile
+    results: Results  # of the profile
     processes: Processes
 
 
@@ -83,17 +82,18 @@ def train(job: Job) -> None:
     """
     config = resolve_precision(job.config, job.processes.device)
     _check_batch(config, job.processes)
-    archive = ImageArchive(job.archive)
+    files = job.results.dataset(config.dataset)
+    archive = ImageArchive(files.archive)
     if archive.resolution != config.generator.resolution:
         raise ValueError(
-            f"{job.archive} has {archive.resolution} px images, the run {config.generator.resolution} px"
+            f"{files.archive} has {archive.resolution} px images, the run {config.generator.resolution} px"
         )
     facts = {
         "identity": config.identity(),
-        "dataset_sha256": json.loads(job.manifest.read_text())["sha256"],
+        "dataset_sha256": json.loads(files.manifest.read_text())["sha256"],
         "code": config.code("spatialgan.training.loop.train"),
     }
-    folder = open_run_folder(job.root, config.name, facts)
+    folder = open_run_folder(job.results, config.name, facts)
     if job.processes.rank == 0:
         with exclusive(folder.resume):
             _train(config, archive, folder, job.processes)
@@ -165,7 +165,7 @@ def _keep_records(step: Step, folder: RunFolder) -> None:
     if due(execution.num_checkpoints):
         _save(folder, state, step.processes)
     if due(execution.num_grids) and step.processes.rank == 0:
-        _draw_grids(config, state, folder.outputs / "grids" / f"{nimg / 1000:08.1f}")
+        _draw_grids(config, state, folder.outputs.grids / f"{nimg / 1000:08.1f}")
 
 
 def _save(folder: RunFolder, state: TrainState, processes: Processes) -> None:
@@ -181,20 +181,19 @@ def _draw_grids(config: RunConfig, state: TrainState, stem: Path) -> None:
 
 
 def _write_outputs(config: RunConfig, folder: RunFolder, state: TrainState, meter: "Meter") -> None:
-    """Write snapshot, curves, samples and, last, train.json, which says that the run is complete."""
+    """Write snapshot, curves, samples and, last, the record, which says that the run is complete."""
     outputs = folder.outputs
-    snapshot = outputs / "generator.safetensors"
-    save_snapshot(snapshot, state.g_ema, config, state.cur_nimg)
-    write_atomically(outputs / "curves.csv", state.curves.to_csv().encode())
+    save_snapshot(outputs.snapshot, state.g_ema, config, state.cur_nimg)
+    write_atomically(outputs.curves, state.curves.to_csv().encode())
     average = Snapshot(state.g_ema, mean_style(state.g_ema, config), config, state.cur_nimg / 1000)
-    save_png(outputs / "samples.png", sample_grid(average))
-    save_png(outputs / "attention.png", overlay_grid(average, state.d))
+    save_png(outputs.samples, sample_grid(average))
+    save_png(outputs.attention, overlay_grid(average, state.d))
     facts = {
         "run": config.name,
         "title": config.title,
         "identity": folder.facts["identity"],
         "dataset_sha256": folder.facts["dataset_sha256"],
-        "snapshot_sha256": file_sha256(snapshot),
+        "snapshot_sha256": file_sha256(outputs.snapshot),
         "kimg": state.cur_nimg / 1000,
         "resolution": config.generator.resolution,
         "precision": config.training.precision,
@@ -208,7 +207,7 @@ def _write_outputs(config: RunConfig, folder: RunFolder, state: TrainState, mete
         "torch": torch.__version__,
         "commit": source_commit(),
     }
-    write_atomically(outputs / "train.json", (json.dumps(facts, indent=2) + "\n").encode())
+    write_atomically(outputs.record, (json.dumps(facts, indent=2) + "\n").encode())
 
 
 class Meter:

@@ -1,6 +1,6 @@
 """Where a training keeps what it needs to go on, and where it puts what it made.
 
-Checkpoints lie in <root>/resume/<run>/<key>/, outside the workflow's declared outputs, because a workflow
+Checkpoints lie under `Results.resume(run)`, in a folder <key>, outside the workflow's declared outputs, because a workflow
 deletes the outputs of a job that was killed. The key is a hash of all that makes the training this one
 (its resolved configuration, the data set, the code), so a changed run starts afresh by itself.
 """
@@ -11,6 +11,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from spatialgan.results import Results, RunFiles
 from spatialgan.tensor_file import load_tensors, save_tensors
 from spatialgan.training.state import TrainState, is_finite, restore_state, state_to_tensors
 
@@ -23,8 +24,8 @@ log = logging.getLogger(__name__)
 class RunFolder:
     """Paths of one training, and the facts its checkpoints must agree on."""
 
-    outputs: Path  # <root>/runs/<dataset>/<row>/<seed>
-    resume: Path  # <root>/resume/<dataset>/<row>/<seed>/<key>
+    outputs: RunFiles
+    resume: Path  # checkpoints
     facts: dict  # identity, data set and code of this training, as JSON data
 
     def checkpoints(self) -> list[Path]:
@@ -32,10 +33,10 @@ class RunFolder:
         return sorted(self.resume.glob("checkpoint-*.safetensors"), reverse=True)
 
 
-def open_run_folder(root: Path, run: str, facts: dict) -> RunFolder:
+def open_run_folder(results: Results, run: str, facts: dict) -> RunFolder:
     """Return the folder of a run whose checkpoints are keyed by `facts`."""
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
-    return RunFolder(root / "runs" / run, root / "resume" / run / key, facts)
+    return RunFolder(results.run(run), results.resume(run) / key, facts)
 
 
 def save_checkpoint(folder: RunFolder, state: TrainState) -> None:

@@ -13,6 +13,7 @@ from spatialgan.config import resolve
 from spatialgan.digest import code_digest
 from spatialgan.drawing.galleries import check_gallery, gallery_runs
 from spatialgan.params import load_params
+from spatialgan.results import Results
 
 # The commands of this environment, whether or not it was activated
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -14,8 +14,8 @@ def segmenter_weights(wildcards):
     if "segmenter" in wildcards.keys():
         run = f"{wildcards.dataset}/{wildcards.row}/{wildcards.seed}"
         check_installed(name, f"{wildcards.root}/metrics/{run}/comove_{name}.json")
-    weights = weights_path(name, Path(wildcards.root), wildcards.dataset)
-    facts = [str(weights.with_name("segmenter.json"))] if name in TRAINERS else []
+    weights = weights_path(name, Results(Path(wildcards.root)), wildcards.dataset)
+    facts = [str(Results(Path(wildcards.root)).segmenter(wildcards.dataset, name).record)] if name in TRAINERS else []
     return [ancient(str(weights)), *facts]
 
 
@@ -39,7 +39,7 @@ def comove_code(wildcards):
 
 rule comove:
     input:
-        snapshot=ancient("{root}/runs/{dataset}/{row}/{seed}/generator.safetensors"),
+        snapshot=ancient("{root}/snapshots/{dataset}/{row}/{seed}.safetensors"),
         facts="{root}/runs/{dataset}/{row}/{seed}/train.json",
         segmenter=segmenter_weights,
     output:
@@ -76,7 +76,7 @@ use rule comove as comove_by with:
 
 rule locality:
     input:
-        snapshot=ancient("{root}/runs/{dataset}/{row}/{seed}/generator.safetensors"),
+        snapshot=ancient("{root}/snapshots/{dataset}/{row}/{seed}.safetensors"),
         facts="{root}/runs/{dataset}/{row}/{seed}/train.json",
     output:
         "{root}/metrics/{dataset}/{row}/{seed}/locality.json",

@@ -11,7 +11,7 @@ def drawing_code(wildcards):
 
 rule prepare:
     output:
-        archive="{root}/datasets/{dataset}.zip",
+        archive="{root}/archives/{dataset}.zip",
         manifest="{root}/datasets/{dataset}.json",
     log:
         "{root}/logs/prepare/{dataset}.log",

@@ -19,7 +19,7 @@ def drag_code(wildcards):
 
 rule drags:
     input:
-        snapshot=ancient("{root}/runs/{dataset}/{row}/{seed}/generator.safetensors"),
+        snapshot=ancient("{root}/snapshots/{dataset}/{row}/{seed}.safetensors"),
         facts="{root}/runs/{dataset}/{row}/{seed}/train.json",
         segmenter=segmenter_weights,
     output:

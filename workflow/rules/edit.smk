@@ -4,7 +4,7 @@
 def snapshots_of_gallery(wildcards):
     """Return the snapshots of the runs a gallery shows."""
     runs = gallery_runs(PARAMS, PARAMS.figure(wildcards.gallery), profile_of(wildcards))
-    return [ancient(f"{wildcards.root}/runs/{run}/generator.safetensors") for run in runs]
+    return [ancient(f"{wildcards.root}/snapshots/{run}.safetensors") for run in runs]
 
 
 def facts_of_gallery(wildcards):

@@ -15,9 +15,9 @@ def extractor_weights(wildcards):
 
 rule fidelity:
     input:
-        snapshot=ancient("{root}/runs/{dataset}/{row}/{seed}/generator.safetensors"),
+        snapshot=ancient("{root}/snapshots/{dataset}/{row}/{seed}.safetensors"),
         facts="{root}/runs/{dataset}/{row}/{seed}/train.json",
-        archive=ancient("{root}/datasets/{dataset}.zip"),
+        archive=ancient("{root}/archives/{dataset}.zip"),
         manifest="{root}/datasets/{dataset}.json",
         weights=extractor_weights,
     output:

@@ -25,7 +25,7 @@ def segmenter_facts(wildcards):
     """Return what says how good the trained segmenters are that a table compares."""
     profile = profile_of(wildcards)
     return [
-        f"{wildcards.root}/segmenters/{dataset}/{name}/segmenter.json"
+        f"{wildcards.root}/segmenters/{dataset}/{name}.json"
         for section in PARAMS.sections(wildcards.table).values()
         for dataset in PARAMS.columns(section, profile)
         for name in section.get("segmenters", [])
@@ -81,7 +81,7 @@ rule table:
             category="Tables",
             labels={"table": "{table}, all numbers (CSV)"},
         ),
-        "{root}/tables/{table}.json",
+        "{root}/numbers/{table}.json",
     log:
         "{root}/logs/tables/{table}.log",
     benchmark:

@@ -46,8 +46,8 @@ def check_installed(name, made):
 
 def nothing_but_a_library(wildcards):
     """Return that a segmenter is trained from no file; raises WorkflowError where its library is missing."""
-    weights = weights_path(wildcards.trained, Path(wildcards.root), wildcards.dataset)
-    check_installed(wildcards.trained, weights.with_name("segmenter.json"))
+    weights = weights_path(wildcards.trained, Results(Path(wildcards.root)), wildcards.dataset)
+    check_installed(wildcards.trained, Results(Path(wildcards.root)).segmenter(wildcards.dataset, wildcards.trained).record)
     return []
 
 
@@ -55,8 +55,8 @@ rule segmenter:
     input:
         nothing_but_a_library,
     output:
-        weights="{root}/segmenters/{dataset}/{trained}/model.safetensors",
-        facts="{root}/segmenters/{dataset}/{trained}/segmenter.json",
+        weights="{root}/weights/{dataset}/{trained}.safetensors",
+        facts="{root}/segmenters/{dataset}/{trained}.json",
     log:
         "{root}/logs/segmenter/{dataset}/{trained}.log",
     benchmark:

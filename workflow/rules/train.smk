@@ -30,10 +30,10 @@ def launcher(wildcards):
 
 rule train:
     input:
-        archive=ancient("{root}/datasets/{dataset}.zip"),
+        archive=ancient("{root}/archives/{dataset}.zip"),
         manifest=manifest_of_training,
     output:
-        snapshot="{root}/runs/{dataset}/{row}/{seed}/generator.safetensors",
+        snapshot="{root}/snapshots/{dataset}/{row}/{seed}.safetensors",
         facts="{root}/runs/{dataset}/{row}/{seed}/train.json",
         curves="{root}/runs/{dataset}/{row}/{seed}/curves.csv",
         samples="{root}/runs/{dataset}/{row}/{seed}/samples.png",

@@ -1,0 +1,148 @@
+"""Where results lie: the one place that knows, for the package and for the workflow alike.
+
+A profile has a folder (`root`). Small files, which say what was made and are kept in git, and heavy ones, which are
+kept by DVC, have folders of their own; what is needed only while something is being made (`resume`) lies in neither.
+
+    datasets/<dataset>.json         archives/<dataset>.zip
+    runs/<run>/                     snapshots/<run>.safetensors
+    segmenters/<dataset>/<name>.json    weights/<dataset>/<name>.safetensors
+    metrics/<run>/<measure>.json    tables/<table>.*    numbers/<table>.json    figures/<figure>.png
+
+A run is "<dataset>/<row>/<seed>". Names may be a workflow's wildcards ("{dataset}"): paths are only built here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+WEIGHTS_SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class DatasetFiles:
+    """A prepared data set."""
+
+    archive: Path  # images; heavy
+    manifest: Path  # what the archive is, by hash
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """What a training leaves."""
+
+    folder: Path  # of all but the snapshot
+    snapshot: Path  # weights to use; heavy
+
+    @property
+    def record(self) -> Path:
+        """Return the file that says how the run was trained, written last."""
+        return self.folder / "train.json"
+
+    @property
+    def curves(self) -> Path:
+        """Return the table of losses and statistics over the training."""
+        return self.folder / "curves.csv"
+
+    @property
+    def curves_figure(self) -> Path:
+        """Return the picture of the curves."""
+        return self.folder / "curves.png"
+
+    @property
+    def samples(self) -> Path:
+        """Return the grid of samples."""
+        return self.folder / "samples.png"
+
+    @property
+    def attention(self) -> Path:
+        """Return the grid of samples with heatmaps and the discriminator's attention."""
+        return self.folder / "attention.png"
+
+    @property
+    def grids(self) -> Path:
+        """Return the folder of the grids drawn during the training."""
+        return self.folder / "grids"
+
+
+@dataclass(frozen=True)
+class SegmenterFiles:
+    """A segmenter trained on the scenes of a data set."""
+
+    weights: Path  # heavy
+    record: Path  # how it was trained and how well it does
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of one profile."""
+
+    root: Path
+
+    def dataset(self, name: str) -> DatasetFiles:
+        """Return the files of a data set."""
+        return DatasetFiles(
+            self.root / "archives" / f"{name}.zip", self.root / "datasets" / f"{name}.json"
+        )
+
+    def run(self, name: str) -> RunFiles:
+        """Return the files of a run."""
+        snapshot = self.root / "snapshots" / f"{name}{WEIGHTS_SUFFIX}"
+        return RunFiles(self.root / "runs" / name, snapshot)
+
+    def segmenter(self, dataset: str, name: str) -> SegmenterFiles:
+        """Return the files of a segmenter."""
+        return SegmenterFiles(
+            self.root / "weights" / dataset / f"{name}{WEIGHTS_SUFFIX}",
+            self.root / "segmenters" / dataset / f"{name}.json",
+        )
+
+    def metric(self, run: str, measure: str) -> Path:
+        """Return what one measure found of a run's snapshot."""
+        return self.root / "metrics" / run / f"{measure}.json"
+
+    def table(self, name: str, suffix: str) -> Path:
+        """Return a table in one of its formats (".md", ".html", ".tex", ".csv")."""
+        return self.root / "tables" / f"{name}{suffix}"
+
+    def numbers(self, table: str) -> Path:
+        """Return the cells of a table as numbers, which DVC compares between commits."""
+        return self.root / "numbers" / f"{table}.json"
+
+    def figure(self, name: str) -> Path:
+        """Return a figure."""
+        return self.root / "figures" / f"{name}.png"
+
+    def resume(self, run: str) -> Path:
+        """Return the folder of a run's checkpoints."""
+        return self.root / "resume" / run
+
+    def log(self, step: str, name: str) -> Path:
+        """Return what a step of the workflow said."""
+        return self.root / "logs" / step / f"{name}.log"
+
+    def timing(self, step: str, name: str) -> Path:
+        """Return what a step of the workflow took."""
+        return self.root / "benchmarks" / step / f"{name}.tsv"
+
+    def datasets(self) -> Iterator[DatasetFiles]:
+        """Yield the data sets that have been prepared, by name."""
+        for manifest in sorted(self.root.glob("datasets/*.json")):
+            yield self.dataset(manifest.stem)
+
+    def runs(self) -> Iterator[RunFiles]:
+        """Yield the runs that have been trained, by name."""
+        for record in sorted(self.root.glob("runs/*/*/*/train.json")):
+            yield self.run("/".join(record.parts[-4:-1]))
+
+    def segmenters(self) -> Iterator[SegmenterFiles]:
+        """Yield the segmenters that have been trained, by data set and name."""
+        for record in sorted(self.root.glob("segmenters/*/*.json")):
+            yield self.segmenter(record.parent.name, record.stem)
+
+    def metrics(self, run: str) -> Iterator[Path]:
+        """Yield everything measured of a run."""
+        yield from sorted((self.root / "metrics" / run).glob("*.json"))
+
+    def checkpoints(self) -> Iterator[Path]:
+        """Yield the checkpoints of all runs."""
+        yield from sorted(self.root.glob(f"resume/*/*/*/*/checkpoint-*{WEIGHTS_SUFFIX}"))
