@@ -5,7 +5,7 @@
 def drawing_code(wildcards):
     """Return the digest of the code that makes a data set."""
     source = PARAMS.source(wildcards.dataset, profile_of(wildcards))
-    chosen = {"SOURCES": source["source"], "SCENES": source.get("scene", "")}
+    chosen = {"SOURCES": source["source"], "DRAWINGS": source.get("scene", "")}
     return code_digest("spatialgan.data.prepare.prepare_dataset", chosen)
 
 

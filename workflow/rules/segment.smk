@@ -18,7 +18,7 @@ def segmenter_code(wildcards):
     """Return the digest of the code that draws, trains and scores."""
     source = PARAMS.source(wildcards.dataset, profile_of(wildcards))
     name = wildcards.trained
-    chosen = {"TRAINERS": name, "SEGMENTERS": name, "SCENES": source.get("scene", "")}
+    chosen = {"TRAINERS": name, "SEGMENTERS": name, "DRAWINGS": source.get("scene", "")}
     return code_digest("spatialgan.segmenters.training.train_segmenter", chosen)
 
 
