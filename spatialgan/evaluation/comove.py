@@ -31,7 +31,6 @@ from spatialgan.evaluation.trials import (
     draw_offset,
     is_steerable,
     snapshot_source,
-    take,
     trial_batches,
 )
 from spatialgan.files import file_sha256
@@ -139,7 +138,7 @@ def observe(trials: Trials, source: Source, segmenter: Segmenter) -> list[Observ
     rows = [*range(len(trials)), *still, *parts]
     others = [layout[row : row + 1] for row in still] + [part.moved for part in parts.values()]
     drawn_again = dataclasses.replace(
-        take(trials.samples, rows), layout=Layout.cat([moved, *others])
+        trials.samples.take(rows), layout=Layout.cat([moved, *others])
     )
     before = segment(segmenter, source.render(trials.samples))
     after = segment(segmenter, source.render(drawn_again))

@@ -36,8 +36,9 @@ from spatialgan.evaluation.trials import (
 from spatialgan.files import file_sha256
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.heatmaps.moves import move_objects, remove, where_object
+from spatialgan.networks.generator import GeneratorInputs
 from spatialgan.rng import generator_for
-from spatialgan.snapshot import Samples, load_snapshot
+from spatialgan.snapshot import load_snapshot
 
 BOOTSTRAP_SEED = 0
 
@@ -66,9 +67,9 @@ class Change:
 class Edit:
     """One kind of edit, of one object of each sample."""
 
-    apply: Callable[[Trials, int], Samples]  # (trials, seed) -> the samples edited
+    apply: Callable[[Trials, int], GeneratorInputs]  # (trials, seed) -> the samples edited
     places: Callable[[Trials], Float[Tensor, "n p 2"]]  # centers of the discs that are to change
-    is_known: Callable[[Samples], bool]  # whether a row's samples can be edited so
+    is_known: Callable[[GeneratorInputs], bool]  # whether a row's samples can be edited so
 
 
 Changes = dict[str, list[Change]]  # by edit
@@ -139,13 +140,13 @@ def changes_of(trials: Trials, source: Source, seed: int) -> Changes:
     return found
 
 
-def moved(trials: Trials, seed: int) -> Samples:
+def moved(trials: Trials, seed: int) -> GeneratorInputs:
     """Return the samples with their objects moved by the trials' offsets."""
     layout = move_objects(trials.samples.layout, trials.objects, trials.offsets)
     return replace(trials.samples, layout=layout)
 
 
-def removed(trials: Trials, seed: int) -> Samples:
+def removed(trials: Trials, seed: int) -> GeneratorInputs:
     """Return the samples without their objects."""
     layout, rows = trials.samples.layout, enumerate(trials.objects.tolist())
     singles = ((layout[row : row + 1], index) for row, index in rows)
@@ -155,7 +156,7 @@ def removed(trials: Trials, seed: int) -> Samples:
     )
 
 
-def restyled(trials: Trials, seed: int) -> Samples:
+def restyled(trials: Trials, seed: int) -> GeneratorInputs:
     """Return the samples with new style codes for their objects, a function of (seed, sample)."""
     z = trials.samples.z.clone()
     for row, (sample, index) in enumerate(
@@ -192,11 +193,11 @@ def _here_and_there(trials: Trials) -> Float[Tensor, "n 2 2"]:
     return torch.stack([trials.centers(), trials.centers() + trials.offsets], dim=1)
 
 
-def _always(samples: Samples) -> bool:
+def _always(samples: GeneratorInputs) -> bool:
     return True
 
 
-def _has_styles(samples: Samples) -> bool:
+def _has_styles(samples: GeneratorInputs) -> bool:
     """Return whether objects have latents of their own: [n m z], not one for the whole image."""
     return samples.z.ndim == 3
 
