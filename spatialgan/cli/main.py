@@ -43,7 +43,6 @@ class Commands(click.Group):
             sys.exit(1)
 
 
-
 @click.group(cls=Commands)
 @click.version_option(package_name="spatialgan")
 def main() -> None:
