@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from spatialgan.digest import code_digest
 from spatialgan.evaluation.measures import MEASURES
-from spatialgan.params import Params, entry, split_run
+from spatialgan.params import Params, split_run
 from spatialgan.steps import Step
+from spatialgan.variants import choose
 
 if TYPE_CHECKING:
     from spatialgan.config import RunConfig
@@ -110,7 +111,7 @@ class Graph:
     @_once
     def metric(self, run: str, measure: str, segmenter: str = "") -> Step:
         """Return the step that measures a run: a key of MEASURES, by the profile's segmenter or another."""
-        found = entry(MEASURES, "measure", measure)
+        found = choose(MEASURES, "measure", measure)
         file = f"{measure}_{segmenter}" if segmenter else measure
         settings, needs = dict(found.depends_on(self.line)), [self.run(run)]
         dataset, by = split_run(run)[0], ""
