@@ -187,6 +187,34 @@ class Graph:
         figures = [*(f"{name}_samples" for name in tables), *self.params.figures]
         return [*map(self.table, tables), *map(self.figure, figures), *map(self.curves, runs)]
 
+    def find(self, target: str) -> list[Step]:
+        """Return the steps of a name, or the one that makes a file; raises ValueError where there is none."""
+        named = [step for step in self._all() if target == step.name]
+        found = named or [
+            step for step in self._all() if Path(target) in (*step.small, *step.heavy)
+        ]
+        if not found:
+            raise ValueError(
+                f"nothing makes {target} in profile '{self.profile}': name a run such as cat/spatialgan/0, a table,"
+                f" a figure, or a file under {self.results.root}"
+            )
+        return found
+
+    def _all(self) -> Iterator[Step]:
+        """Yield every step that has a name, each once."""
+        params, seeds = self.params, self.line["seeds"]
+        yield from map(self.table, params.tables)
+        yield from map(
+            self.figure, [*params.figures, *(f"{name}_samples" for name in params.tables)]
+        )
+        for dataset in params.datasets:
+            if self.line["data"] in params.dataset(dataset):
+                yield self.dataset(dataset)
+                yield from (self.segmenter(dataset, name) for name in TRAINED_SEGMENTERS)
+                for run in (f"{dataset}/{row}/{seed}" for row in params.rows for seed in seeds):
+                    yield from (self.run(run), self.curves(run))
+                    yield from (self.metric(run, measure) for measure in MEASURES)
+
     def _needs_of_table(self, table: str) -> Iterator[Step]:
         for section in self.params.sections(table).values():
             runs = self.params.runs(section, self.profile)

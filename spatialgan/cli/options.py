@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from spatialgan.params import Params
 
 profile_option = click.option(
-    "-p", "--profile", default="", help="A profile of params/profiles.yaml; the default one if left out."
+    "-p",
+    "--profile",
+    default="",
+    help="A profile of params/profiles.yaml; the default one if left out.",
 )
 params_option = click.option(
     "--params",
