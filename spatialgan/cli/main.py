@@ -4,7 +4,6 @@ Bad input ends in one line on stderr and exit code 1; a training that was asked 
 """
 
 import json
-import logging
 import os
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import click
 from spatialgan.cli import drags as drag_commands
 from spatialgan.cli import scenes as scene_commands
 from spatialgan.cli import upkeep as upkeep_commands
+from spatialgan.cli.logs import configure_logging
 
 EXIT_PREEMPTED = 75  # EX_TEMPFAIL: run the same command again
 
@@ -54,9 +54,11 @@ params_option = click.option(
 
 @click.group(cls=Commands)
 @click.version_option(package_name="spatialgan")
-def main() -> None:
+@click.option("-v", "--verbose", count=True, help="Say more; twice: other packages' messages too.")
+@click.option("-q", "--quiet", count=True, help="Only warnings; twice: only errors.")
+def main(verbose: int, quiet: int) -> None:
     """Spatially steerable GANs: prepare data, train, measure, edit."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    configure_logging(verbose - quiet)
 
 
 @main.command()
