@@ -34,6 +34,7 @@ from spatialgan.scenes.changes import Changes, without_changes
 from spatialgan.scenes.edits import PAIR
 from spatialgan.scenes.scene import Scene, render_inputs, scene_inputs
 from spatialgan.snapshot import Snapshot
+from spatialgan.variants import choose
 
 MAX_POINTS = 32
 MAX_MASK_WIDTH = 4096  # pixels
@@ -43,9 +44,7 @@ HANDLE_COLOR, TARGET_COLOR = (213, 94, 0), (0, 114, 178)  # Okabe and Ito's
 
 def find_drag(name: str) -> Drag:
     """Return a method by name; raises ValueError naming the valid ones."""
-    if name not in DRAGS:
-        raise ValueError(f"unknown method '{name[:40]}': choose one of {', '.join(DRAGS)}")
-    return DRAGS[name]
+    return choose(DRAGS, "method", name)
 
 
 def parse_pairs(

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Gaussians, Layout
 from spatialgan.scenes.scene import CENTER_LIMIT, MAX_SEED, Scene, Style
+from spatialgan.variants import choose
 
 WHAT = r"(?P<level>\d{1,6}/)?(?P<index>\d{1,6})"
 NUMBER = r"[-+]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})"
@@ -238,10 +239,9 @@ def _free_object(level: Gaussians, taken: int) -> int:
 
 def parse_edit(name: str, text: str) -> Any:
     """Return the edit `name` that a text describes; raises ValueError that names both."""
-    if name not in EDITS:
-        raise ValueError(f"unknown edit '{name[:40]}': choose one of {', '.join(EDITS)}")
+    edit = choose(EDITS, "edit", name)
     try:
-        return EDITS[name].parse(text)
+        return edit.parse(text)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 

@@ -25,6 +25,7 @@ from spatialgan.heatmaps.layout import Gaussians, Layout
 from spatialgan.heatmaps.samplers import all_inside
 from spatialgan.scenes.changes import Changes, between
 from spatialgan.snapshot import Snapshot, draw_samples, to_uint8
+from spatialgan.variants import check_choice
 
 NOISE_MODES = ("random", "const", "none")  # from the scene's seed; the same in all scenes; zero
 CONST_NOISE_SEED = 0
@@ -59,10 +60,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         check_number("truncation_psi", self.truncation_psi, *TRUNCATION_RANGE)
-        if self.noise_mode not in NOISE_MODES:
-            raise ValueError(
-                f"unknown noise_mode '{self.noise_mode[:40]}': choose one of {', '.join(NOISE_MODES)}"
-            )
+        check_choice(NOISE_MODES, "noise_mode", self.noise_mode)
         for seed in (self.seed, *(style.seed for style in self.styles)):
             check_number("seed", seed, 0, MAX_SEED)
         assert len(self.layout) == 1
