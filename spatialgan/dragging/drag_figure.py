@@ -19,7 +19,6 @@ from torch import Tensor
 from spatialgan.dragging.drag import DRAGS, DragSettings, DragState, Problem, run_drag
 from spatialgan.dragging.drag_scene import drag_problem, feature_resolution, mark_points
 from spatialgan.drawing import overlays as drawing
-from spatialgan.drawing.films import save_picture
 from spatialgan.drawing.galleries import edited, gallery_runs
 from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Layout
@@ -33,9 +32,8 @@ from spatialgan.snapshot import Snapshot
 STRONGEST = 0.25  # a change of a heatmap that is drawn white
 
 
-def write_drag_figure(params: Params, name: str, profile: str) -> Path:
-    """Write a figure of drags and return its path; raises ValueError that names the run."""
-    item = params.figure(name)
+def draw_drags(params: Params, item: dict, profile: str) -> Image.Image:
+    """Return the page of an entry of figures.yaml; raises ValueError, naming the run, where a drag can't be drawn."""
     limit = params.profile(profile).get("drag_steps", DragSettings().max_steps)
     blocks = []
     for run in gallery_runs(params, item, profile):
@@ -47,9 +45,7 @@ def write_drag_figure(params: Params, name: str, profile: str) -> Path:
         dataset, row, _ = run.split("/")
         heading = f"{dataset}: {params.row(row)['title']} ({run})"
         blocks.append(drawing.captioned(drawing.stacked(lines), heading))
-    path = params.results(profile).figure(name)
-    save_picture(path, drawing.captioned(drawing.stacked(blocks), item["title"]))
-    return path
+    return drawing.captioned(drawing.stacked(blocks), item["title"])
 
 
 def _line(model: Path, seed: int, item: dict, max_steps: int) -> Image.Image:

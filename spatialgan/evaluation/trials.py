@@ -31,16 +31,16 @@ MAX_WITHOUT = 1000  # samples without anything to try, from the first on, after 
 
 
 @dataclass(frozen=True)
-class Source:
+class Renderer:
     """Where samples and their images come from: a trained generator, or a synthetic renderer."""
 
     draw: Callable[[int, int], GeneratorInputs]  # samples start..stop-1, always the same
     render: Callable[[GeneratorInputs], UInt8[Tensor, "n 3 r r"]]  # their images
 
 
-def snapshot_source(snapshot: Snapshot, seed: int) -> Source:
+def snapshot_renderer(snapshot: Snapshot, seed: int) -> Renderer:
     """Return the samples of a seed as a snapshot draws them, without truncation."""
-    return Source(
+    return Renderer(
         draw=partial(draw_samples, snapshot.config, seed),
         render=lambda samples: to_uint8(render(snapshot, samples)),
     )
@@ -69,18 +69,18 @@ class Trials:
         return _chosen(objects(self.samples.layout).sigmas, self.objects)
 
 
-def is_steerable(source: Source) -> bool:
-    """Return whether the source's layouts have objects that can be edited."""
+def is_steerable(renderer: Renderer) -> bool:
+    """Return whether the renderer's layouts have objects that can be edited."""
     try:
-        objects(source.draw(0, 1).layout)
+        objects(renderer.draw(0, 1).layout)
     except ValueError:
         return False
     return True
 
 
-def draw_trials(source: Source, seed: int, start: int, stop: int) -> Trials:
+def draw_trials(renderer: Renderer, seed: int, start: int, stop: int) -> Trials:
     """Return one trial for each of samples start..stop-1 that has an object to try."""
-    samples = source.draw(start, stop)
+    samples = renderer.draw(start, stop)
     level = objects(samples.layout)
     rows = can_be_tried(level).any(dim=1).nonzero()[:, 0].tolist()
     indices = tuple(start + row for row in rows)
@@ -91,7 +91,7 @@ def draw_trials(source: Source, seed: int, start: int, stop: int) -> Trials:
 
 
 def trial_batches(
-    source: Source, seed: int, num_trials: int, start: int, batch_size: int
+    renderer: Renderer, seed: int, num_trials: int, start: int, batch_size: int
 ) -> Iterator[Trials]:
     """Yield `num_trials` trials of samples `start` and on, those of `batch_size` samples at a time.
 
@@ -99,7 +99,7 @@ def trial_batches(
     """
     missing, first = num_trials, start
     while missing > 0:
-        trials = draw_trials(source, seed, start, start + batch_size)
+        trials = draw_trials(renderer, seed, start, start + batch_size)
         start += batch_size
         if missing == num_trials and len(trials) == 0 and start - first >= MAX_WITHOUT:
             raise ValueError(

@@ -1,0 +1,51 @@
+"""MEASURES: what can be measured of a run's snapshot, and what each result depends on.
+
+To add one, write a module beside this one that ends in a `Procedure` (see harness.py) and give it a key here. The
+command `spatialgan measure RUN --what KEY`, partial results, resuming and the workflow's rule follow from the key;
+its numbers become columns of tables as entries of `metrics` in params/tables.yaml whose `file` is the key.
+
+The workflow reads these declarations while it plans, so nothing here imports torch.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One way to measure a snapshot, as far as it can be told without torch."""
+
+    inputs: tuple[str, ...]  # beside the snapshot: "archive", "extractor", "segmenter"
+    depends_on: Callable[
+        [Mapping], dict
+    ]  # from a profile's line to the settings that change the result
+    code: str  # dotted name of its Procedure: where the digest of its code begins
+
+
+def _columns(*names: str) -> Callable[[Mapping], dict]:
+    """Return a function that picks these columns of a profile's line; a column that is left out stays out."""
+    return lambda line: {name: line[name] for name in names if name in line}
+
+
+MEASURES: dict[str, Measure] = {
+    "fidelity": Measure(
+        inputs=("archive", "extractor"),
+        depends_on=_columns("extractor", "num_fake"),
+        code="spatialgan.evaluation.fidelity.FIDELITY",
+    ),
+    "comove": Measure(
+        inputs=("segmenter",),
+        depends_on=_columns("segmenter", "num_comove"),
+        code="spatialgan.evaluation.comove.COMOVE",
+    ),
+    "locality": Measure(
+        inputs=(),
+        depends_on=_columns("num_comove"),
+        code="spatialgan.evaluation.locality.LOCALITY",
+    ),
+    "drags": Measure(
+        inputs=("segmenter",),
+        depends_on=_columns("segmenter", "num_drags", "drag_steps"),
+        code="spatialgan.evaluation.drags.DRAG_BENCHMARK",
+    ),
+}
