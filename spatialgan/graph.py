@@ -57,7 +57,7 @@ class Graph:
     def dataset(self, name: str) -> Step:
         """Return the step that prepares a data set."""
         files, source = self.results.dataset(name), self.params.source(name, self.profile)
-        chosen = {"SOURCES": source["source"], "SCENES": source.get("scene", "")}
+        chosen = {"SOURCES": source["source"], "DRAWINGS": source.get("scene", "")}
         return Step(
             *("dataset", name, self.profile),
             small=(files.manifest,),
@@ -74,7 +74,7 @@ class Graph:
             self.params.source(dataset, self.profile),
         )
         settings = {"source": source, "steps": self.line.get("segmenter_steps", "default")}
-        chosen = {"TRAINERS": name, "SEGMENTERS": name, "SCENES": source.get("scene", "")}
+        chosen = {"TRAINERS": name, "SEGMENTERS": name, "DRAWINGS": source.get("scene", "")}
         code = "spatialgan.segmenters.training.train_segmenter"
         return Step(
             *("segmenter", f"{dataset}/{name}", self.profile),
