@@ -22,6 +22,12 @@ DRAWN_FIGURES = {  # by models, of the first seed of each row
     "gallery": "spatialgan.drawing.galleries.write_gallery",
     "drags": "spatialgan.dragging.drag_figure.write_drag_figure",
 }
+READ_OF_RUNS = {
+    "curves": "curves",
+    "samples": "samples",
+    "gallery": "snapshot",
+    "drags": "snapshot",
+}
 OPEN_SEGMENTER = "spatialgan.segmenters.registry.open_segmenter"
 TRAINED_SEGMENTERS = (
     "torchvision",
@@ -87,12 +93,13 @@ class Graph:
     @_once
     def run(self, run: str) -> Step:
         """Return the step that trains a run."""
-        files = self.results.run(run)
+        files, data = self.results.run(run), self.dataset(split_run(run)[0])
         return Step(
             *("run", run, self.profile),
             small=(files.record, files.curves, files.samples, files.attention),
             heavy=(files.snapshot,),
-            needs=(self.dataset(split_run(run)[0]),),
+            needs=(data,),
+            reads=data.heavy,
             find_settings=lambda: self._config(run).identity(),
             find_code=lambda: self._config(run).code("spatialgan.training.loop.train"),
         )
@@ -104,6 +111,7 @@ class Graph:
             *("curves", run, self.profile),
             small=(self.results.run(run).curves_figure,),
             needs=(self.run(run),),
+            reads=(self.results.run(run).curves,),
             find_settings=dict,
             find_code=lambda: code_digest("spatialgan.reporting.curves.write_curves"),
         )
@@ -130,6 +138,7 @@ class Graph:
             *("metric", f"{run}/{file}", self.profile),
             small=(self.results.metric(run, file),),
             needs=tuple(needs),
+            reads=tuple(path for need in needs for path in need.heavy),
             files=tuple(extractors if self.line["extractor"] == "scene" else []),
             find_settings=lambda: settings,
             find_code=code,
@@ -170,6 +179,7 @@ class Graph:
             *("figure", name, self.profile),
             small=(self.results.figure(name),),
             needs=tuple(map(self.run, runs)),
+            reads=tuple(getattr(self.results.run(run), READ_OF_RUNS[kind]) for run in runs),
             find_settings=lambda: settings,
             find_code=code,
         )
@@ -190,9 +200,7 @@ class Graph:
     def find(self, target: str) -> list[Step]:
         """Return the steps of a name, or the one that makes a file; raises ValueError where there is none."""
         named = [step for step in self._all() if target == step.name]
-        found = named or [
-            step for step in self._all() if Path(target) in (*step.small, *step.heavy)
-        ]
+        found = named or [step for step in self._all() if Path(target) in step.outputs]
         if not found:
             raise ValueError(
                 f"nothing makes {target} in profile '{self.profile}': name a run such as cat/spatialgan/0, a table,"
