@@ -3,7 +3,6 @@
 Bad input ends in one line on stderr and exit code 1; a training that was asked to stop exits with 75.
 """
 
-import logging
 import os
 import sys
 
@@ -15,6 +14,7 @@ from spatialgan.cli import report as report_commands
 from spatialgan.cli import runs as run_commands
 from spatialgan.cli import scenes as scene_commands
 from spatialgan.cli import upkeep as upkeep_commands
+from spatialgan.cli.logs import configure_logging
 
 
 class Commands(click.Group):
@@ -41,9 +41,11 @@ class Commands(click.Group):
 
 @click.group(cls=Commands)
 @click.version_option(package_name="spatialgan")
-def main() -> None:
+@click.option("-v", "--verbose", count=True, help="Say more; twice: other packages' messages too.")
+@click.option("-q", "--quiet", count=True, help="Only warnings; twice: only errors.")
+def main(verbose: int, quiet: int) -> None:
     """Spatially steerable GANs: prepare data, train, measure, edit."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    configure_logging(verbose - quiet)
 
 
 for command in (

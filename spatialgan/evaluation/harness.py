@@ -21,11 +21,12 @@ from spatialgan.evaluation.measures import MEASURES, Measure
 from spatialgan.evaluation.partial import PartialResults
 from spatialgan.extractors.registry import Extractor, open_extractor
 from spatialgan.files import file_sha256, write_atomically
-from spatialgan.params import Params, entry
+from spatialgan.params import Params
 from spatialgan.provenance import source_commit
 from spatialgan.results import Results
 from spatialgan.segmenters.registry import Segmenter, open_segmenter, weights_path
 from spatialgan.snapshot import Snapshot, load_snapshot
+from spatialgan.variants import choose
 
 SEED = 0  # of the latents, layouts, noise and edits of everything that is measured
 
@@ -107,7 +108,7 @@ def measure_run(params: Params, profile: str, run: str, what: str, segmenter: st
     `segmenter` replaces the profile's; the record then bears its name too. Raises ValueError, in one line, for an
     unknown name, a missing or damaged file, or a segmenter given to a measure that uses none.
     """
-    measure = entry(MEASURES, "measure", what)
+    measure = choose(MEASURES, "measure", what)
     if segmenter and "segmenter" not in measure.inputs:
         raise ValueError(f"measure '{what}' uses no segmenter: leave out --segmenter {segmenter}")
     config, results = resolve(params, run, profile), params.results(profile)
