@@ -3,6 +3,7 @@
 import fcntl
 import os
 import sys
+import time
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -109,5 +110,5 @@ def clear_stale_locks():
 
 if IS_MAIN:
     HOME.mkdir(exist_ok=True)
-    PLAN.marker.touch()
+    PLAN.marker.write_text(str(time.time_ns()))  # Snakemake ignores a new time without new bytes
     ALIVE = clear_stale_locks()
