@@ -173,12 +173,13 @@ def test_the_command_says_what_and_why_and_exits_with_0(made: Params) -> None:
     said = status(TABLE)
     assert said.splitlines() == [f"{2 + 2 * len(rows_of(made))} current, 0 missing, 0 stale"]
     edited(
-        "runs.yaml", "sampling: constant, encoding: norm", "sampling: constant, encoding: concat"
+        "runs.yaml",
+        "sampling: constant, encoding: norm",
+        "kimg: 3, sampling: constant, encoding: norm",
     )
     said = status("results/smoke/metrics/cat/capacity/0/fidelity.json")
-    assert said.splitlines()[0] == (
-        'stale   train cat/capacity/0: settings changed: generator.encoding.name "norm" -> "concat"'
-    )
+    change = "settings changed: training.kimg 0.064 -> 3"
+    assert said.splitlines()[0] == f"stale   train cat/capacity/0: {change}"
     documents = json.loads(status("--json", TABLE))
     assert {"step": "prepare cat", "state": "current", "why": [], "not_here": []} in documents
     result = CliRunner().invoke(main, ["status", "-p", "smoke", "nothing"])

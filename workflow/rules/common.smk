@@ -80,7 +80,9 @@ def inputs_of(kind):
             found = PLAN.inputs(PLAN.step(kind, wildcards))
         except ValueError as error:
             raise WorkflowError(str(error)) from None
-        return [*(ancient(path) for path in found.files), *(found.marker if IS_MAIN else [])]
+        if found.is_current:
+            return [ancient(path) for path in found.files]
+        return [*found.files, *([str(PLAN.marker)] if IS_MAIN else [])]
 
     return inputs
 
