@@ -3,8 +3,8 @@
     python -m benchmarks.planning [--rows 1000]
 
 Copies the project, adds rows and a table that shows them all, and times `snakemake -n` for a small table and for
-that one, and `dvc status` of all results (stand-ins: small files). Seconds of the clock and of
-the processor are both told, because the first depend on what else the machine does.
+that one, and `spatialgan status` of the larger one. Both wall-clock and processor seconds are printed, because
+the first depend on what else the machine does.
 """
 
 import os
@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 import yaml
 
-from tests.copies import copy_dvc, copy_project
+from tests.copies import copy_project
 
 SMALL, LARGE = "results/tables/objective.md", "results/tables/thousand.md"
 
@@ -48,7 +48,7 @@ def add_rows(params: Path, count: int) -> None:
 
 
 class Copy:
-    """A copy of the project, with DVC, and the commands that are timed in it."""
+    """A copy of the project and the commands that are timed in it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -58,7 +58,6 @@ class Copy:
             "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
             "OMP_NUM_THREADS": "1",
         }
-        copy_dvc(folder)
 
     def run(self, *command: str) -> str:
         """Return what a command prints; it must succeed."""
@@ -95,19 +94,8 @@ def main(rows: int) -> None:
         add_rows(copy.folder / "params", rows)
         copy.time(f"a table of 3 rows, {rows} others in params", "dry-run", *plan, SMALL)
         copy.time(f"a table of {rows} rows, nothing made yet", "dry-run", *plan, LARGE)
-        copy.run(sys.executable, "-m", "workflow.dvc_stages")
-        outs = [
-            path
-            for stage in yaml.safe_load((copy.folder / "dvc.yaml").read_text())["stages"].values()
-            for out in (*stage["outs"], *stage.get("metrics", []))
-            for path in out
-        ]
-        for path in outs:
-            (copy.folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (copy.folder / path).write_text(f'{{"path": "{path}"}}')
-        copy.run("git", "init", "--quiet")
-        copy.run("dvc", "commit", "--force")
-        copy.time(f"dvc status, {len(outs)} outputs", "up to date", "dvc", "status")
+        status = (sys.executable, "-m", "spatialgan", "status", "thousand")
+        copy.time("status of that table", "missing", *status)
 
 
 if __name__ == "__main__":
