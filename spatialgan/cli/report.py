@@ -1,0 +1,43 @@
+"""The commands that write what people read: tables, figures and training curves."""
+
+from pathlib import Path
+
+import click
+
+from spatialgan.cli.options import open_params, params_option, profile_option
+
+
+@click.command()
+@click.argument("name")
+@profile_option
+@params_option
+def table(name: str, profile: str, params_dir: Path) -> None:
+    """Write table NAME of params/tables.yaml as Markdown, HTML, LaTeX and CSV, and its numbers as JSON."""
+    from spatialgan.reporting.tables import write_table
+
+    params, profile = open_params(params_dir, profile)
+    write_table(params, name, profile)
+
+
+@click.command()
+@click.argument("name")
+@profile_option
+@params_option
+def figure(name: str, profile: str, params_dir: Path) -> None:
+    """Draw figure NAME of params/figures.yaml, or the samples of table T as T_samples."""
+    from spatialgan.reporting.figures import write_figure
+
+    params, profile = open_params(params_dir, profile)
+    write_figure(params, name, profile)
+
+
+@click.command()
+@click.argument("run")
+@profile_option
+@params_option
+def curves(run: str, profile: str, params_dir: Path) -> None:
+    """Draw the training curves of RUN (<dataset>/<row>/<seed>)."""
+    from spatialgan.reporting.curves import write_curves
+
+    params, profile = open_params(params_dir, profile)
+    write_curves(params, run, profile)
