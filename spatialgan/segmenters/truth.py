@@ -31,7 +31,7 @@ class SceneSeries:
 
 
 @dataclass(frozen=True)
-class Examples:
+class LabeledImages:
     """Images and the whole objects in each, farthest first."""
 
     images: UInt8[Tensor, "n 3 r r"]
@@ -46,12 +46,12 @@ class Examples:
         return tuple(sorted({name for found in self.truth for name in found.classes}))
 
 
-def draw_examples(series: SceneSeries, count: int, title: str) -> Examples:
+def draw_labeled(series: SceneSeries, count: int, title: str) -> LabeledImages:
     """Return the first `count` scenes of a series, with a progress bar called `title`."""
     bar = tqdm(range(count), desc=title, unit="scene", disable=None)
     scenes = [draw_scene(series.scene, series.seed, i, series.resolution) for i in bar]
     images = torch.from_numpy(np.stack([scene.image for scene in scenes]))
-    return Examples(images.permute(0, 3, 1, 2).contiguous(), tuple(map(whole_objects, scenes)))
+    return LabeledImages(images.permute(0, 3, 1, 2).contiguous(), tuple(map(whole_objects, scenes)))
 
 
 def whole_objects(scene: Scene) -> Instances:
