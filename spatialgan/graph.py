@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from spatialgan.digest import code_digest
 from spatialgan.evaluation.measures import MEASURES
-from spatialgan.params import Params, entry, split_run
+from spatialgan.params import Params, split_run
 from spatialgan.steps import Step
+from spatialgan.variants import choose
 
 if TYPE_CHECKING:
     from spatialgan.config import RunConfig
@@ -110,7 +111,7 @@ class Graph:
     @_once
     def metric(self, run: str, measure: str, segmenter: str = "") -> Step:
         """Return the step that measures a run: a key of MEASURES, by the profile's segmenter or another."""
-        found = entry(MEASURES, "measure", measure)
+        found = choose(MEASURES, "measure", measure)
         file = f"{measure}_{segmenter}" if segmenter else measure
         settings, needs = dict(found.depends_on(self.line)), [self.run(run)]
         dataset, by = split_run(run)[0], ""
@@ -185,6 +186,34 @@ class Graph:
         runs = dict.fromkeys(run for table in tables for run in self.runs_of_table(table))
         figures = [*(f"{name}_samples" for name in tables), *self.params.figures]
         return [*map(self.table, tables), *map(self.figure, figures), *map(self.curves, runs)]
+
+    def find(self, target: str) -> list[Step]:
+        """Return the steps of a name, or the one that makes a file; raises ValueError where there is none."""
+        named = [step for step in self._all() if target == step.name]
+        found = named or [
+            step for step in self._all() if Path(target) in (*step.small, *step.heavy)
+        ]
+        if not found:
+            raise ValueError(
+                f"nothing makes {target} in profile '{self.profile}': name a run such as cat/spatialgan/0, a table,"
+                f" a figure, or a file under {self.results.root}"
+            )
+        return found
+
+    def _all(self) -> Iterator[Step]:
+        """Yield every step that has a name, each once."""
+        params, seeds = self.params, self.line["seeds"]
+        yield from map(self.table, params.tables)
+        yield from map(
+            self.figure, [*params.figures, *(f"{name}_samples" for name in params.tables)]
+        )
+        for dataset in params.datasets:
+            if self.line["data"] in params.dataset(dataset):
+                yield self.dataset(dataset)
+                yield from (self.segmenter(dataset, name) for name in TRAINED_SEGMENTERS)
+                for run in (f"{dataset}/{row}/{seed}" for row in params.rows for seed in seeds):
+                    yield from (self.run(run), self.curves(run))
+                    yield from (self.metric(run, measure) for measure in MEASURES)
 
     def _needs_of_table(self, table: str) -> Iterator[Step]:
         for section in self.params.sections(table).values():

@@ -22,9 +22,10 @@ from spatialgan.drawing import overlays as drawing
 from spatialgan.drawing.galleries import edited, gallery_runs
 from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Layout
+from spatialgan.networks.generator import SynthesisInputs
 from spatialgan.params import Params
 from spatialgan.scenes.changes import without_changes
-from spatialgan.scenes.scene import TRUNCATION_PSI, Inputs, render_inputs
+from spatialgan.scenes.scene import TRUNCATION_PSI, render_inputs
 from spatialgan.scenes.scene_file import draw_scene
 from spatialgan.snapshot import Snapshot
 
@@ -68,7 +69,9 @@ def _line(model: Path, seed: int, item: dict, max_steps: int) -> Image.Image:
     return drawing.side_by_side(columns)
 
 
-def _column(inputs: Inputs, problem: Problem, state: DragState, snapshot: Snapshot) -> Image.Image:
+def _column(
+    inputs: SynthesisInputs, problem: Problem, state: DragState, snapshot: Snapshot
+) -> Image.Image:
     """Return an image, and below it each level's heatmap beside how it changed."""
     image = render_inputs(inputs, snapshot)
     size = image.shape[-1]

@@ -30,7 +30,6 @@ from spatialgan.evaluation.trials import (
     draw_offset,
     is_steerable,
     snapshot_renderer,
-    take,
     trial_batches,
 )
 from spatialgan.heatmaps.layout import Layout
@@ -104,7 +103,7 @@ def observe(trials: Trials, renderer: Renderer, segmenter: Segmenter) -> list[Ob
     rows = [*range(len(trials)), *still, *parts]
     others = [layout[row : row + 1] for row in still] + [part.moved for part in parts.values()]
     drawn_again = dataclasses.replace(
-        take(trials.samples, rows), layout=Layout.cat([moved, *others])
+        trials.samples.take(rows), layout=Layout.cat([moved, *others])
     )
     before = segment(segmenter, renderer.render(trials.samples))
     after = segment(segmenter, renderer.render(drawn_again))

@@ -33,8 +33,9 @@ from spatialgan.evaluation.trials import (
 )
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.heatmaps.moves import move_objects, remove, where_object
+from spatialgan.networks.generator import GeneratorInputs
 from spatialgan.rng import generator_for
-from spatialgan.snapshot import Samples, Snapshot
+from spatialgan.snapshot import Snapshot
 
 BOOTSTRAP_SEED = 0
 BATCH = 32  # samples drawn together; changes no result
@@ -54,9 +55,9 @@ class Effect:
 class Intervention:
     """One kind of change to one object of each sample."""
 
-    apply: Callable[[Trials, int], Samples]  # (trials, seed) -> the changed samples
+    apply: Callable[[Trials, int], GeneratorInputs]  # (trials, seed) -> the changed samples
     places: Callable[[Trials], Float[Tensor, "n p 2"]]  # centers of the discs that are to change
-    applies_to: Callable[[Samples], bool]  # whether a row's samples can be changed so
+    applies_to: Callable[[GeneratorInputs], bool]  # whether a row's samples can be changed so
 
 
 Effects = dict[str, list[Effect]]  # by intervention
@@ -119,13 +120,13 @@ def effects_of(trials: Trials, renderer: Renderer, seed: int) -> Effects:
     return found
 
 
-def moved(trials: Trials, seed: int) -> Samples:
+def moved(trials: Trials, seed: int) -> GeneratorInputs:
     """Return the samples with their objects moved by the trials' offsets."""
     layout = move_objects(trials.samples.layout, trials.objects, trials.offsets)
     return replace(trials.samples, layout=layout)
 
 
-def removed(trials: Trials, seed: int) -> Samples:
+def removed(trials: Trials, seed: int) -> GeneratorInputs:
     """Return the samples without their objects."""
     layout, rows = trials.samples.layout, enumerate(trials.objects.tolist())
     singles = ((layout[row : row + 1], index) for row, index in rows)
@@ -135,7 +136,7 @@ def removed(trials: Trials, seed: int) -> Samples:
     )
 
 
-def restyled(trials: Trials, seed: int) -> Samples:
+def restyled(trials: Trials, seed: int) -> GeneratorInputs:
     """Return the samples with new style codes for their objects, a function of (seed, sample)."""
     z = trials.samples.z.clone()
     for row, (sample, index) in enumerate(
@@ -172,11 +173,11 @@ def _here_and_there(trials: Trials) -> Float[Tensor, "n 2 2"]:
     return torch.stack([trials.centers(), trials.centers() + trials.offsets], dim=1)
 
 
-def _always(samples: Samples) -> bool:
+def _always(samples: GeneratorInputs) -> bool:
     return True
 
 
-def _has_styles(samples: Samples) -> bool:
+def _has_styles(samples: GeneratorInputs) -> bool:
     """Return whether objects have latents of their own: [n m z], not one for the whole image."""
     return samples.z.ndim == 3
 
