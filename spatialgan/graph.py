@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 from spatialgan.digest import code_digest
 from spatialgan.evaluation.measures import MEASURES
 from spatialgan.params import Params, split_run
+from spatialgan.reporting.figures import FIGURES
 from spatialgan.steps import Step
 from spatialgan.variants import choose
 
 if TYPE_CHECKING:
     from spatialgan.config import RunConfig
 
-DRAWN_FIGURES = {  # by models, of the first seed of each row
-    "gallery": "spatialgan.drawing.galleries.write_gallery",
-    "drags": "spatialgan.dragging.drag_figure.write_drag_figure",
+# What opens an input of a measure, and the dict of variants it chooses from by the name in the profile's line
+OPENERS = {
+    "extractor": ("spatialgan.extractors.registry.open_extractor", "EXTRACTORS"),
+    "segmenter": ("spatialgan.segmenters.registry.open_segmenter", "SEGMENTERS"),
 }
-OPEN_SEGMENTER = "spatialgan.segmenters.registry.open_segmenter"
+WRITE_FIGURE = "spatialgan.reporting.figures.write_figure"
 TRAINED_SEGMENTERS = (
     "torchvision",
     "detectron2",
@@ -113,17 +115,17 @@ class Graph:
         """Return the step that measures a run: a key of MEASURES, by the profile's segmenter or another."""
         found = choose(MEASURES, "measure", measure)
         file = f"{measure}_{segmenter}" if segmenter else measure
-        settings, needs = dict(found.depends_on(self.line)), [self.run(run)]
-        dataset, by = split_run(run)[0], ""
+        line = {**self.line, **({"segmenter": segmenter} if segmenter else {})}
+        needs, dataset, by = [self.run(run)], split_run(run)[0], line["segmenter"]
         if "archive" in found.inputs:
             needs.append(self.dataset(dataset))
-        if "segmenter" in found.inputs:
-            settings["segmenter"] = by = segmenter or self.line["segmenter"]
-            needs += [self.segmenter(dataset, by)] if by in TRAINED_SEGMENTERS else []
+        if "segmenter" in found.inputs and by in TRAINED_SEGMENTERS:
+            needs.append(self.segmenter(dataset, by))
         extractors = [EXTRACTOR] if "extractor" in found.inputs else []
 
         def code() -> list[str]:
-            opening = [code_digest(OPEN_SEGMENTER, {"SEGMENTERS": by})] if by else []
+            opened = [(OPENERS[name], line[name]) for name in found.inputs if name in OPENERS]
+            opening = [code_digest(opener, {among: key}) for (opener, among), key in opened]
             return [self._config(run).code(found.code), *opening]
 
         return Step(
@@ -131,18 +133,17 @@ class Graph:
             small=(self.results.metric(run, file),),
             needs=tuple(needs),
             files=tuple(extractors if self.line["extractor"] == "scene" else []),
-            find_settings=lambda: settings,
+            find_settings=lambda: found.depends_on(line),
             find_code=code,
         )
 
     @_once
     def table(self, name: str) -> Step:
         """Return the step that writes a table."""
-        suffixes = (".json", ".md", ".html", ".tex", ".csv")
-        outputs = [self.results.table(name, suffix) for suffix in suffixes]
+        pages = [self.results.table(name, suffix) for suffix in (".md", ".html", ".tex", ".csv")]
         return Step(
             *("table", name, self.profile),
-            small=(*outputs, self.results.numbers(name)),
+            small=(self.results.numbers(name), *pages),
             needs=tuple(dict.fromkeys(self._needs_of_table(name))),
             find_settings=lambda: self._shown_in(name),
             find_code=lambda: code_digest("spatialgan.reporting.tables.write_table"),
@@ -157,14 +158,19 @@ class Graph:
             runs, settings = self.runs_of_table(item["table"]), self._shown_in(item["table"])
         else:
             runs = self.params.runs(item, self.profile)
-        if kind in DRAWN_FIGURES:
+        by_models = FIGURES[kind].shows == "snapshots"
+        if by_models:
             runs = [run for run in runs if run.endswith(f"/{self.line['seeds'][0]}")]
             settings["drag_steps"] = self.line.get("drag_steps", "default")
 
-        def code() -> str | list[str]:
-            if kind in DRAWN_FIGURES:
-                return [self._config(run).code(DRAWN_FIGURES[kind]) for run in runs]
-            return code_digest("spatialgan.reporting.figures.write_figure", {"FIGURES": kind})
+        def code() -> list[str]:
+            draw, write = (
+                FIGURES[kind].draw,
+                code_digest(WRITE_FIGURE, {"FIGURES": kind}),
+            )
+            if by_models:
+                return [write, *(self._config(run).code(draw) for run in runs)]
+            return [write, code_digest(draw)]
 
         return Step(
             *("figure", name, self.profile),
