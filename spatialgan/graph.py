@@ -25,6 +25,11 @@ OPENERS = {
     "segmenter": ("spatialgan.segmenters.registry.open_segmenter", "SEGMENTERS"),
 }
 WRITE_FIGURE = "spatialgan.reporting.figures.write_figure"
+READ_OF_RUNS = {
+    "curves": "curves",
+    "samples": "samples",
+    "snapshots": "snapshot",
+}  # by what is shown
 TRAINED_SEGMENTERS = (
     "torchvision",
     "detectron2",
@@ -59,7 +64,7 @@ class Graph:
     def dataset(self, name: str) -> Step:
         """Return the step that prepares a data set."""
         files, source = self.results.dataset(name), self.params.source(name, self.profile)
-        chosen = {"SOURCES": source["source"], "SCENES": source.get("scene", "")}
+        chosen = {"SOURCES": source["source"], "DRAWINGS": source.get("scene", "")}
         return Step(
             *("dataset", name, self.profile),
             small=(files.manifest,),
@@ -76,7 +81,7 @@ class Graph:
             self.params.source(dataset, self.profile),
         )
         settings = {"source": source, "steps": self.line.get("segmenter_steps", "default")}
-        chosen = {"TRAINERS": name, "SEGMENTERS": name, "SCENES": source.get("scene", "")}
+        chosen = {"TRAINERS": name, "SEGMENTERS": name, "DRAWINGS": source.get("scene", "")}
         code = "spatialgan.segmenters.training.train_segmenter"
         return Step(
             *("segmenter", f"{dataset}/{name}", self.profile),
@@ -89,12 +94,13 @@ class Graph:
     @_once
     def run(self, run: str) -> Step:
         """Return the step that trains a run."""
-        files = self.results.run(run)
+        files, data = self.results.run(run), self.dataset(split_run(run)[0])
         return Step(
             *("run", run, self.profile),
             small=(files.record, files.curves, files.samples, files.attention),
             heavy=(files.snapshot,),
-            needs=(self.dataset(split_run(run)[0]),),
+            needs=(data,),
+            reads=data.heavy,
             find_settings=lambda: self._config(run).identity(),
             find_code=lambda: self._config(run).code("spatialgan.training.loop.train"),
         )
@@ -106,6 +112,7 @@ class Graph:
             *("curves", run, self.profile),
             small=(self.results.run(run).curves_figure,),
             needs=(self.run(run),),
+            reads=(self.results.run(run).curves,),
             find_settings=dict,
             find_code=lambda: code_digest("spatialgan.reporting.curves.write_curves"),
         )
@@ -132,6 +139,7 @@ class Graph:
             *("metric", f"{run}/{file}", self.profile),
             small=(self.results.metric(run, file),),
             needs=tuple(needs),
+            reads=tuple(path for need in needs for path in need.heavy),
             files=tuple(extractors if self.line["extractor"] == "scene" else []),
             find_settings=lambda: found.depends_on(line),
             find_code=code,
@@ -140,10 +148,11 @@ class Graph:
     @_once
     def table(self, name: str) -> Step:
         """Return the step that writes a table."""
-        pages = [self.results.table(name, suffix) for suffix in (".md", ".html", ".tex", ".csv")]
+        suffixes = (".json", ".md", ".html", ".tex", ".csv")
+        pages = [self.results.table(name, suffix) for suffix in suffixes]
         return Step(
             *("table", name, self.profile),
-            small=(self.results.numbers(name), *pages),
+            small=(*pages, self.results.numbers(name)),
             needs=tuple(dict.fromkeys(self._needs_of_table(name))),
             find_settings=lambda: self._shown_in(name),
             find_code=lambda: code_digest("spatialgan.reporting.tables.write_table"),
@@ -176,6 +185,9 @@ class Graph:
             *("figure", name, self.profile),
             small=(self.results.figure(name),),
             needs=tuple(map(self.run, runs)),
+            reads=tuple(
+                getattr(self.results.run(run), READ_OF_RUNS[FIGURES[kind].shows]) for run in runs
+            ),
             find_settings=lambda: settings,
             find_code=code,
         )
@@ -196,9 +208,7 @@ class Graph:
     def find(self, target: str) -> list[Step]:
         """Return the steps of a name, or the one that makes a file; raises ValueError where there is none."""
         named = [step for step in self._all() if target == step.name]
-        found = named or [
-            step for step in self._all() if Path(target) in (*step.small, *step.heavy)
-        ]
+        found = named or [step for step in self._all() if Path(target) in step.outputs]
         if not found:
             raise ValueError(
                 f"nothing makes {target} in profile '{self.profile}': name a run such as cat/spatialgan/0, a table,"
