@@ -35,6 +35,10 @@ class Projection:
     def __post_init__(self) -> None:
         check_choice(("coarse", "fine"), "heatmap processing", self.processing)
         check_choice(GRIDS, "grid", self.grid)
+        if self.kernel_size < 1 or self.kernel_size % 2 == 0:
+            raise ValueError(f"the projector's kernel_size must be odd, not {self.kernel_size}")
+        if self.dilation < 1:
+            raise ValueError(f"the projector's dilation must be 1 or more, not {self.dilation}")
         for place in self.places:
             check_choice(("conv", "rgb"), "encoding place", place)
 

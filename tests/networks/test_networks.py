@@ -231,6 +231,8 @@ def test_bf16_follows_fp32():
             "unknown heatmap processing 'medium': choose one of coarse, fine",
         ),
         ("concat", {"places": ("skip",)}, "unknown encoding place 'skip'"),
+        ("norm", {"kernel_size": 4}, "kernel_size must be odd, not 4"),
+        ("norm", {"dilation": 0}, "dilation must be 1 or more, not 0"),
         ("style", {"demodulation": "none"}, "unknown demodulation 'none': choose one of local, ex"),
     ],
 )
