@@ -58,7 +58,7 @@ def drag_protocol(setup: Setup) -> dict:
 def methods_of(snapshot: Snapshot) -> list[str]:
     """Return the methods that can drag a snapshot's images."""
     generator = snapshot.generator
-    steered = generator.encoding.spatial or generator.config.num_objects > 0
+    steered = generator.config.parts.is_spatial
     return list(DRAGS) if steered else ["latent"]
 
 
