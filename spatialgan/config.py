@@ -180,7 +180,7 @@ def resolve(params: Params, run: str, profile: str) -> RunConfig:
     )
 
 
-def _build(cls: type, values: dict) -> Any:
+def _build(cls: Any, values: dict) -> Any:
     known = {f.name: f.type for f in dataclasses.fields(cls)}
     for key in values:
         if key not in known:
