@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from spatialgan.cli import drags as drag_commands
+from spatialgan.cli import imports as import_commands
 from spatialgan.cli import scenes as scene_commands
 from spatialgan.cli import upkeep as upkeep_commands
 
@@ -266,6 +267,7 @@ for command in (
     scene_commands.ship,
     drag_commands.drag,
     drag_commands.drags,
+    import_commands.import_command,
     upkeep_commands.doctor,
     upkeep_commands.verify,
 ):
