@@ -17,7 +17,10 @@ def import_command(checkpoint: Path, output: Path, discriminator: Path | None) -
     The file is read as data: nothing in it is executed.
     """
     from spatialgan.imports.model import import_discriminator, import_generator
+    from spatialgan.models import SUFFIX
 
+    if output.suffix != SUFFIX:
+        raise ValueError(f"{output} must end in {SUFFIX}, as the paths of models do")
     config = import_generator(checkpoint, output)
     levels = len(config.heatmap_channels)
     heatmaps = f"{levels} levels of heatmaps" if levels else "no heatmaps"

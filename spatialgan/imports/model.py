@@ -12,7 +12,6 @@ from spatialgan.imports.discriminators import save_discriminator, translate_disc
 from spatialgan.imports.generators import translate_generator
 from spatialgan.imports.parts import Part
 from spatialgan.losses.alignment import ALIGNMENTS
-from spatialgan.models import SUFFIX
 from spatialgan.networks.discriminator import DiscriminatorConfig
 from spatialgan.networks.generator import GeneratorConfig
 from spatialgan.tensor_file import save_tensors
@@ -26,8 +25,6 @@ def import_generator(path: Path, output: Path) -> GeneratorConfig:
 
     Raises ValueError, in one line that names the file and what was refused.
     """
-    if output.suffix != SUFFIX:
-        raise ValueError(f"{output} must end in {SUFFIX}, as the paths of models do")
     try:
         network = Part.of(GENERATOR, read_checkpoint(path).get(GENERATOR))
         generator, w_avg, conventions = translate_generator(network)

@@ -9,13 +9,14 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-MAX_INSTRUCTIONS = 1_000_000  # of a file, the pickles of its tensors included
+MAX_INSTRUCTIONS = 200_000  # of a file, its tensors' pickles included; the largest has a third
 LONG_TEXT = 2048  # bytes; a longer text is source code, and is kept as its length only
 MAX_LINE = 256  # bytes of a module's or class's name
 MAX_INTEGER = 16  # bytes of a whole number
 
+SIZES = {"<i": 4, "<H": 2, "<I": 4, "<Q": 8, ">d": 8}  # bytes of a format
 # code: (name, format of the argument). A format is one of struct's, or "text" or "bytes" and the format of
-# the length before them, or one of the three words that `_Reader.argument` knows.
+# the length before them, or one of the words that `_Reader.argument` knows.
 KNOWN = {
     0x80: ("PROTO", "B"),
     0x95: ("FRAME", "<Q"),
@@ -95,12 +96,6 @@ class Budget:
 
     left: int = MAX_INSTRUCTIONS
 
-    def spend(self) -> None:
-        """Count one; raises ValueError where none is left."""
-        self.left -= 1
-        if self.left < 0:
-            raise ValueError(f"has more than {MAX_INSTRUCTIONS:,} instructions")
-
 
 Instruction = tuple[str, Any]  # name and argument
 
@@ -111,16 +106,19 @@ def scan(data: memoryview, start: int, budget: Budget) -> tuple[list[Instruction
     Raises ValueError, with its name, for an instruction that no network needs, and where data end too early.
     """
     reader, instructions = _Reader(data, start), []
-    while not instructions or instructions[-1][0] != "STOP":
-        budget.spend()
-        code = reader.take(1)[0]
+    name = ""
+    while name != "STOP":
+        code = reader.byte()
         if code not in KNOWN:
             raise ValueError(
-                f"has the instruction {REFUSED.get(code, f'0x{code:02x}')} at byte {reader.position - 1:,}, "
-                f"which no network needs"
+                f"has the instruction {REFUSED.get(code, f'0x{code:02x}')} at byte "
+                f"{reader.position - 1:,}, which no network needs"
             )
         name, form = KNOWN[code]
-        instructions.append((name, reader.argument(form)))
+        instructions.append((name, reader.argument(form) if form else None))
+        if len(instructions) > budget.left:
+            raise ValueError(f"has more than {MAX_INSTRUCTIONS:,} instructions")
+    budget.left -= len(instructions)
     return instructions, reader.position
 
 
@@ -141,23 +139,32 @@ class _Reader:
         self.position += length
         return self.data[self.position - length : self.position]
 
+    def byte(self) -> int:
+        """Return the next byte."""
+        if self.position >= len(self.data):
+            raise ValueError(
+                f"is truncated, or not a pickle: it goes on after byte {self.position:,}"
+            )
+        self.position += 1
+        return self.data[self.position - 1]
+
     def argument(self, form: str) -> Any:
-        """Return the argument of an instruction, None where it has none."""
-        if not form:
-            return None
+        """Return the argument of an instruction."""
         if form == "integer":
             return self._integer()
         if form == "two lines":
             return Name(self._line(), self._line())
         kind, _, length = form.rpartition(" ")
-        number = struct.unpack(length, self.take(struct.calcsize(length)))[0]
+        number = (
+            self.byte() if length == "B" else struct.unpack(length, self.take(SIZES[length]))[0]
+        )
         if not kind:
             return number
         data = self.take(number)
         return data if kind == "bytes" else self._text(data)
 
     def _integer(self) -> int:
-        length = self.take(1)[0]
+        length = self.byte()
         if length > MAX_INTEGER:
             raise ValueError(f"has a whole number of {length} bytes: {MAX_INTEGER} are enough")
         return int.from_bytes(self.take(length), "little", signed=True)
