@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 from PIL import Image
+from spatialgan.evaluation.drag_benchmark import DragRequest, measure_drags
 
 from spatialgan.dragging.drag import DRAGS, DragSettings
 from spatialgan.dragging.drag_figure import write_drag_figure
 from spatialgan.evaluation import drag_benchmark
-from spatialgan.evaluation.drag_benchmark import DragRequest, measure_drags
 from spatialgan.evaluation.drag_trials import LENGTHS_PX, NEAR, drag_trials
 from spatialgan.heatmaps import moves
 from spatialgan.params import load_params
