@@ -24,11 +24,13 @@ from spatialgan.config import RunConfig
 from spatialgan.heatmaps.layout import Gaussians, Layout
 from spatialgan.heatmaps.samplers import all_inside
 from spatialgan.networks.generator import SynthesisInputs
+from spatialgan.networks.released import const_noise
 from spatialgan.scenes.changes import Changes, interpolate
 from spatialgan.snapshot import Snapshot, draw_samples, to_uint8
 from spatialgan.variants import check_choice
 
-NOISE_MODES = ("random", "const", "none")  # from the scene's seed; the same in all scenes; zero
+# from the scene's seed; the same in all scenes, an imported model's own; zero
+NOISE_MODES = ("random", "const", "none")
 CONST_NOISE_SEED = 0
 TRUNCATION_PSI = 0.7
 NOISE_MODE = "random"
@@ -129,13 +131,16 @@ def scene_inputs(scene: Scene, snapshot: Snapshot) -> SynthesisInputs:
     layout = scene.layout.to(device)
     ws = snapshot.generator.styles(torch.stack(codes).reshape(shape).to(device), layout)
     ws = torch.lerp(snapshot.w_avg, ws, scene.truncation_psi)
-    noise = [maps.to(device) for maps in _noise(scene, config)]
+    noise = [maps.to(device) for maps in _noise(scene, snapshot)]
     return SynthesisInputs(scene.changes.styles(ws), scene.changes.layout(layout), noise)
 
 
-def _noise(scene: Scene, config: RunConfig) -> list[Float[Tensor, "1 1 _ _"]]:
+def _noise(scene: Scene, snapshot: Snapshot) -> list[Float[Tensor, "1 1 _ _"]]:
+    own = const_noise(snapshot.generator)
+    if scene.noise_mode == "const" and own:
+        return own
     seed = scene.seed if scene.noise_mode == "random" else CONST_NOISE_SEED
-    noise = draw_samples(config, seed, 0, 1).noise
+    noise = draw_samples(snapshot.config, seed, 0, 1).noise
     return [torch.zeros_like(m) for m in noise] if scene.noise_mode == "none" else noise
 
 
