@@ -1,6 +1,6 @@
 """How a drag begins: from the image as it is, or after one coarse jump of heatmaps [paper, Eq. 6].
 
-A start is a function `(inputs, handles, targets, settings) -> Start`.
+A start is a function `(inputs, handles, targets) -> Start`.
 
 Shapes: p points, k objects.
 """
@@ -14,18 +14,18 @@ from torch import Tensor
 from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.scenes.changes import gaussians_of, with_gaussians
-from spatialgan.scenes.scene import Inputs
+from spatialgan.scenes.render import SynthesisInputs
 
 
 @dataclass(frozen=True)
 class Jump:
-    """The coarse jump's numbers. The paper's text doesn't give them; these are read off its method figure."""
+    """The coarse jump. The paper's text doesn't give its numbers; these are read off the method figure."""
 
-    step: float = 0.88  # lambda: part of the way to the target that the heatmap goes
+    step: float = 0.88  # lambda: fraction of the way to the target that the heatmap jumps
     radius: float = 0.15  # r: how near a handle must be to an object's center, in [-1, 1] units
 
     def __call__(
-        self, inputs: Inputs, handles: Float[Tensor, "p 2"], targets: Float[Tensor, "p 2"]
+        self, inputs: SynthesisInputs, handles: Float[Tensor, "p 2"], targets: Float[Tensor, "p 2"]
     ) -> "Start":
         """Return c' = c + lambda (t - s) for each object with handles s near its center c [paper, Eq. 6].
 
@@ -51,19 +51,19 @@ class Jump:
 
 @dataclass(frozen=True)
 class Stay:
-    """No jump: the image as it is."""
+    """No jump: start from the image as it is."""
 
     def __call__(
-        self, inputs: Inputs, handles: Float[Tensor, "p 2"], targets: Float[Tensor, "p 2"]
+        self, inputs: SynthesisInputs, handles: Float[Tensor, "p 2"], targets: Float[Tensor, "p 2"]
     ) -> "Start":
-        """Return what came in."""
+        """Return the inputs and handles unchanged."""
         return Start(inputs, handles, torch.zeros_like(handles[:, 0], dtype=torch.bool))
 
 
 @dataclass(frozen=True)
 class Start:
-    """What a drag optimises from."""
+    """What a drag optimizes from."""
 
-    inputs: Inputs
+    inputs: SynthesisInputs
     handles: Float[Tensor, "p 2"]  # where they should be now
     jumped: Bool[Tensor, " p"]  # whether they were carried along, and have to be found again

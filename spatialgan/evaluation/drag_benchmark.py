@@ -31,7 +31,7 @@ from spatialgan.evaluation.matching import follow, instance_under
 from spatialgan.evaluation.measured import measured, save_measured
 from spatialgan.evaluation.partial import PartialResults
 from spatialgan.files import file_sha256
-from spatialgan.scenes.scene import render_inputs, scene_inputs
+from spatialgan.scenes.render import render_inputs, scene_inputs
 from spatialgan.segmenters.instances import Instances
 from spatialgan.segmenters.registry import Segmenter
 from spatialgan.snapshot import Snapshot, load_snapshot
