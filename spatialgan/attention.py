@@ -18,6 +18,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from spatialgan.variants import check_choice
+
 # What is differentiated. "loss": the generator's loss, whose gradient is -sigmoid(-D) dD/dA (the
 # released code); "score": the logit, which the paper speaks of maximizing.
 SIGNS = {
@@ -54,11 +56,7 @@ class GradCam:
 
     def __post_init__(self) -> None:
         for name, options in (("sign", SIGNS), ("relu", RELUS)):
-            if getattr(self, name) not in options:
-                raise ValueError(
-                    f"unknown attention {name} {getattr(self, name)!r}: "
-                    f"choose one of {', '.join(options)}"
-                )
+            check_choice(options, f"attention {name}", getattr(self, name))
 
     def __call__(
         self, logits: Float[Tensor, " n"], features: Sequence[Float[Tensor, "n _ _ _"]]

@@ -17,8 +17,9 @@ from spatialgan.losses.alignment import ALIGNMENTS
 from spatialgan.networks.discriminator import DiscriminatorConfig
 from spatialgan.networks.encoding import EncodingConfig
 from spatialgan.networks.generator import GeneratorConfig
-from spatialgan.params import Params, entry, split_run
+from spatialgan.params import Params, split_run
 from spatialgan.params import load_params as load_params
+from spatialgan.variants import choose
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def _pick(cls: type, settings: dict) -> Any:
 def _variant(variants: dict, axis: str, spec: str | dict) -> Any:
     values = {"name": spec} if isinstance(spec, str) else dict(spec)
     name = values.pop("name")
-    return _build(entry(variants, axis, name), values)
+    return _build(choose(variants, axis, name), values)
 
 
 def _variant_to_json(variants: dict, instance: Any) -> dict:

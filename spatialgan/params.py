@@ -18,6 +18,7 @@ import jsonschema
 import yaml
 
 from spatialgan.results import Results
+from spatialgan.variants import choose
 
 RESULTS = Path("results")
 # in C where there is one: ten times as fast
@@ -39,7 +40,7 @@ class Params:
 
     def profile(self, name: str) -> dict:
         """Return a profile's line; raises ValueError naming the valid ones."""
-        return entry(self.profiles, "profile", name)
+        return choose(self.profiles, "profile", name)
 
     def root(self, profile: str) -> Path:
         """Return where a profile's results go: results/ for the default one, results/<profile>/ for the others."""
@@ -52,7 +53,7 @@ class Params:
 
     def profile_of(self, root: str | Path) -> str:
         """Return the profile whose results go to `root`."""
-        return entry(self._profile_by_root, "results folder", str(root))
+        return choose(self._profile_by_root, "results folder", str(root))
 
     @functools.cached_property  # asked by every job of a workflow
     def _profile_by_root(self) -> dict[str, str]:
@@ -60,24 +61,24 @@ class Params:
 
     def dataset(self, name: str) -> dict:
         """Return the row of a data set; raises ValueError naming the valid ones."""
-        return entry(self.datasets, "dataset", name)
+        return choose(self.datasets, "dataset", name)
 
     def row(self, name: str) -> dict:
         """Return a row of runs.yaml; raises ValueError naming the valid ones."""
-        return entry(self.rows, "row", name)
+        return choose(self.rows, "row", name)
 
     def source(self, dataset: str, profile: str) -> dict:
         """Return the row of a data set in the form the profile uses, with `resolution` and `num_images`."""
         line = self.profile(profile)
-        row = dict(entry(self.dataset(dataset), f"form of data set '{dataset}'", line["data"]))
+        row = dict(choose(self.dataset(dataset), f"form of data set '{dataset}'", line["data"]))
         limit = row.pop("max_images", 0)
         return {**row, "resolution": line["resolution"], "num_images": line["num_images"] or limit}
 
     def sections(self, table: str) -> dict[str, dict]:
         """Return the sections of a table by name: those it lists, or itself."""
-        page = entry(self.tables, "table", table)
+        page = choose(self.tables, "table", table)
         names = page.get("sections", [table])
-        return {name: entry(self.tables, "table", name) for name in names}
+        return {name: choose(self.tables, "table", name) for name in names}
 
     @property
     def usual_tables(self) -> list[str]:
@@ -130,7 +131,7 @@ class Params:
     def figure(self, name: str) -> dict:
         """Return a figure of figures.yaml, or the samples that stand beside the table in "<table>_samples"."""
         beside = {f"{table}_samples": {"kind": "samples", "table": table} for table in self.tables}
-        return entry({**beside, **self.figures}, "figure", name)
+        return choose({**beside, **self.figures}, "figure", name)
 
 
 def load_params(folder: Path = Path("params")) -> Params:
@@ -165,13 +166,6 @@ def split_run(run: str) -> tuple[str, str, int]:
             f"'{run}' names no run: a run is <dataset>/<row>/<seed>, such as cat/spatialgan/0"
         )
     return parts[0], parts[1], int(parts[2])
-
-
-def entry(table: dict, what: str, name: str) -> Any:
-    """Return table[name]; raises ValueError naming the valid options."""
-    if name not in table:
-        raise ValueError(f"unknown {what} '{name}': choose one of {', '.join(table)}")
-    return table[name]
 
 
 def _load_yaml(path: Path) -> Any:
@@ -220,10 +214,10 @@ def _naming(place: str | Path) -> Iterator[None]:
 
 def _check_item(params: Params, item: dict) -> None:
     for table in item.get("sections", [item["table"]] if "table" in item else []):
-        entry(params.tables, "table", table)
+        choose(params.tables, "table", table)
     for row in item.get("rows", []):
         params.row(row)
     for dataset in item.get("datasets", []):
         params.dataset(dataset)
     for metric in item.get("metrics", []):
-        entry(params.metrics, "metric", metric)
+        choose(params.metrics, "metric", metric)

@@ -1,14 +1,27 @@
-"""Which commit of the code made a result."""
+"""What made a result: the commit of the code, and the stamp that a result carries.
 
+A stamp stands under "made_from" in a JSON record and in a text chunk of that name in a PNG. It is a dict:
+"settings" (JSON, as asked for), "code" (digest of the code that was run) and "inputs" (sha256 of each file that
+was read, by its path). `spatialgan.steps` says what it should be now, `spatialgan.status` compares.
+"""
+
+import json
+import struct
 import subprocess
+import zlib
 from pathlib import Path
+
+from spatialgan.files import write_atomically
+
+KEY = "made_from"
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def source_commit() -> str:
     """Return the running code's commit, "unknown" where git doesn't have it.
 
-    It ends in "-dirty" where the code or params/ differ from the commit. What the workflow makes lies in git
-    too, and is being made: it doesn't count.
+    It ends in "-dirty" where the code or params/ differ from the commit. What the workflow makes is in git
+    too, but it is being made, so it doesn't count.
     """
     if not _git("ls-files", "--", Path(__file__).name):  # installed, or no git
         return "unknown"
@@ -25,3 +38,63 @@ def _git(*arguments: str) -> str:
     except FileNotFoundError:  # no git on this machine
         return ""
     return run.stdout.strip() if run.returncode == 0 else ""
+
+
+def read_stamp(record: Path) -> dict:
+    """Return the stamp in a JSON or PNG file; empty where the file has none or can't be read."""
+    try:
+        if record.suffix == ".png":
+            chunks = dict(_png_chunks(record.read_bytes()))
+            stamp = json.loads(chunks[KEY]) if KEY in chunks else {}
+        else:
+            stamp = json.loads(record.read_text(encoding="utf-8")).get(KEY, {})
+    except (ValueError, AttributeError, struct.error):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def write_stamp(record: Path, stamp: dict) -> None:
+    """Put a stamp into a JSON or PNG file, in place of the one it has; the rest of the file stays as it is."""
+    if record.suffix == ".png":
+        data = _with_png_text(record.read_bytes(), stamp)
+    else:
+        document = {**json.loads(record.read_text(encoding="utf-8")), KEY: stamp}
+        data = (json.dumps(document, indent=2) + "\n").encode()
+    write_atomically(record, data)
+
+
+def _png_chunks(data: bytes) -> list[tuple[str, bytes]]:
+    """Return the text chunks of a PNG, each as keyword and text."""
+    return [
+        (keyword.decode("latin-1"), text)
+        for kind, body in _all_chunks(data)
+        if kind == b"tEXt"
+        for keyword, _, text in [body.partition(b"\0")]
+    ]
+
+
+def _all_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the chunks of a PNG, each as type and data; raises ValueError where it isn't one."""
+    if not data.startswith(PNG_SIGNATURE):
+        raise ValueError("not a PNG")
+    chunks, at = [], len(PNG_SIGNATURE)
+    while at < len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        chunks.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + length]))
+        at += 12 + length
+    return chunks
+
+
+def _with_png_text(data: bytes, stamp: dict) -> bytes:
+    """Return a PNG with the stamp as a text chunk before its last chunk."""
+    text = KEY.encode() + b"\0" + json.dumps(stamp, sort_keys=True).encode()
+    kept = [(kind, body) for kind, body in _all_chunks(data) if not _is_stamp(kind, body)]
+    chunks = [*kept[:-1], (b"tEXt", text), kept[-1]]
+    return PNG_SIGNATURE + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
+def _is_stamp(kind: bytes, body: bytes) -> bool:
+    return kind == b"tEXt" and body.startswith(KEY.encode() + b"\0")

@@ -21,6 +21,7 @@ from spatialgan.data.archive import write_archive
 from spatialgan.data.members import BadMember
 from spatialgan.data.sources import SOURCES, Source
 from spatialgan.files import atomic_file, file_sha256
+from spatialgan.variants import check_choice
 
 ON_BAD = ("error", "skip")
 # beside the fields of the source
@@ -100,8 +101,7 @@ def prepare_dataset(
 def source_of(row: dict) -> Source:
     """Return the source a row describes; raise ValueError naming what is unknown or missing."""
     kind = row.get("source")
-    if kind not in SOURCES:
-        raise ValueError(f"unknown source {kind!r}: choose one of {', '.join(SOURCES)}")
+    check_choice(SOURCES, "source", kind)
     if row.get("on_bad", "error") not in ON_BAD:
         raise ValueError(f"on_bad is {' or '.join(ON_BAD)}, got {row['on_bad']!r}")
     known = [key.name for key in fields(SOURCES[kind])]

@@ -26,6 +26,7 @@ from spatialgan.data.members import (
     read_member,
 )
 from spatialgan.drawn import SCENES, compose_scene
+from spatialgan.variants import check_choice
 
 FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
@@ -66,8 +67,7 @@ class Procedural:
 
     def __post_init__(self) -> None:
         """Check the name before anything is drawn."""
-        if self.scene not in SCENES:
-            raise ValueError(f"unknown scene {self.scene!r}: choose one of {', '.join(SCENES)}")
+        check_choice(SCENES, "scene", self.scene)
 
     def size(self) -> int:
         """Return 0: there are as many as one asks for."""
@@ -98,7 +98,7 @@ class Folder:
 
     def __post_init__(self) -> None:
         """Check the filter's name."""
-        check_filter(self.filter)
+        check_choice(FILTERS, "filter", self.filter)
 
     def size(self) -> int:
         """Return the number of image files."""
@@ -150,7 +150,7 @@ class Zip:
 
     def __post_init__(self) -> None:
         """Check the filter's name."""
-        check_filter(self.filter)
+        check_choice(FILTERS, "filter", self.filter)
 
     def size(self) -> int:
         """Return the number of image members."""
@@ -190,7 +190,7 @@ class Lsun:
 
     def __post_init__(self) -> None:
         """Check the filter's name."""
-        check_filter(self.filter)
+        check_choice(FILTERS, "filter", self.filter)
 
     def size(self) -> int:
         """Return the number of entries."""
@@ -250,12 +250,6 @@ def crop_and_resize(
     return np.asarray(
         Image.fromarray(square).resize((resolution, resolution), FILTERS[filter_name])
     )
-
-
-def check_filter(name: str) -> None:
-    """Raise ValueError unless `name` is a key of FILTERS."""
-    if name not in FILTERS:
-        raise ValueError(f"unknown filter {name!r}: choose one of {', '.join(FILTERS)}")
 
 
 def _listing_hash(rows: Iterable) -> str:

@@ -33,6 +33,7 @@ from spatialgan.scenes.edits import PAIR
 from spatialgan.scenes.render import scene_inputs
 from spatialgan.scenes.scene import SceneData
 from spatialgan.snapshot import Snapshot
+from spatialgan.variants import choose
 
 METHOD = "coarse+latent+centers"  # of DRAGS, where nobody says which
 MAX_POINTS = 32
@@ -43,9 +44,7 @@ Point = tuple[float, float]  # (y, x) in [-1, 1]
 
 def find_drag(name: str) -> Drag:
     """Return a method by name; raises ValueError naming the valid ones."""
-    if name not in DRAGS:
-        raise ValueError(f"unknown method '{name[:40]}': choose one of {', '.join(DRAGS)}")
-    return DRAGS[name]
+    return choose(DRAGS, "method", name)
 
 
 def parse_point(text: str) -> Point:

@@ -14,18 +14,18 @@ import numpy as np
 
 from spatialgan.drawn import bedroom, cat, church, face
 from spatialgan.drawn.canvas import Drawing, Instance, Scene
+from spatialgan.variants import choose
 
 __all__ = ["SCENES", "Drawing", "Instance", "Scene", "compose_scene", "draw_scene"]
 
 
 def compose_scene(name: str, seed: int, index: int) -> Drawing:
     """Return scene `index` of the endless series (name, seed) as a vector drawing."""
-    if name not in SCENES:
-        raise ValueError(f"unknown scene {name!r}: choose one of {', '.join(SCENES)}")
+    compose = choose(SCENES, "scene", name)
     if seed < 0 or index < 0:
         raise ValueError(f"a scene's seed and index are 0 or more, got {seed} and {index}")
     stream = np.random.default_rng([zlib.crc32(name.encode()), seed, index])
-    return SCENES[name](stream)
+    return compose(stream)
 
 
 def draw_scene(name: str, seed: int, index: int, resolution: int) -> Scene:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from spatialgan.extractors.network import shipped_weights
 from spatialgan.files import file_sha256
+from spatialgan.variants import choose
 
 WEIGHTS_FOLDER = "data/weights"
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
@@ -66,15 +67,14 @@ def inception() -> Extractor:
 
 def open_extractor(name: str) -> Extractor:
     """Return a ready extractor; ValueError where it is unknown or something it needs is missing."""
-    if name not in EXTRACTORS:
-        raise ValueError(f"unknown extractor '{name}': choose one of {', '.join(EXTRACTORS)}")
+    extractor = choose(EXTRACTORS, "extractor", name)
     try:
         import_module("torch_fidelity")
     except ImportError as error:
         raise ValueError(
             f"torch-fidelity is needed for metrics ({error}): pip install 'spatialgan[workflow]'"
         ) from None
-    return EXTRACTORS[name]()
+    return extractor()
 
 
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {

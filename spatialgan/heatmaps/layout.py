@@ -22,6 +22,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from spatialgan.variants import unknown_name
+
 Grid = Literal["half_pixel", "corners"]
 GRIDS = ("half_pixel", "corners")
 HALF_MAXIMUM = math.sqrt(2 * math.log(2))  # radius, in sigmas, where a Gaussian is half its peak
@@ -34,7 +36,7 @@ def pixel_positions(resolution: int, grid: Grid, like: Tensor) -> Float[Tensor, 
         return (2 * index + 1) / resolution - 1
     if grid == "corners":
         return 2 * index / max(resolution - 1, 1) - 1
-    raise ValueError(f"unknown grid {grid!r}: choose one of {', '.join(GRIDS)}")
+    raise ValueError(unknown_name(GRIDS, "grid", grid))
 
 
 def resize(maps: Float[Tensor, "n k s s"], resolution: int, grid: Grid) -> Float[Tensor, "n k r r"]:

@@ -22,7 +22,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from spatialgan.heatmaps.layout import Grid, Layout, Level
+from spatialgan.heatmaps.layout import GRIDS, Grid, Layout, Level
+from spatialgan.variants import check_choice
 
 Attention = Sequence[Float[Tensor, "n _ _"]]
 
@@ -116,15 +117,11 @@ class L1Alignment:
 
     def __post_init__(self) -> None:
         for name, options in (
-            ("reading", tuple(READINGS)),
+            ("reading", READINGS),
             ("compare_at", ("image", "level")),
-            ("grid", ("half_pixel", "corners")),
+            ("grid", GRIDS),
         ):
-            if getattr(self, name) not in options:
-                raise ValueError(
-                    f"unknown alignment {name} {getattr(self, name)!r}: "
-                    f"choose one of {', '.join(options)}"
-                )
+            check_choice(options, f"alignment {name}", getattr(self, name))
 
     @property
     def uses_attention(self) -> bool:
@@ -168,10 +165,7 @@ class MinL1Alignment:
     choice: Literal["shared", "per_map"] = "shared"
 
     def __post_init__(self) -> None:
-        if self.choice not in ("shared", "per_map"):
-            raise ValueError(
-                f"unknown alignment choice {self.choice!r}: choose one of shared, per_map"
-            )
+        check_choice(("shared", "per_map"), "alignment choice", self.choice)
 
     @property
     def uses_attention(self) -> bool:

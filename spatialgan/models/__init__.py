@@ -4,6 +4,8 @@ by the path of their snapshot.
 
 from pathlib import Path
 
+from spatialgan.variants import unknown_name
+
 FOLDER = Path(__file__).parent
 SUFFIX = ".safetensors"
 MAX_LENGTH = 1000  # characters of a path; the operating system's limit is about here
@@ -23,8 +25,7 @@ def model_path(model: str) -> Path:
         return FOLDER / f"{model}{SUFFIX}"
     if len(model) > MAX_LENGTH or not model.endswith(SUFFIX):
         raise ValueError(
-            f"unknown model '{model[:80]}': choose one of {', '.join(shipped_models())}, "
-            f"or give the path of a generator{SUFFIX}"
+            f"{unknown_name(shipped_models(), 'model', model)}, or give the path of a generator{SUFFIX}"
         )
     if not Path(model).is_file():
         raise ValueError(f"{model} does not exist")

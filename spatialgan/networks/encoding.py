@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from spatialgan.heatmaps.layout import Layout
+from spatialgan.heatmaps.layout import GRIDS, Layout
 from spatialgan.networks import ops
 from spatialgan.networks.layers import Conv, ConvAct, Linear
 from spatialgan.networks.modulation import (
@@ -31,6 +31,7 @@ from spatialgan.networks.modulation import (
     Styles,
     UniformStyles,
 )
+from spatialgan.variants import check_choice
 
 PROJECTED = 32  # heatmap feature maps per level
 HIDDEN = 64  # feature maps between projected heatmap and normalization statistics
@@ -53,17 +54,12 @@ class EncodingConfig:
     object_bias: float = 1.0
 
     def __post_init__(self):
-        _check("encoding", self.name, ENCODINGS)
-        _check("heatmap processing", self.processing, ("coarse", "fine"))
-        _check("grid", self.grid, ("half_pixel", "corners"))
-        _check("demodulation", self.demodulation, DEMODULATIONS)
+        check_choice(ENCODINGS, "encoding", self.name)
+        check_choice(("coarse", "fine"), "heatmap processing", self.processing)
+        check_choice(GRIDS, "grid", self.grid)
+        check_choice(DEMODULATIONS, "demodulation", self.demodulation)
         for place in self.places:
-            _check("encoding place", place, ("conv", "rgb"))
-
-
-def _check(what: str, value: str, options) -> None:
-    if value not in options:
-        raise ValueError(f"unknown {what} '{value}': choose one of {', '.join(options)}")
+            check_choice(("conv", "rgb"), "encoding place", place)
 
 
 class Passthrough(nn.Module):

@@ -22,6 +22,7 @@ from spatialgan.networks import ops
 from spatialgan.networks.encoding import ENCODINGS, EncodingConfig, HeatmapProjector
 from spatialgan.networks.layers import Linear, LinearAct
 from spatialgan.networks.modulation import Styles
+from spatialgan.variants import unknown_name
 
 MAPPING_LR_MULTIPLIER = 0.01  # StyleGAN2: the mapping network learns 100x slower
 
@@ -226,8 +227,7 @@ class Synthesis(nn.Module):
         for block, x, _ in self._blocks(ws, layout, noise, torch.float32):
             if block.resolution == resolution:
                 return x
-        blocks = ", ".join(map(str, self.config.resolutions))
-        raise ValueError(f"no block has features of {resolution} pixels: choose one of {blocks}")
+        raise ValueError(unknown_name(self.config.resolutions, "feature resolution", resolution))
 
     def _blocks(
         self,

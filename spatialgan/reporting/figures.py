@@ -9,15 +9,16 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from PIL import Image
 
-from spatialgan.params import Params, entry
+from spatialgan.params import Params
 from spatialgan.reporting.curves import compare_curves, save_figure
 from spatialgan.reporting.samples import montage_of_table
+from spatialgan.variants import choose
 
 
 def write_figure(params: Params, name: str, profile: str) -> Path:
     """Write a figure and return its path; raises ValueError for an unknown name."""
     item = params.figure(name)
-    drawn = entry(FIGURES, "kind of figure", item["kind"])(params, item, profile)
+    drawn = choose(FIGURES, "kind of figure", item["kind"])(params, item, profile)
     path = params.results(profile).figure(name)
     if isinstance(drawn, Figure):
         return save_figure(drawn, path)

@@ -18,6 +18,7 @@ from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Gaussians, Layout
 from spatialgan.scenes import checks
 from spatialgan.scenes.scene import CENTER_LIMIT, MAX_SEED, SceneData, StyleSeed
+from spatialgan.variants import choose
 
 WHAT = r"(?P<what>\d{1,6}|\d{1,6}/\d{1,6})"
 NUMBER = r"[-+]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})"
@@ -263,10 +264,9 @@ def _free_object(level: Gaussians, taken: int) -> int:
 
 def parse_edit(name: str, text: str) -> Edit:
     """Return the edit `name` that a text describes; raises ValueError that names both."""
-    if name not in EDITS:
-        raise ValueError(f"unknown edit '{name[:40]}': choose one of {', '.join(EDITS)}")
+    edit = choose(EDITS, "edit", name)
     try:
-        return EDITS[name].parse(text)
+        return edit.parse(text)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 

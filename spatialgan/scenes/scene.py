@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from spatialgan.heatmaps.layout import Gaussians, Layout
 from spatialgan.scenes.changes import Changes
 from spatialgan.scenes.checks import check_range, whole_number
+from spatialgan.variants import check_choice
 
 NOISE_MODES = ("random", "const", "none")  # from the scene's seed; the same in all scenes; zero
 TRUNCATION_PSI = 0.7
@@ -63,10 +64,7 @@ def check_settings(seed: int, truncation_psi: float, noise_mode: str) -> None:
     """Raise ValueError, naming the field, unless these are settings that a scene can have."""
     check_range("seed", whole_number("seed", seed), 0, MAX_SEED)
     check_range("truncation_psi", truncation_psi, *TRUNCATION_RANGE)
-    if noise_mode not in NOISE_MODES:
-        raise ValueError(
-            f"unknown noise_mode '{noise_mode[:40]}': choose one of {', '.join(NOISE_MODES)}"
-        )
+    check_choice(NOISE_MODES, "noise_mode", noise_mode)
 
 
 def check_gaussian(place: str, center: tuple[float, float], sigma: float, presence: float) -> None:

@@ -22,6 +22,7 @@ from torch import Tensor
 from spatialgan.extractors.registry import WEIGHTS_FOLDER
 from spatialgan.results import Results
 from spatialgan.segmenters.instances import MIN_SCORE, Instances
+from spatialgan.variants import choose
 
 
 @runtime_checkable
@@ -58,7 +59,7 @@ def open_segmenter(
 
     Raises ValueError, in one line, where it is unknown, or its weights or library are missing.
     """
-    kind = _kind(name)
+    kind = choose(SEGMENTERS, "segmenter", name)
     if not weights.is_file():
         how = f"get it from {kind.url}" if kind.url else f"make it with snakemake {weights}"
         raise ValueError(f"{weights}, the weights of segmenter '{name}', is missing: {how}")
@@ -67,16 +68,10 @@ def open_segmenter(
 
 def weights_path(name: str, results: Results, dataset: str) -> Path:
     """Return where a segmenter's weights lie: among the results, or in the weights folder."""
-    url = _kind(name).url
+    url = choose(SEGMENTERS, "segmenter", name).url
     if not url:
         return results.segmenter(dataset, name).weights
     return Path(os.environ.get("SPATIALGAN_WEIGHTS", WEIGHTS_FOLDER)) / url.rpartition("/")[2]
-
-
-def _kind(name: str) -> Kind:
-    if name not in SEGMENTERS:
-        raise ValueError(f"unknown segmenter '{name}': choose one of {', '.join(SEGMENTERS)}")
-    return SEGMENTERS[name]
 
 
 def _oracle(weights: Path, device: str, min_score: float) -> Segmenter:

@@ -35,6 +35,7 @@ from spatialgan.segmenters.oracle import save_table
 from spatialgan.segmenters.registry import SEGMENTERS, open_segmenter
 from spatialgan.segmenters.score import mask_ap
 from spatialgan.segmenters.truth import Examples, SceneSeries, draw_examples, mirrored
+from spatialgan.variants import choose
 
 TRAINING_SEED = 2_000_003  # added to the data set's seed: scenes that no generator learns from
 HELD_OUT_SEED = 3_000_017  # scenes that no segmenter learns from
@@ -113,13 +114,10 @@ def train_segmenter(
 
     Raises ValueError, in one line, where it can't be trained or its library is missing.
     """
-    if name not in TRAINERS:
-        raise ValueError(
-            f"segmenter '{name}' can't be trained: choose one of {', '.join(TRAINERS)}"
-        )
+    trainer = choose(TRAINERS, "trainable segmenter", name)
     start, cpu = time.monotonic(), _cpu_seconds()
     header = {"segmenter": name, "training": dataclasses.asdict(training)}
-    TRAINERS[name](Job(files.weights, training, header, device))
+    trainer(Job(files.weights, training, header, device))
     cost = {
         "seconds": round(time.monotonic() - start, 1),
         "cpu_seconds": round(_cpu_seconds() - cpu, 1),

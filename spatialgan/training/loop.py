@@ -37,6 +37,7 @@ from spatialgan.training.run_folder import (
     save_checkpoint,
 )
 from spatialgan.training.state import TrainState, new_state
+from spatialgan.variants import check_choice
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +61,7 @@ def resolve_precision(config: RunConfig, device: torch.device) -> RunConfig:
     Raises ValueError for a precision that doesn't exist.
     """
     precision = config.training.precision
-    if precision not in ("auto", "bf16", "fp32"):
-        raise ValueError(f"unknown precision '{precision}': choose one of auto, bf16, fp32")
+    check_choice(("auto", "bf16", "fp32"), "precision", precision)
     if precision == "auto":
         precision = "bf16" if _multiplies_bf16(device) else "fp32"
     return replace(config, training=replace(config.training, precision=precision))

@@ -375,5 +375,5 @@ def test_features_are_what_the_blocks_above_are_fed(name):
     for parameter in synthesis.blocks[-1].parameters():
         parameter.data.fill_(float("nan"))
     assert torch.equal(synthesis.features(ws, layout, noise, 8), below)
-    with pytest.raises(ValueError, match="features of 5 pixels: choose one of 4, 8, 16"):
+    with pytest.raises(ValueError, match="unknown feature resolution 5: choose one of 4, 8, 16"):
         synthesis.features(ws, layout, noise, 5)

@@ -102,7 +102,9 @@ def test_a_trained_segmenter_says_how_and_is_scored_on_other_scenes(tmp_path: Pa
 
 def test_what_can_be_trained_can_be_opened() -> None:
     assert set(TRAINERS) < set(SEGMENTERS)
-    with pytest.raises(ValueError, match="'torchvision_coco' can't be trained: choose one of"):
+    with pytest.raises(
+        ValueError, match="unknown trainable segmenter 'torchvision_coco': choose one of"
+    ):
         train_segmenter("torchvision_coco", Path("nowhere"), SHORT, "cpu")
 
 

@@ -1,0 +1,225 @@
+"""The experiment as a graph: every step from data sets to tables, what it needs, and what it depends on.
+
+The workflow's rules, `spatialgan status` and the commands themselves all ask here. No torch is imported until the
+settings or the code of a trained model are asked for.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spatialgan.digest import code_digest
+from spatialgan.evaluation.measures import MEASURES
+from spatialgan.params import Params, entry, split_run
+from spatialgan.steps import Step
+
+if TYPE_CHECKING:
+    from spatialgan.config import RunConfig
+
+DRAWN_FIGURES = {  # by models, of the first seed of each row
+    "gallery": "spatialgan.drawing.galleries.write_gallery",
+    "drags": "spatialgan.dragging.drag_figure.write_drag_figure",
+}
+OPEN_SEGMENTER = "spatialgan.segmenters.registry.open_segmenter"
+TRAINED_SEGMENTERS = (
+    "torchvision",
+    "detectron2",
+    "oracle",
+)  # the keys of TRAINERS, which need torch
+EXTRACTOR = Path(__file__).parent / "extractors" / "scene_extractor.safetensors"
+
+
+def _once(build: Callable[..., Step]) -> Callable[..., Step]:
+    """Return a method of Graph that builds each step once."""
+
+    @functools.wraps(build)
+    def found(self: "Graph", *names: str) -> Step:
+        key = (build.__name__, *names)
+        if key not in self.built:
+            self.built[key] = build(self, *names)
+        return self.built[key]
+
+    return found
+
+
+class Graph:
+    """The steps of a profile, each built once."""
+
+    def __init__(self, params: Params, profile: str) -> None:
+        self.params, self.profile = params, profile
+        self.line, self.results = params.profile(profile), params.results(profile)
+        self.built: dict[tuple[str, ...], Step] = {}
+        self._configs: dict[str, RunConfig] = {}
+
+    @_once
+    def dataset(self, name: str) -> Step:
+        """Return the step that prepares a data set."""
+        files, source = self.results.dataset(name), self.params.source(name, self.profile)
+        chosen = {"SOURCES": source["source"], "SCENES": source.get("scene", "")}
+        return Step(
+            *("dataset", name, self.profile),
+            small=(files.manifest,),
+            heavy=(files.archive,),
+            find_settings=lambda: source,
+            find_code=lambda: code_digest("spatialgan.data.prepare.prepare_dataset", chosen),
+        )
+
+    @_once
+    def segmenter(self, dataset: str, name: str) -> Step:
+        """Return the step that trains segmenter `name` on the drawn scenes of a data set."""
+        files, source = (
+            self.results.segmenter(dataset, name),
+            self.params.source(dataset, self.profile),
+        )
+        settings = {"source": source, "steps": self.line.get("segmenter_steps", "default")}
+        chosen = {"TRAINERS": name, "SEGMENTERS": name, "SCENES": source.get("scene", "")}
+        code = "spatialgan.segmenters.training.train_segmenter"
+        return Step(
+            *("segmenter", f"{dataset}/{name}", self.profile),
+            small=(files.record,),
+            heavy=(files.weights,),
+            find_settings=lambda: settings,
+            find_code=lambda: code_digest(code, chosen),
+        )
+
+    @_once
+    def run(self, run: str) -> Step:
+        """Return the step that trains a run."""
+        files = self.results.run(run)
+        return Step(
+            *("run", run, self.profile),
+            small=(files.record, files.curves, files.samples, files.attention),
+            heavy=(files.snapshot,),
+            needs=(self.dataset(split_run(run)[0]),),
+            find_settings=lambda: self._config(run).identity(),
+            find_code=lambda: self._config(run).code("spatialgan.training.loop.train"),
+        )
+
+    @_once
+    def curves(self, run: str) -> Step:
+        """Return the step that draws the curves of a run."""
+        return Step(
+            *("curves", run, self.profile),
+            small=(self.results.run(run).curves_figure,),
+            needs=(self.run(run),),
+            find_settings=dict,
+            find_code=lambda: code_digest("spatialgan.reporting.curves.write_curves"),
+        )
+
+    @_once
+    def metric(self, run: str, measure: str, segmenter: str = "") -> Step:
+        """Return the step that measures a run: a key of MEASURES, by the profile's segmenter or another."""
+        found = entry(MEASURES, "measure", measure)
+        file = f"{measure}_{segmenter}" if segmenter else measure
+        settings, needs = dict(found.depends_on(self.line)), [self.run(run)]
+        dataset, by = split_run(run)[0], ""
+        if "archive" in found.inputs:
+            needs.append(self.dataset(dataset))
+        if "segmenter" in found.inputs:
+            settings["segmenter"] = by = segmenter or self.line["segmenter"]
+            needs += [self.segmenter(dataset, by)] if by in TRAINED_SEGMENTERS else []
+        extractors = [EXTRACTOR] if "extractor" in found.inputs else []
+
+        def code() -> list[str]:
+            opening = [code_digest(OPEN_SEGMENTER, {"SEGMENTERS": by})] if by else []
+            return [self._config(run).code(found.code), *opening]
+
+        return Step(
+            *("metric", f"{run}/{file}", self.profile),
+            small=(self.results.metric(run, file),),
+            needs=tuple(needs),
+            files=tuple(extractors if self.line["extractor"] == "scene" else []),
+            find_settings=lambda: settings,
+            find_code=code,
+        )
+
+    @_once
+    def table(self, name: str) -> Step:
+        """Return the step that writes a table."""
+        suffixes = (".json", ".md", ".html", ".tex", ".csv")
+        outputs = [self.results.table(name, suffix) for suffix in suffixes]
+        return Step(
+            *("table", name, self.profile),
+            small=(*outputs, self.results.numbers(name)),
+            needs=tuple(dict.fromkeys(self._needs_of_table(name))),
+            find_settings=lambda: self._shown_in(name),
+            find_code=lambda: code_digest("spatialgan.reporting.tables.write_table"),
+        )
+
+    @_once
+    def figure(self, name: str) -> Step:
+        """Return the step that draws a figure of params/figures.yaml, or the samples beside a table."""
+        item = self.params.figure(name)
+        kind, settings = item["kind"], dict(item)
+        if kind == "samples":
+            runs, settings = self.runs_of_table(item["table"]), self._shown_in(item["table"])
+        else:
+            runs = self.params.runs(item, self.profile)
+        if kind in DRAWN_FIGURES:
+            runs = [run for run in runs if run.endswith(f"/{self.line['seeds'][0]}")]
+            settings["drag_steps"] = self.line.get("drag_steps", "default")
+
+        def code() -> str | list[str]:
+            if kind in DRAWN_FIGURES:
+                return [self._config(run).code(DRAWN_FIGURES[kind]) for run in runs]
+            return code_digest("spatialgan.reporting.figures.write_figure", {"FIGURES": kind})
+
+        return Step(
+            *("figure", name, self.profile),
+            small=(self.results.figure(name),),
+            needs=tuple(map(self.run, runs)),
+            find_settings=lambda: settings,
+            find_code=code,
+        )
+
+    def runs_of_table(self, table: str) -> list[str]:
+        """Return the runs that a table shows, each once."""
+        sections = self.params.sections(table).values()
+        runs = (run for item in sections for run in self.params.runs(item, self.profile))
+        return list(dict.fromkeys(runs))
+
+    def targets(self) -> list[Step]:
+        """Return what the workflow makes by itself: usual tables, all figures, curves of the tables' runs."""
+        tables = self.params.usual_tables
+        runs = dict.fromkeys(run for table in tables for run in self.runs_of_table(table))
+        figures = [*(f"{name}_samples" for name in tables), *self.params.figures]
+        return [*map(self.table, tables), *map(self.figure, figures), *map(self.curves, runs)]
+
+    def _needs_of_table(self, table: str) -> Iterator[Step]:
+        for section in self.params.sections(table).values():
+            runs = self.params.runs(section, self.profile)
+            for _, style in self.params.measures(section, self.profile):
+                measure, _, segmenter = style["file"].partition("_")
+                yield from (self.metric(run, measure, segmenter) for run in runs)
+            for dataset in self.params.columns(section, self.profile):
+                trained = [n for n in section.get("segmenters", []) if n in TRAINED_SEGMENTERS]
+                yield from (self.segmenter(dataset, name) for name in trained)
+            yield from map(self.run, runs)
+
+    def _shown_in(self, table: str) -> dict:
+        """Return what params/ says about a table and all that it shows."""
+        params, sections = self.params, self.params.sections(table)
+        rows = dict.fromkeys(row for item in sections.values() for row in item["rows"])
+        columns = (name for s in sections.values() for name in params.columns(s, self.profile))
+        metrics = dict.fromkeys(name for item in sections.values() for name in item["metrics"])
+        return {
+            "title": params.tables[table]["title"],
+            "sections": sections,
+            "rows": {row: params.rows[row]["title"] for row in rows},
+            "datasets": {
+                name: {
+                    **params.source(name, self.profile),
+                    "paper_name": params.dataset(name)["paper_name"],
+                }
+                for name in dict.fromkeys(columns)
+            },
+            "metrics": {name: params.metrics[name] for name in metrics},
+        }
+
+    def _config(self, run: str) -> "RunConfig":
+        if run not in self._configs:
+            from spatialgan.config import resolve  # imports torch
+
+            self._configs[run] = resolve(self.params, run, self.profile)
+        return self._configs[run]

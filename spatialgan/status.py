@@ -1,0 +1,1 @@
+"""Which results are current, missing or stale, and why."""
