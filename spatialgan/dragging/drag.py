@@ -218,11 +218,14 @@ def run_drag(
     with tqdm(
         total=problem.settings.max_steps, desc="dragging", unit="step", leave=False, disable=None
     ) as bar:
-        for state in drag_states(problem, drag):
+        states = drag_states(problem, drag)
+        while True:
+            state = next(states)
             bar.update(state.step - bar.n)
             bar.set_postfix(to_go=f"{problem.to_go(state.handles).max().item():.4f}")
             if not watch(state) and state.outcome == GOING:
                 state = replace(state, outcome=CANCELED)
+            if state.outcome != GOING:
                 break
     return DragResult(state, time.perf_counter() - began)
 

@@ -62,15 +62,14 @@ def _line(model: Path, seed: int, item: dict, max_steps: int) -> Image.Image:
     cells = feature_resolution(snapshot)
     settings = DragSettings(max_steps=max_steps)
     problem = drag_problem(scene, snapshot, handle, target, torch.zeros(cells, cells), settings)
-    columns = []
-    for method, drag in DRAGS.items():
-        state = run_drag(problem, drag).state
-        column = _column(state.inputs(), problem, state, snapshot)
-        took = f"{state.step} steps, {state.outcome}" if drag.unknowns else state.outcome
-        columns.append(drawing.captioned(drawing.captioned(column, took), method))
-    still = replace(state, handles=problem.handles)
+    states = {method: run_drag(problem, drag).state for method, drag in DRAGS.items()}
+    still = replace(next(iter(states.values())), handles=problem.handles)
     before = _column(problem.inputs, problem, still, snapshot)
-    columns.insert(0, drawing.captioned(drawing.captioned(before, "before"), f"scene {seed}"))
+    columns = [drawing.captioned(drawing.captioned(before, "before"), f"scene {seed}")]
+    for method, state in states.items():
+        column = _column(state.inputs(), problem, state, snapshot)
+        took = f"{state.step} steps, {state.outcome}" if state.unknowns else state.outcome
+        columns.append(drawing.captioned(drawing.captioned(column, took), method))
     return drawing.side_by_side(columns)
 
 

@@ -72,8 +72,8 @@ def pair_points(
 
 def _tensor(points: Sequence[Point]) -> Float[Tensor, "p 2"]:
     for point in points:
-        if len(point) != 2:
-            raise ValueError(f"a point has 2 coordinates, y and x, not {len(point)}")
+        if not isinstance(point, Sequence) or len(point) != 2:
+            raise ValueError(f"{point} is not a point: give two coordinates, (y, x)")
         y, x = (checks.number("a coordinate of a point", coordinate) for coordinate in point)
         if max(abs(y), abs(x)) > 1:
             raise ValueError(f"point {y:g},{x:g} is outside the image, which spans -1 to 1")

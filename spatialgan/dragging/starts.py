@@ -45,7 +45,7 @@ class Jump:
             offset = self.step * (targets - handles)[led].mean(dim=0)
             layout = moves.move_object(layout, index, (float(offset[0]), float(offset[1])))
             expected[led] += offset
-        moved = with_gaussians(inputs.layout, list(layout.levels))
+        moved = with_gaussians(inputs.layout, gaussians_of(layout))
         return Start(replace(inputs, layout=moved), expected, jumped)
 
 

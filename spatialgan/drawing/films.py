@@ -41,7 +41,8 @@ class Film:
 
     def __repr__(self) -> str:
         seconds = sum(duration for _, duration in self.frames) / 1000
-        return f"<Film: {len(self.frames)} frames, {seconds:.1f} s>"
+        count = f"{len(self.frames)} frame{'' if len(self.frames) == 1 else 's'}"
+        return f"<Film: {count}, {seconds:.1f} s>"
 
     def gif(self) -> bytes:
         """Return the film as an endless GIF whose frames share one palette, so that nothing flickers."""

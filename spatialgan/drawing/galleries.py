@@ -15,11 +15,11 @@ from PIL import Image
 from spatialgan.drawing import overlays as drawing
 from spatialgan.drawing.films import save_picture
 from spatialgan.heatmaps.layout import Layout
-from spatialgan.heatmaps.moves import Where
+from spatialgan.heatmaps.moves import Where, gaussians
 from spatialgan.models.opened import open_model
 from spatialgan.params import Params
 from spatialgan.scenes.complete import scene_from_seed
-from spatialgan.scenes.edits import apply_edit, parse_edit
+from spatialgan.scenes.edits import apply_edit, parse_words
 from spatialgan.scenes.render import render_scene
 from spatialgan.scenes.scene import SceneData
 
@@ -49,7 +49,7 @@ def check_gallery(item: dict) -> None:
     """Raise ValueError, naming the edit, where an entry of figures.yaml has one that doesn't parse."""
     for edits in (item.get("setup", []), *item["columns"].values()):
         for edit in edits:
-            parse_edit(*_words(edit))
+            parse_words(edit)
 
 
 def draw_gallery(params: Params, item: dict, profile: str) -> Image.Image:
@@ -94,7 +94,8 @@ def _touched(start: SceneData, scene: SceneData) -> Where:
     A hierarchy that differs as a whole is shown by its level 0; where all styles differ, none is shown.
     """
     touched = []
-    for before, after in zip(start.layout.levels, scene.layout.levels, strict=True):
+    for levels in zip(start.layout.levels, scene.layout.levels, strict=True):
+        before, after = map(gaussians, levels)
         same = (before.centers == after.centers).all(dim=-1) & (before.sigmas == after.sigmas)
         touched.append(~(same & (before.presence == after.presence))[0])
     restyled = [a != b for a, b in zip(start.styles, scene.styles, strict=True)]
@@ -109,7 +110,7 @@ def _only(layout: Layout, where: Where, opacity: float) -> Layout:
     """Return the layout of some sub-heatmaps alone, their presence times `opacity`."""
     levels = [
         replace(level, presence=level.presence * chosen * opacity)
-        for level, chosen in zip(layout.levels, where, strict=True)
+        for level, chosen in zip(map(gaussians, layout.levels), where, strict=True)
     ]
     return Layout(tuple(levels), len(layout))
 
@@ -117,10 +118,5 @@ def _only(layout: Layout, where: Where, opacity: float) -> Layout:
 def edited(scene: SceneData, edits: list[str]) -> SceneData:
     """Return a scene after edits, in the words of EDITS."""
     for edit in edits:
-        scene = apply_edit(scene, parse_edit(*_words(edit)))
+        scene = apply_edit(scene, parse_words(edit))
     return scene
-
-
-def _words(edit: str) -> tuple[str, str]:
-    name, _, text = edit.partition(" ")
-    return name, text

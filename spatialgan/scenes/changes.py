@@ -43,7 +43,7 @@ class Changes:
         """Return the changed layout; its levels are `Retouched` where heatmaps change."""
         if not self.heatmaps.numel():
             return layout
-        return retouched(layout, self.heatmaps.to(layout.levels[0].centers.device))
+        return retouched(layout, self.heatmaps.to(gaussians_of(layout)[0].centers.device))
 
     def plus(self, other: "Changes") -> "Changes":
         """Return both changes together."""
@@ -68,8 +68,8 @@ def add_to_first_layers(
 
 def gaussians_of(layout: Layout) -> list[Gaussians]:
     """Return the Gaussians of all levels, without changes; raises ValueError where a level has none."""
-    levels = [level.base if isinstance(level, Retouched) else level for level in layout.levels]
-    if not levels or not all(isinstance(level, Gaussians) for level in levels):
+    levels = [level for level in without_changes(layout).levels if isinstance(level, Gaussians)]
+    if not levels or len(levels) < len(layout.levels):
         raise ValueError(
             "a generator without heatmaps of Gaussians has none to drag: choose the method latent"
         )
@@ -87,12 +87,11 @@ def with_gaussians(layout: Layout, gaussians: list[Gaussians]) -> Layout:
 
 def retouched(layout: Layout, change: Float[Tensor, "1 k s s"]) -> Layout:
     """Return a layout with a map added to each sub-heatmap: level by level, in their order."""
-    parts = change.split([g.centers.shape[1] for g in gaussians_of(layout)], dim=1)
+    bases = gaussians_of(layout)
+    parts = change.split([base.centers.shape[1] for base in bases], dim=1)
     levels = [
-        Retouched(level.base, level.change + part)
-        if isinstance(level, Retouched)
-        else Retouched(level, part)
-        for level, part in zip(layout.levels, parts, strict=True)
+        Retouched(base, level.change + part if isinstance(level, Retouched) else part)
+        for level, base, part in zip(layout.levels, bases, parts, strict=True)
     ]
     return Layout(tuple(levels), len(layout))
 
@@ -117,8 +116,8 @@ def heatmap_change(layout: Layout) -> Float[Tensor, "1 k s s"]:
     parts = [
         level.change
         if isinstance(level, Retouched)
-        else level.sigmas.new_zeros(*level.sigmas.shape, *size)
-        for level in layout.levels
+        else base.sigmas.new_zeros(*base.sigmas.shape, *size)
+        for level, base in zip(layout.levels, gaussians_of(layout), strict=True)
     ]
     return torch.cat(parts, dim=1)
 

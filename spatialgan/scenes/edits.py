@@ -12,7 +12,7 @@ the foot of this file. That makes it an option of `spatialgan edit`, a word of g
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Gaussians, Layout
@@ -25,6 +25,7 @@ NUMBER = r"[-+]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})"
 PAIR = rf"(?P<y>{NUMBER}),(?P<x>{NUMBER})"
 
 
+@runtime_checkable
 class Edit(Protocol):
     """An edit: data that maps a scene to a scene."""
 
@@ -66,7 +67,7 @@ def _match(pattern: str, text: str, syntax: str) -> re.Match:
 
 @dataclass(frozen=True)
 class Move:
-    """Shift by an offset: 0:0,1 moves object 0 half an image to the right."""
+    """Shift by an offset (DY, DX); an offset of 2 is the whole image."""
 
     SYNTAX: ClassVar[str] = "WHAT:DY,DX"
     what: int | str
@@ -88,7 +89,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Place:
-    """Put the center at a point, Y and X from -1 to 1 in the image; a hierarchy follows its level 0."""
+    """Put the center at a point (Y, X), -1 to 1 in the image; a hierarchy moves as one."""
 
     SYNTAX: ClassVar[str] = "WHAT:Y,X"
     what: int | str
@@ -151,7 +152,7 @@ class Remove:
 
 @dataclass(frozen=True)
 class Copy:
-    """Put a second one of an object, in the same style, at an offset from the first.
+    """Put a second one, in the same style, at an offset (DY, DX) from the first.
 
     A model has a fixed number of objects, so the copy replaces one that was removed or lies outside the image.
     """
@@ -175,9 +176,7 @@ class Copy:
         source = moves.where_object(layout, index)
         if len(layout.levels) > 1:
             raise ValueError("a hierarchy is the only object of its model and can't be copied")
-        (level,) = layout.levels
-        assert isinstance(level, Gaussians), "a scene's levels are Gaussians"
-        target = _free_object(level, index)
+        target = _free_object(moves.objects(layout), index)
         layout = moves.copy(layout, source, moves.where_object(layout, target), offset)
         styles = list(scene.styles)
         if len(styles) > 1:
@@ -187,10 +186,10 @@ class Copy:
 
 @dataclass(frozen=True)
 class Restyle:
-    """Draw the style of an object, of the background or of all anew, from SEED or the next one."""
+    """Draw a new style for an object, the background or all, from SEED or the next seed."""
 
     SYNTAX: ClassVar[str] = "OBJECT[:SEED], background[:SEED] or all[:SEED]"
-    of: int | str  # an object's index, "background" or "all"
+    what: int | str  # an object's index, "background" or "all"
     seed: int | None = None  # None: the seed after the present one
 
     @classmethod
@@ -218,15 +217,15 @@ class Restyle:
 
     def _codes(self, scene: SceneData) -> range:
         num_codes = len(scene.styles)
-        if self.of == "all":
+        if self.what == "all":
             return range(num_codes)
-        if self.of == "background":
+        if self.what == "background":
             return range(1)
-        if isinstance(self.of, str) and not re.fullmatch(r"\d{1,6}", self.of):
+        if isinstance(self.what, str) and not re.fullmatch(r"\d{1,6}", self.what):
             raise ValueError(
-                f"'{self.of[:40]}' is neither an object, such as 1, nor background nor all"
+                f"'{self.what[:40]}' is neither an object, such as 1, nor background nor all"
             )
-        index = int(self.of) if isinstance(self.of, str) else self.of
+        index = int(self.what) if isinstance(self.what, str) else self.what
         moves.where_object(scene.layout, checks.whole_number("the object", index))
         if num_codes == 1:
             raise ValueError(
@@ -271,13 +270,21 @@ def parse_edit(name: str, text: str) -> Edit:
         raise ValueError(f"{name}: {error}") from None
 
 
+def parse_words(words: str) -> Edit:
+    """Return the edit that "move 0:0,0.4" describes; raises ValueError that names it."""
+    name, _, text = words.partition(" ")
+    return parse_edit(name, text)
+
+
 def apply_edit(scene: SceneData, edit: Edit) -> SceneData:
     """Return the edited scene; raises ValueError, naming the edit, where the scene can't be edited so."""
+    names = {cls: name for name, cls in EDITS.items()}
+    if type(edit) not in names:
+        raise ValueError(f"{checks.shown(edit)} is not an edit: choose one of {', '.join(EDITS)}")
     try:
         return edit(scene)
     except ValueError as error:
-        name = next(key for key, cls in EDITS.items() if type(edit) is cls)
-        raise ValueError(f"{name}: {error}") from None
+        raise ValueError(f"{names[type(edit)]}: {error}") from None
 
 
 EDITS: dict[str, type[Edit]] = {

@@ -8,6 +8,7 @@ import torch
 
 from spatialgan.files import write_atomically
 from spatialgan.heatmaps.layout import Gaussians
+from spatialgan.heatmaps.moves import gaussians
 from spatialgan.models.opened import OpenedModel, open_model
 from spatialgan.scenes.changes import encode_changes
 from spatialgan.scenes.complete import complete_scene
@@ -54,7 +55,10 @@ def scene_text(scene: SceneData) -> str:
         "noise_mode": scene.noise_mode,
     }
     lines = [f"  {json.dumps(name)}: {json.dumps(value)}," for name, value in settings.items()]
-    levels = ["    [\n" + ",\n".join(_lines(level)) + "\n    ]" for level in scene.layout.levels]
+    levels = [
+        "    [\n" + ",\n".join(_lines(gaussians(level))) + "\n    ]"
+        for level in scene.layout.levels
+    ]
     lines.append('  "layout": [' + ("\n" + ",\n".join(levels) + "\n  " if levels else "") + "],")
     objects = [
         style.seed if style.code == code else {"seed": style.seed, "object": style.code - 1}

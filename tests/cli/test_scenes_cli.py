@@ -108,7 +108,10 @@ def test_films_show_the_scenes_themselves(place):
         (["edit", "room.json", "--move", "9:0,0"], "move: objects of this layout are 0 to 2"),
         (["edit", "cat.json", "--remove", "1"], "remove: objects of this layout are only 0"),
         (["edit", "room.json", "--remove", "1", "-o", "room.json"], "is the scene itself"),
-        (["ship", "cat/sel/0", "--name", "x", "-p", "smoke"], "generator.safetensors does not"),
+        (
+            ["ship", "cat/sel/0", "--name", "x", "-p", "smoke"],
+            "cat/sel/0.safetensors does not exist",
+        ),
         (["ship", "cat/nothing/0", "--name", "x", "-p", "smoke"], "unknown row 'nothing'"),
     ],
 )
@@ -132,7 +135,7 @@ def test_help_of_a_command_is_no_error(place):
 def finished(place):
     """The working directory with a finished run in it, measured."""
     shutil.copytree(ROOT / "params", "params")
-    tiny_snapshot(place / "results/smoke/runs/cat/indoor/0/generator.safetensors", "indoor")
+    tiny_snapshot(place / "results/smoke/snapshots/cat/indoor/0.safetensors", "indoor")
     metrics = place / "results/smoke/metrics/cat/indoor/0"
     metrics.mkdir(parents=True)
     measured = {
@@ -150,7 +153,7 @@ def finished(place):
 def test_a_shipped_model_is_its_run_in_half_the_bytes(finished):
     result = invoke("ship", "cat/indoor/0", "--name", "x", "-p", "smoke", "--folder", "models")
     assert result.exit_code == 0, result.stderr
-    source = finished / "results/smoke/runs/cat/indoor/0/generator.safetensors"
+    source = finished / "results/smoke/snapshots/cat/indoor/0.safetensors"
     tensors, header = load_tensors(finished / "models/x.safetensors")
     assert {t.dtype for name, t in tensors.items() if name != "w_avg"} == {torch.float16}
     assert header["snapshot_sha256"] == file_sha256(source)

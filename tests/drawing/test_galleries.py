@@ -31,7 +31,7 @@ def params(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     params = load_params(ROOT / "params")
     for run, row in (("bedroom/indoor/0", "indoor"), ("cat/spatialgan/0", "spatialgan")):
-        tiny_snapshot(params.root("smoke") / "runs" / run / "generator.safetensors", row)
+        tiny_snapshot(params.results("smoke").run(run).snapshot, row)
     return params
 
 
@@ -67,7 +67,7 @@ def test_a_cell_is_the_edited_scene(params):
     top = 3 * drawing.CAPTION_HEIGHT
     assert page.size[0] == 3 * CELL - drawing.GAP
     corner = page.crop((2 * CELL, top, 2 * CELL + 192, top + 192))
-    model = params.root("smoke") / "runs/bedroom/indoor/0/generator.safetensors"
+    model = params.results("smoke").run("bedroom/indoor/0").snapshot
     opened = open_model(str(model))
     scene = scene_from_seed(opened, 0)
     for edit in (("place", "0:0.2,0"), ("remove", "0"), ("restyle", "all:3")):
@@ -100,7 +100,7 @@ def test_a_gallery_is_written_as_the_same_picture_every_time(params):
 )
 def test_what_was_edited_is_touched(params, row, edits, expected):
     dataset = "bedroom" if row == "indoor" else "cat"
-    model = params.root("smoke") / f"runs/{dataset}/{row}/0/generator.safetensors"
+    model = params.results("smoke").run(f"{dataset}/{row}/0").snapshot
     start = scene_from_seed(open_model(str(model)), 1)
     scene = replace(start)
     for edit in edits:
