@@ -35,8 +35,7 @@ from spatialgan.dragging.drag import (
 )
 from spatialgan.dragging.points import read, track
 from spatialgan.dragging.unknowns import Latent
-from spatialgan.networks.generator import Generator
-from spatialgan.scenes.render import SynthesisInputs
+from spatialgan.networks.generator import Generator, SynthesisInputs
 from spatialgan.snapshot import Snapshot, draw_samples, load_snapshot
 from tests.tiny import tiny_config
 

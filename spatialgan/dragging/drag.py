@@ -38,7 +38,7 @@ from spatialgan.dragging.unknowns import (
     Unknown,
     adam_step,
 )
-from spatialgan.scenes.render import SynthesisInputs
+from spatialgan.networks.generator import SynthesisInputs
 from spatialgan.snapshot import Snapshot
 
 Features = Callable[[SynthesisInputs], Float[Tensor, "c f f"]]

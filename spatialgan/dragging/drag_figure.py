@@ -20,23 +20,22 @@ from spatialgan.dragging.drag import DRAGS, DragSettings, DragState, Problem, ru
 from spatialgan.dragging.drag_film import mark_points
 from spatialgan.dragging.drag_scene import drag_problem, feature_resolution
 from spatialgan.drawing import overlays as drawing
-from spatialgan.drawing.films import save_picture
 from spatialgan.drawing.galleries import edited, gallery_runs
 from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.models.opened import open_model
+from spatialgan.networks.generator import SynthesisInputs
 from spatialgan.params import Params
 from spatialgan.scenes.changes import without_changes
 from spatialgan.scenes.complete import scene_from_seed
-from spatialgan.scenes.render import SynthesisInputs, render_inputs
+from spatialgan.scenes.render import render_inputs
 from spatialgan.snapshot import Snapshot
 
 STRONGEST = 0.25  # change of a heatmap from which on it is drawn white
 
 
-def write_drag_figure(params: Params, name: str, profile: str) -> Path:
-    """Write a figure of drags and return its path; raises ValueError that names the run."""
-    item = params.figure(name)
+def draw_drags(params: Params, item: dict, profile: str) -> Image.Image:
+    """Return the page of an entry of figures.yaml; raises ValueError, naming the run, where a drag can't be drawn."""
     limit = params.profile(profile).get("drag_steps", DragSettings().max_steps)
     blocks = []
     for run in gallery_runs(params, item, profile):
@@ -48,9 +47,7 @@ def write_drag_figure(params: Params, name: str, profile: str) -> Path:
         dataset, row, _ = run.split("/")
         heading = f"{dataset}: {params.row(row)['title']} ({run})"
         blocks.append(drawing.captioned(drawing.stacked(lines), heading))
-    path = params.results(profile).figure(name)
-    save_picture(path, drawing.captioned(drawing.stacked(blocks), item["title"]))
-    return path
+    return drawing.captioned(drawing.stacked(blocks), item["title"])
 
 
 def _line(model: Path, seed: int, item: dict, max_steps: int) -> Image.Image:

@@ -26,7 +26,7 @@ from spatialgan.dragging.drag import (
     snapshot_features,
 )
 from spatialgan.dragging.unknowns import HeatmapPixels, Latent
-from spatialgan.heatmaps.layout import resize
+from spatialgan.heatmaps.layout import resize_maps
 from spatialgan.scenes import checks
 from spatialgan.scenes.changes import Changes, without_changes
 from spatialgan.scenes.edits import PAIR
@@ -110,7 +110,7 @@ def fixed_region(mask: Image.Image, resolution: int) -> Float[Tensor, "f f"]:
             f"a mask is square and at most {MAX_MASK_WIDTH} pixels wide, not {width} x {height}"
         )
     gray = torch.frombuffer(bytearray(mask.convert("L").tobytes()), dtype=torch.uint8).float() / 255
-    return 1 - resize(gray.view(1, 1, height, width), resolution, "half_pixel")[0, 0]
+    return 1 - resize_maps(gray.view(1, 1, height, width), resolution, "half_pixel")[0, 0]
 
 
 def feature_resolution(snapshot: Snapshot) -> int:

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Layout
+from spatialgan.networks.generator import SynthesisInputs
 from spatialgan.scenes.changes import gaussians_of, with_gaussians
-from spatialgan.scenes.render import SynthesisInputs
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spatialgan.networks.generator import SynthesisInputs
 from spatialgan.scenes.changes import (
     HEATMAP_PIXELS,
     add_to_first_layers,
@@ -25,7 +26,6 @@ from spatialgan.scenes.changes import (
     retouched,
     with_gaussians,
 )
-from spatialgan.scenes.render import SynthesisInputs
 
 BETAS = (0.9, 0.999)  # Adam
 EPSILON = 1e-8  # Adam
@@ -59,9 +59,7 @@ class Latent:
     """The styles of the first layers, each layer's separately (W+) [DragGAN, section 3.2]."""
 
     rate: float = 0.256  # DragGAN: 0.002 a step
-    layers: int = (
-        6  # how many, counted from the first: up to 16 or 32 px; later ones hold appearance
-    )
+    layers: int = 6  # of the first: up to 16 or 32 px; later ones hold appearance
 
     def zeros(self, inputs: SynthesisInputs) -> Float[Tensor, "1 l *m w"]:
         """Return no change."""

@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 
 from spatialgan.drawing import overlays as drawing
-from spatialgan.drawing.films import save_picture
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.heatmaps.moves import Where, gaussians
 from spatialgan.models.opened import open_model
@@ -24,19 +23,6 @@ from spatialgan.scenes.render import render_scene
 from spatialgan.scenes.scene import SceneData
 
 FORMER_OPACITY = 0.4  # of a circle where something was
-
-
-def write_gallery(params: Params, name: str, profile: str) -> Path:
-    """Write a gallery and return its path.
-
-    Raises ValueError, naming the run, where a scene of it can't be edited so.
-    """
-    item = params.figure(name)
-    check_gallery(item)
-    page = draw_gallery(params, item, profile)
-    path = params.results(profile).figure(name)
-    save_picture(path, page)
-    return path
 
 
 def gallery_runs(params: Params, item: dict, profile: str) -> list[str]:
@@ -53,7 +39,11 @@ def check_gallery(item: dict) -> None:
 
 
 def draw_gallery(params: Params, item: dict, profile: str) -> Image.Image:
-    """Return the page of an entry of figures.yaml."""
+    """Return the page of an entry of figures.yaml.
+
+    Raises ValueError, naming the run, where a scene of it can't be edited as the entry says.
+    """
+    check_gallery(item)
     blocks = []
     for run in gallery_runs(params, item, profile):
         model = params.results(profile).run(run).snapshot

@@ -8,6 +8,8 @@ Shapes: n batch, i input channels, o output channels, c channels, h w pixels, k 
 """
 
 import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +25,22 @@ def lrelu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     return F.leaky_relu(x, LRELU_SLOPE, inplace=True)
 
 
-@functools.cache
+def kept(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return `make` with its results kept, each made in a thread of its own.
+
+    torch.func's transforms and inference mode belong to a thread. A tensor that is made inside one bears its
+    mark, which must not outlive it.
+    """
+
+    @functools.cache
+    def lookup(*arguments: object) -> Tensor:
+        with ThreadPoolExecutor(max_workers=1) as outside:
+            return outside.submit(make, *arguments).result()
+
+    return lookup
+
+
+@kept
 def blur_kernel(
     channels: int, gain: float, dtype: torch.dtype, device: torch.device
 ) -> Float[Tensor, "c 1 4 4"]:
@@ -42,13 +59,13 @@ def downsample(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
     """Return x at half its resolution, filtered by [1, 3, 3, 1]."""
     channels = x.shape[1]
     if x.device.type == "cpu" and x.dtype == torch.bfloat16:
-        return _downsample_by_matmul(x)
+        return downsample_by_matmul(x)
     return F.conv2d(
         x, blur_kernel(channels, 1.0, x.dtype, x.device), stride=2, padding=1, groups=channels
     )
 
 
-def _downsample_by_matmul(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
+def downsample_by_matmul(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
     """Return downsample(x) as two banded matrix products.
 
     CPUs have no bf16 kernel for the backward pass of a strided depthwise convolution: at 32 pixels and
@@ -61,7 +78,7 @@ def _downsample_by_matmul(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 
     return pixels.view(n, h // 2, w // 2, c).permute(0, 3, 1, 2)
 
 
-@functools.cache
+@kept
 def _halving_matrix(
     size: int, dtype: torch.dtype, device: torch.device
 ) -> Float[Tensor, "half size"]:

@@ -14,29 +14,19 @@ Shapes: l layers, *m codes where there are several, w style space, r resolution.
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from spatialgan.config import RunConfig
-from spatialgan.heatmaps.layout import Layout
-from spatialgan.scenes.changes import interpolate_layouts
+from spatialgan.networks.generator import SynthesisInputs
+from spatialgan.scenes.changes import interpolate
 from spatialgan.scenes.scene import SceneData
 from spatialgan.snapshot import Snapshot, draw_samples, to_uint8
 
 CONST_NOISE_SEED = 0
 ONE_AT_A_TIME = threading.RLock()  # torch's number of threads belongs to the whole process
-
-
-@dataclass(frozen=True)
-class SynthesisInputs:
-    """What the synthesis network makes an image from: a scene with everything drawn."""
-
-    ws: Float[Tensor, "1 l *m w"]
-    layout: Layout
-    noise: list[Float[Tensor, "1 1 _ _"]]
 
 
 @contextmanager
@@ -78,7 +68,7 @@ def interpolate_inputs(
     """Return the inputs on the straight line from `before` (fraction 0) to `after` (fraction 1)."""
     noise = [torch.lerp(a, b, fraction) for a, b in zip(before.noise, after.noise, strict=True)]
     ws = torch.lerp(before.ws, after.ws, fraction)
-    return SynthesisInputs(ws, interpolate_layouts(before.layout, after.layout, fraction), noise)
+    return SynthesisInputs(ws, interpolate(before.layout, after.layout, fraction), noise)
 
 
 @torch.no_grad()

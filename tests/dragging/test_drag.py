@@ -16,10 +16,9 @@ from spatialgan.dragging.unknowns import (
     adam_step,
 )
 from spatialgan.heatmaps.layout import Gaussians, Layout
-from spatialgan.networks.generator import Generator, draw_noise
+from spatialgan.networks.generator import Generator, SynthesisInputs, draw_noise
 from spatialgan.rng import generator_for
 from spatialgan.scenes.changes import gaussians_of, heatmap_change
-from spatialgan.scenes.render import SynthesisInputs
 from tests.dragging.test_points import CELLS, PX, field
 from tests.tiny import tiny_config
 
