@@ -35,7 +35,6 @@ from spatialgan.scenes.scene import SceneData
 from spatialgan.snapshot import Snapshot
 from spatialgan.variants import choose
 
-METHOD = "coarse+latent+centers"  # of DRAGS, where nobody says which
 MAX_POINTS = 32
 MAX_MASK_WIDTH = 4096  # pixels
 

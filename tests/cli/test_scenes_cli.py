@@ -9,11 +9,13 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
+import spatialgan
 from spatialgan import models
 from spatialgan.cli.main import main
 from spatialgan.drawing import films
 from spatialgan.files import file_sha256
 from spatialgan.models import shipping
+from spatialgan.scenes.edits import EDITS, Remove
 from spatialgan.scenes.render import render_scene
 from spatialgan.scenes.scene_file import load_scene
 from spatialgan.snapshot import load_snapshot
@@ -193,3 +195,19 @@ def test_a_model_that_is_too_large_does_not_ship(finished, monkeypatch):
     result = invoke("ship", "cat/indoor/0", "--name", "x", "-p", "smoke", "--folder", "models")
     assert result.exit_code == 1 and "a shipped model has at most 1,000" in result.stderr
     assert not list((finished / "models").glob("x*"))
+
+
+def test_a_new_edit_is_an_option_and_a_method_by_itself(place, monkeypatch):
+    """One class and one key: here Remove under another name."""
+
+    class Erase(Remove):
+        """Take away, by another name."""
+
+    monkeypatch.setitem(EDITS, "erase", Erase)
+    assert "--erase EDIT     WHAT. Take away, by another name." in invoke("edit", "--help").stdout
+    assert invoke("edit", "room.json", "--erase", "1").exit_code == 0
+    erased = (place / "room_edited.json").read_text()
+    assert invoke("edit", "room.json", "--remove", "1").exit_code == 0
+    assert (place / "room_edited.json").read_text() == erased
+    scene = spatialgan.open_scene(place / "room.json")
+    assert scene.edit("erase 1") == scene.remove(1)
