@@ -38,7 +38,6 @@ def prepared_copy(folder: Path) -> Path:
     """Return a copy of the repository with the smoke data set and a longer smoke run."""
     for name in ("spatialgan", "params", "workflow"):
         shutil.copytree(ROOT / name, folder / name)
-    shutil.copy(ROOT / "Snakefile", folder)
     os.symlink("workflow/profiles", folder / "profiles")
     path = folder / "params/profiles.yaml"
     profiles = yaml.safe_load(path.read_text())
