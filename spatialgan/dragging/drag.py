@@ -1,7 +1,7 @@
-"""Dragging: handle points of an image are pulled to targets by optimising what the image is made from.
+"""Dragging: handle points of an image are pulled to targets by optimizing what the image is made from.
 
 DRAGS are the methods that the paper compares (section 3.4, Tab. II): how each begins (drag_starts.py)
-and what it optimises in turns (drag_unknowns.py). To add one, give it a key at the foot of this file.
+and what it optimizes in turns (drag_unknowns.py). To add one, give it a key at the foot of this file.
 
 A drag is an iterator of states: whoever iterates can show each, and cancels by stopping. It ends when
 every handle is within the tolerance of its target, at the step cap, or where numbers stop being finite.
@@ -84,7 +84,7 @@ class Drag:
 
     title: str
     start: Stay | Jump
-    unknowns: tuple[Unknown, ...]  # optimised in turns, one per step
+    unknowns: tuple[Unknown, ...]  # optimized in turns, one per step
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class DragState:
 def drag_states(problem: Problem, drag: Drag) -> Iterator[DragState]:
     """Yield the state before the first step and after each; the last one's outcome is not GOING.
 
-    Raises ValueError where the model lacks what the method optimises.
+    Raises ValueError where the model lacks what the method optimizes.
     """
     settings = problem.settings
     with torch.no_grad():

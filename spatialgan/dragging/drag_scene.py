@@ -1,6 +1,6 @@
 """Dragging a scene: from points as text to the dragged scene, what became of it in numbers, and a film.
 
-The dragged scene holds all that was optimised, so `spatialgan render` shows the same bits again.
+The dragged scene holds all that was optimized, so `spatialgan render` shows the same bits again.
 
 Shapes: p points, f feature cells along an axis, r image pixels.
 """
@@ -134,7 +134,7 @@ def check_method(snapshot: Snapshot, drag: Drag) -> None:
 
 def dragged_scene(scene: Scene, state: DragState) -> Scene:
     """Return the scene as a drag's state has it: moved centers, and the changes it made."""
-    optimised = Changes(
+    optimized = Changes(
         **{
             name: change.cpu()
             for name, kind in (("latent", Latent), ("heatmaps", Pixels))
@@ -143,7 +143,7 @@ def dragged_scene(scene: Scene, state: DragState) -> Scene:
         }
     )
     layout = without_changes(state.inputs().layout).to("cpu")
-    return replace(scene, layout=layout, changes=scene.changes.plus(optimised))
+    return replace(scene, layout=layout, changes=scene.changes.plus(optimized))
 
 
 def drag_facts(name: str, problem: Problem, result: DragResult) -> dict:

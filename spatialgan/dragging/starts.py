@@ -62,7 +62,7 @@ class Stay:
 
 @dataclass(frozen=True)
 class Start:
-    """What a drag optimises from."""
+    """What a drag optimizes from."""
 
     inputs: SynthesisInputs
     handles: Float[Tensor, "p 2"]  # where they should be now

@@ -1,4 +1,4 @@
-"""UNKNOWNS of a drag: what of a scene's inputs is optimised, as a change that is 0 at first.
+"""UNKNOWNS of a drag: what of a scene's inputs is optimized, as a change that is 0 at first.
 
 An unknown has a `rate`, `zeros(inputs)` (the change that nothing has made yet), `apply(inputs, change) ->
 inputs` (pure; a change of 0 leaves every bit) and `energy(gradient)`, which Adam keeps the mean of: each

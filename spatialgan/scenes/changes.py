@@ -1,4 +1,4 @@
-"""Changes: the part of a scene that no seed draws, because a drag optimised it.
+"""Changes: the part of a scene that no seed draws, because a drag optimized it.
 
 In a scene's file they are little-endian float32 numbers in base64, so that they come back to the bit.
 
