@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -32,17 +32,23 @@ from tests.tiny import tiny_config
 REQUEST = ComoveRequest(num_moves=200, batch_size=32)
 
 
-def measured(place, tmp_path, **other):
-    """Return the numbers of a synthetic renderer."""
-    found = PartialResults(tmp_path / "partial.jsonl", {})
-    return scores(observe_moves(three_objects(place, **other), oracle(), REQUEST, found))[0]
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Return a function from a synthetic renderer to its numbers; each is measured once."""
+
+    @cache
+    def measure(place, spread=0.04):
+        found = PartialResults(tmp_path_factory.mktemp("partial") / "partial.jsonl", {})
+        return scores(observe_moves(three_objects(place, spread), oracle(), REQUEST, found))[0]
+
+    return measure
 
 
 @pytest.mark.parametrize(
     ("place", "expected"), [("obedient", 1.0), ("ignoring", 0.0), ("mirrored", -1.0), ("half", 0.5)]
 )
-def test_renderers_score_what_they_do(place, expected, tmp_path):
-    numbers = measured(place, tmp_path)
+def test_renderers_score_what_they_do(place, expected, measured):
+    numbers = measured(place)
     for name in ("comove", "strict", "slope", "comove_whole"):
         assert numbers[name] == pytest.approx(expected, abs=0.01)  # pixels are 1/32 wide
     assert numbers["coverage"] == 1.0 and numbers["lost"] == 0.0 and numbers["relabeled"] == 0.0
@@ -62,8 +68,8 @@ def test_moves_by_whole_pixels_score_exactly(place, expected):
     assert bounds["comove"].low == pytest.approx(expected, abs=1e-6)
 
 
-def test_swapping_y_and_x_does_not_pass_for_obeying(tmp_path):
-    numbers = measured("swapped", tmp_path)
+def test_swapping_y_and_x_does_not_pass_for_obeying(measured, tmp_path):
+    numbers = measured("swapped")
     assert abs(numbers["comove"]) < 0.2
     swapped = source(lambda first, now: now.flip(-1), partial(layouts, 0.8, 3))
     found = PartialResults(tmp_path / "swapped.jsonl", {})
@@ -72,8 +78,8 @@ def test_swapping_y_and_x_does_not_pass_for_obeying(tmp_path):
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_controls_are_zero(place, tmp_path):
-    numbers = measured(place, tmp_path)
+def test_controls_are_zero(place, measured):
+    numbers = measured(place)
     assert numbers["unmoved"] == 0.0
     assert numbers["cross_talk"] == 0.0  # the other two objects stay
     assert abs(numbers["chance"]) < 0.2
@@ -96,8 +102,8 @@ def test_the_null_control_would_see_a_renderer_that_never_draws_twice_alike(tmp_
     assert scores(observe_moves(shaky, oracle(), REQUEST, found))[0]["unmoved"] != 0.0
 
 
-def test_objects_cut_by_the_frame_are_told_apart(tmp_path):
-    numbers = measured("obedient", tmp_path, spread=0.95)
+def test_objects_cut_by_the_frame_are_told_apart(measured):
+    numbers = measured("obedient", spread=0.95)
     assert numbers["comove_whole"] == pytest.approx(1.0, abs=0.01)
     assert numbers["comove_cut"] < 0.97  # the mean position of what is seen moves less
 
@@ -127,8 +133,8 @@ def test_a_part_of_a_hierarchy_is_moved_alone_too(tmp_path):
     assert numbers["comove_whole"] == pytest.approx(1.0, abs=0.01)
 
 
-def test_an_object_of_a_single_level_moves_alone_anyway(tmp_path):
-    numbers = measured("half", tmp_path)
+def test_an_object_of_a_single_level_moves_alone_anyway(measured):
+    numbers = measured("half")
     assert numbers["alone"] == numbers["comove"] and numbers["alone_strict"] == numbers["strict"]
 
 
@@ -194,19 +200,20 @@ class Counting:
 
 
 def test_a_killed_measurement_goes_on_where_it_was(tmp_path):
+    request = ComoveRequest(num_moves=50, batch_size=8)
     path, straight = tmp_path / "partial.jsonl", Counting(1000)
     renderer = three_objects("half")
-    whole = observe_moves(renderer, straight, REQUEST, PartialResults(tmp_path / "other", {}))
+    whole = observe_moves(renderer, straight, request, PartialResults(tmp_path / "other", {}))
     with pytest.raises(Interrupted):
-        observe_moves(renderer, Counting(7), REQUEST, PartialResults(path, {"a": 1}))
+        observe_moves(renderer, Counting(7), request, PartialResults(path, {"a": 1}))
     with path.open("a") as file:  # killed while it wrote
-        file.write('{"next": 128, "observ')
+        file.write('{"next": 32, "observ')
     second = Counting(1000)
-    resumed = observe_moves(renderer, second, REQUEST, PartialResults(path, {"a": 1}))
-    assert resumed == whole and len(whole) == REQUEST.num_moves
+    resumed = observe_moves(renderer, second, request, PartialResults(path, {"a": 1}))
+    assert resumed == whole and len(whole) == request.num_moves
     assert second.calls == straight.calls - 6  # three of seven batches were kept
     third = Counting(1000)
-    observe_moves(renderer, third, REQUEST, PartialResults(path, {"a": 2}))
+    observe_moves(renderer, third, request, PartialResults(path, {"a": 2}))
     # another measurement's partial results are none of its own
     assert third.calls == straight.calls
 
