@@ -134,18 +134,26 @@ def test_a_killed_measurement_goes_on_after_its_last_trial(snapshots, tmp_path):
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
 
 
-@pytest.fixture
-def results(snapshots, tmp_path, monkeypatch):
-    """Return the parameters, with results of the smoke profile in the working directory."""
-    shutil.copytree(ROOT / "params", tmp_path / "params")
-    monkeypatch.chdir(tmp_path)
-    params = load_params(tmp_path / "params")
+@pytest.fixture(scope="module")
+def benchmarked(snapshots, tmp_path_factory):
+    """Return a folder with the parameters and with drags of the smoke profile, measured once."""
+    folder = tmp_path_factory.mktemp("benchmarked")
+    shutil.copytree(ROOT / "params", folder / "params")
+    params = load_params(folder / "params")
     for run in drag_table.drag_runs(params, "smoke"):
         dataset, row, _ = run.split("/")
-        output = params.root("smoke") / "metrics" / run / "drags.json"
+        output = folder / params.root("smoke") / "metrics" / run / "drags.json"
         result = measure_drags(snapshots[row], STILL, replace(REQUEST, num_drags=2), output)
         output.write_text(json.dumps({**result, "dataset": dataset, "row": row}))
-    return params
+    return folder
+
+
+@pytest.fixture
+def results(benchmarked, tmp_path, monkeypatch):
+    """Return the parameters, with results of the smoke profile in the working directory."""
+    shutil.copytree(benchmarked, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return load_params(tmp_path / "params")
 
 
 def test_the_table_has_a_line_per_model_and_method_beside_the_paper_s(results):
