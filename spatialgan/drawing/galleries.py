@@ -71,13 +71,13 @@ def _line(model: Path, seed: int, item: dict) -> Image.Image:
 
 def _show_change(picture: Image.Image, start: Scene, scene: Scene) -> Image.Image:
     """Return a picture under the circles of what was edited: where it was (faint) and where it is."""
-    touched = _touched(start, scene)
+    touched = touched_objects(start, scene)
     former = _only(start.layout, touched, FORMER_OPACITY)
     present = _only(scene.layout, touched, 1.0)
     return drawing.named(drawing.circled(drawing.circled(picture, former), present), present)
 
 
-def _touched(start: Scene, scene: Scene) -> Where:
+def touched_objects(start: Scene, scene: Scene) -> Where:
     """Return the sub-heatmaps that differ in place or in their own style.
 
     A hierarchy that differs as a whole is shown by its level 0, where all styles differ none is shown.

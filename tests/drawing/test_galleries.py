@@ -9,10 +9,10 @@ from PIL import Image
 
 from spatialgan.drawing import overlays as drawing
 from spatialgan.drawing.galleries import (
-    _touched,
     check_gallery,
     draw_gallery,
     gallery_runs,
+    touched_objects,
     write_gallery,
 )
 from spatialgan.params import load_params
@@ -103,7 +103,7 @@ def test_what_was_edited_is_touched(params, row, edits, expected):
     scene = replace(start)
     for edit in edits:
         scene = apply_edit(scene, parse_edit(*edit.split(" ")))
-    assert [chosen.int().tolist() for chosen in _touched(start, scene)] == expected
+    assert [chosen.int().tolist() for chosen in touched_objects(start, scene)] == expected
 
 
 @pytest.mark.parametrize(
