@@ -77,7 +77,7 @@ class Status:
     def _examine(self, step: Step) -> State:
         if not step.record.is_file():
             return State(step, MISSING, ("not made yet",))
-        absent = tuple(path for path in (*step.small, *step.heavy) if not path.is_file())
+        absent = tuple(path for path in step.outputs if not path.is_file())
         made = read_stamp(step.record)
         if not made:
             return State(step, STALE, (UNSTAMPED,), absent)

@@ -63,7 +63,7 @@ def block(root: Path, kind: str, file: str, page: Path) -> str:
     """Return what a page includes of a file (all but its first heading, or its first table), links as seen from the page.
 
     Raises:
-        ValueError: if the file is missing.
+        ValueError: if the file is missing, or has no table where one is asked for.
     """
     path = root / file
     if not path.is_file():
@@ -74,7 +74,10 @@ def block(root: Path, kind: str, file: str, page: Path) -> str:
 
     text = path.read_text()
     if kind == "table":
-        return TABLE.search(text)[0]
+        tables = TABLE.findall(text)
+        if not tables:
+            raise ValueError(f"{file} has no table")
+        return tables[0]
     return LINK.sub(moved, re.sub(r"\A# .*\n+", "", text))
 
 

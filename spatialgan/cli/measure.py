@@ -25,7 +25,10 @@ def measure(run: str, what: str, segmenter: str, profile: str, params_dir: Path)
     Rerun the command to resume a measurement that was killed; the result is identical.
     """
     from spatialgan.evaluation.harness import measure_run
+    from spatialgan.graph import Graph
+    from spatialgan.steps import stamp
 
     params, profile = open_params(params_dir, profile)
-    record = measure_run(params, profile, run, what, segmenter)
+    with stamp(params, Graph(params, profile).metric(run, what, segmenter)):
+        record = measure_run(params, profile, run, what, segmenter)
     click.echo(json.dumps(record["metrics"], indent=2))

@@ -46,7 +46,7 @@ class Manifest:
     source: str
     filter: str  # "none" where nothing was resized
     licence: str
-    stand_in_for: str  # the public dataset drawn scenes stand in for, "" for real images
+    stand_in_for: str  # the public data set that drawings stand in for, "" for real images
     duplicates: int  # images whose pixels had been seen before; they are kept
     skipped: list[dict[str, str]]  # name and reason of the images left out
     fingerprint: str  # of the source, to notice changed originals or drawing code
@@ -164,7 +164,7 @@ def _total(row: dict, source: Source, num_images: int) -> int:
     wanted = num_images or most
     if row["source"] == "procedural":
         if not wanted:
-            raise ValueError("scenes are endless: say how many images to draw")
+            raise ValueError("drawings are endless: say how many images to draw")
         return wanted
     if size == 0:
         raise ValueError(f"{row['path']}: no images there")

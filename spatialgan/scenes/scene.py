@@ -24,7 +24,7 @@ from spatialgan.config import RunConfig
 from spatialgan.heatmaps.layout import Gaussians, Layout
 from spatialgan.heatmaps.samplers import all_inside
 from spatialgan.networks.generator import SynthesisInputs
-from spatialgan.scenes.changes import Changes, between
+from spatialgan.scenes.changes import Changes, interpolate
 from spatialgan.snapshot import Snapshot, draw_samples, to_uint8
 from spatialgan.variants import check_choice
 
@@ -145,7 +145,7 @@ def inputs_between(
     """Return the inputs on the straight way from `before` (fraction 0) to `after` (1)."""
     noise = [torch.lerp(a, b, fraction) for a, b in zip(before.noise, after.noise, strict=True)]
     ws = torch.lerp(before.ws, after.ws, fraction)
-    return SynthesisInputs(ws, between(before.layout, after.layout, fraction), noise)
+    return SynthesisInputs(ws, interpolate(before.layout, after.layout, fraction), noise)
 
 
 @torch.no_grad()

@@ -149,7 +149,7 @@ def test_a_killed_run_ends_in_the_same_bits(tmp_path, straight):
     config = tiny_config()
     for num_checkpoints in (1, 3):
         process = start_training(tmp_path)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while len(list((tmp_path / "resume").rglob("*.safetensors"))) < min(num_checkpoints, 2):
             assert time.monotonic() < deadline and process.poll() in (None, 0)
             time.sleep(0.002)
