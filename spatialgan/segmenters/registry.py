@@ -27,14 +27,14 @@ class Segmenter(Protocol):
     """What finds instances, and what a result says about it."""
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # pyright: ignore[reportReturnType]
         """Return its key in SEGMENTERS."""
 
     @property
-    def sha256(self) -> str:
+    def sha256(self) -> str:  # pyright: ignore[reportReturnType]
         """Return the hash of its weights file, "" for the oracle."""
 
-    def __call__(self, images: UInt8[Tensor, "n 3 r r"]) -> list[Instances]:
+    def __call__(self, images: UInt8[Tensor, "n 3 r r"]) -> list[Instances]:  # pyright: ignore[reportReturnType]
         """Return each image's trusted instances, on the segmenter's device."""
 
 

@@ -95,12 +95,12 @@ def training_of(params: Params, dataset: str, profile: str) -> SegmenterTraining
 class Learner(Protocol):
     """A segmenter in training."""
 
-    def parameters(self) -> Iterable[nn.Parameter]:
+    def parameters(self) -> Iterable[nn.Parameter]:  # pyright: ignore[reportReturnType]
         """Return what is trained."""
 
     def losses(
         self, images: UInt8[Tensor, "n 3 r r"], truth: Sequence[Instances]
-    ) -> dict[str, Float[Tensor, ""]]:
+    ) -> dict[str, Float[Tensor, ""]]:  # pyright: ignore[reportReturnType]
         """Return the losses of a batch, to be summed."""
 
     def save(self, path: Path, header: dict) -> None:
@@ -168,10 +168,10 @@ def learn(job: SegmenterJob, build: Callable[[tuple[str, ...]], Learner]) -> Non
         with _own_randomness(training.seed, "segmenter step", step):
             losses = learner.losses(images, truth)
         loss = sum(losses.values())
-        if not loss.isfinite():
-            raise FloatingPointError(f"the segmenter's loss is {loss.item()} at step {step}")
+        if not loss.isfinite():  # pyright: ignore[reportAttributeAccessIssue]
+            raise FloatingPointError(f"the segmenter's loss is {loss.item()} at step {step}")  # pyright: ignore[reportAttributeAccessIssue]
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # pyright: ignore[reportAttributeAccessIssue]
         nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT)
         optimizer.step()
         if step % 50 == 0:
