@@ -148,7 +148,7 @@ def test_help_of_a_command_is_no_error(place):
 def finished(place):
     """The working directory with a finished run in it, measured."""
     shutil.copytree(ROOT / "params", "params")
-    tiny_snapshot(place / "results/smoke/snapshots/cat/indoor/0.safetensors", "indoor")
+    snapshot = tiny_snapshot(place / "results/smoke/snapshots/cat/indoor/0.safetensors", "indoor")
     metrics = place / "results/smoke/metrics/cat/indoor/0"
     metrics.mkdir(parents=True)
     measured = {
@@ -156,9 +156,10 @@ def finished(place):
         "intervals": {"comove": {"low": 0.2, "high": 0.27, "std": 0.02}},
         "metric_ids": {"comove": "comove1000"},
         "protocol": {"segmenter": "torchvision", "truncation_psi": 1},
+        "snapshot_sha256": file_sha256(snapshot),
     }
     (metrics / "comove.json").write_text(json.dumps(measured))
-    trials_only = {"metrics": {}, "protocol": {"num_drags": 2}, "trials": []}
+    trials_only = {**measured, "metrics": {}, "protocol": {"num_drags": 2}, "drags": []}
     (metrics / "drags.json").write_text(json.dumps(trials_only))
     return place
 
@@ -195,10 +196,14 @@ def test_a_card_says_what_the_model_is_from_its_files(finished):
 
 def test_metrics_of_another_snapshot_make_no_card(finished):
     path = finished / "results/smoke/metrics/cat/indoor/0/comove.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "snapshot_sha256": "0" * 64}))
-    result = invoke("ship", "cat/indoor/0", "--name", "x", "-p", "smoke", "--folder", "models")
-    assert result.exit_code == 1 and "comove.json was measured on another snapshot" in result.stderr
-    assert not list((finished / "models").glob("x*"))
+    measured = json.loads(path.read_text())
+    for others in ({"snapshot_sha256": "0" * 64}, {}):
+        measured.pop("snapshot_sha256", "")
+        path.write_text(json.dumps({**measured, **others}))
+        result = invoke("ship", "cat/indoor/0", "--name", "x", "-p", "smoke", "--folder", "models")
+        assert result.exit_code == 1
+        assert "comove.json was measured on another snapshot" in result.stderr
+        assert not list((finished / "models").glob("x*"))
 
 
 def test_a_model_that_is_too_large_does_not_ship(finished, monkeypatch):
