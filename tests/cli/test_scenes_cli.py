@@ -197,7 +197,7 @@ def test_a_model_that_is_too_large_does_not_ship(finished, monkeypatch):
     assert not list((finished / "models").glob("x*"))
 
 
-def test_a_new_edit_is_an_option_and_a_method_by_itself(place, monkeypatch):
+def test_a_new_edit_is_an_option_and_a_word_by_itself(place, monkeypatch):
     """One class and one key: here Remove under another name."""
 
     class Erase(Remove):
