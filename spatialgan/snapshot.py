@@ -17,6 +17,7 @@ from torch import Tensor
 
 from spatialgan.config import RunConfig, run_from_identity
 from spatialgan.networks.generator import Generator, GeneratorInputs, draw_noise
+from spatialgan.networks.released import Conventions, released_generator
 from spatialgan.rng import generator_for
 from spatialgan.tensor_file import load_tensors, save_tensors
 
@@ -48,7 +49,11 @@ def load_snapshot(path: Path, device: str = "cpu") -> Snapshot:
             f"{path} is no snapshot of a generator but a {header.get('kind', 'file of another program')}"
         )
     config = run_from_identity(header["identity"])
-    generator = Generator(config.generator)
+    if "conventions" in header:  # imported
+        conventions = Conventions(**header["conventions"])
+        generator = released_generator(config.generator, conventions)
+    else:
+        generator = Generator(config.generator)
     prefix = "generator."
     weights = {
         name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)

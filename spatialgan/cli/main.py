@@ -9,6 +9,7 @@ import sys
 import click
 
 from spatialgan.cli import drags as drag_commands
+from spatialgan.cli import imports as import_commands
 from spatialgan.cli import measure as measure_commands
 from spatialgan.cli import report as report_commands
 from spatialgan.cli import runs as run_commands
@@ -58,6 +59,7 @@ for command in (
     scene_commands.edit,
     scene_commands.ship,
     drag_commands.drag,
+    import_commands.import_command,
     measure_commands.measure,
     report_commands.table,
     report_commands.figure,
