@@ -1,4 +1,4 @@
-"""Dragging: on features that move as a known function of what is optimised, and on tiny generators."""
+"""Dragging: on features that move as a known function of what is optimized, and on tiny generators."""
 
 from dataclasses import replace
 
@@ -304,7 +304,7 @@ def test_what_has_no_centers_to_optimise_says_so(row, message):
         run_drag(tiny_problem(row), DRAGS["latent+centers"])
 
 
-def test_only_the_first_layers_are_optimised():
+def test_only_the_first_layers_are_optimized():
     asked = tiny_problem("baseline", max_steps=3)
     changed = run_drag(asked, DRAGS["latent"]).state.inputs().ws != asked.inputs.ws
     assert changed[0, : Latent().layers].any() and not changed[0, Latent().layers :].any()
