@@ -22,7 +22,9 @@ def test_an_unknown_name_is_answered_with_those_there_are(name):
 
 
 def test_a_value_that_is_no_name_is_unknown_too():
-    with pytest.raises(ValueError, match=r"unknown source \['folder'\]: choose one of coarse, fine"):
+    with pytest.raises(
+        ValueError, match=r"unknown source \['folder'\]: choose one of coarse, fine"
+    ):
         check_choice(OPTIONS, "source", ["folder"])
 
 
