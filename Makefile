@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 UV_PIP := $(BIN)/uv pip
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help ablation test workstation pull dvc.yaml environment lint format lock clean
+.PHONY: help ablation test workstation pull dvc.yaml environment lint format docs prose lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -30,23 +30,30 @@ dvc.yaml: $(INSTALLED) ## write dvc.yaml anew after a change of tables, figures,
 
 environment: $(INSTALLED) ## make .venv and nothing else
 
-lint: $(INSTALLED) ## check style, formatting and the direction of imports
+lint: $(INSTALLED) ## check style, formatting, the direction of imports, and types
 	ruff check spatialgan analyses tests benchmarks workflow
 	ruff format --check spatialgan analyses tests benchmarks workflow
 	snakefmt --check Snakefile workflow
 	lint-imports --no-cache
+	pyright
 
 format: $(INSTALLED) ## format the code
 	ruff check --fix spatialgan analyses tests benchmarks workflow
 	ruff format spatialgan analyses tests benchmarks workflow
 	snakefmt Snakefile workflow
 
+docs: $(INSTALLED) ## build the documentation, with the API reference, in site/
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
+
+prose: $(INSTALLED) ## write the numbers in README.md and docs/ anew from the results that they name
+	python -m workflow.prose
+
 lock: $(INSTALLED) ## resolve pyproject.toml into requirements.lock; delete that file first to upgrade all of it
 	$(UV_PIP) compile pyproject.toml --quiet --all-extras --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --custom-compile-command "make lock" --output-file requirements.lock
 
 clean: ## remove the environment and caches, never results
-	rm -rf .venv .pytest_cache .ruff_cache
+	rm -rf .venv .pytest_cache .ruff_cache site
 	find spatialgan tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is removed first and written last, so that an interrupted installation is made anew. The

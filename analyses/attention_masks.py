@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spatialgan import drawn
 from spatialgan.attention import RELUS, SIGNS, GradCam
 from spatialgan.config import run_from_identity
-from spatialgan.drawn import draw_scene
 from spatialgan.losses.alignment import normalize_attention
 from spatialgan.networks.discriminator import Discriminator
 from spatialgan.tensor_file import load_tensors
@@ -28,10 +28,10 @@ def scenes_and_masks(
     name: str, num: int, r: int
 ) -> tuple[Float[Tensor, "n 3 r r"], Float[Tensor, "n r r"]]:
     """Return images in [-1, 1] and the mask of everything that is a whole object."""
-    scenes = [draw_scene(name, 0, FIRST_INDEX + i, r) for i in range(num)]
-    images = torch.stack([torch.from_numpy(scene.image).permute(2, 0, 1) for scene in scenes])
+    drawings = [drawn.draw(name, 0, FIRST_INDEX + i, r) for i in range(num)]
+    images = torch.stack([torch.from_numpy(drawing.image).permute(2, 0, 1) for drawing in drawings])
     wholes = [
-        [torch.from_numpy(i.mask) for i in scene.instances if not i.owner] for scene in scenes
+        [torch.from_numpy(i.mask) for i in drawing.instances if not i.owner] for drawing in drawings
     ]
     masks = torch.stack([torch.stack(whole).any(dim=0) for whole in wholes])
     return images.float() / 127.5 - 1, masks.float()

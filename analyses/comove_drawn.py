@@ -18,22 +18,23 @@ import pandas as pd
 import torch
 
 from analyses.attention_masks import FIRST_INDEX
+from spatialgan import drawn
 from spatialgan.drawn import bedroom
-from spatialgan.drawn.canvas import Scene
+from spatialgan.drawn.canvas import Drawing
 from spatialgan.evaluation.comove import segment
 from spatialgan.evaluation.comove_scores import score
 from spatialgan.evaluation.matching import follow
 from spatialgan.extractors.corruptions import CORRUPTIONS
 from spatialgan.segmenters.instances import Instances, centroids
 from spatialgan.segmenters.registry import Segmenter, open_segmenter
-from spatialgan.segmenters.truth import draw_scene, whole_objects
+from spatialgan.segmenters.truth import whole_objects
 
 LEAST_WAY = 0.2  # shorter ways of a mean position are not scored; in [-1, 1] units
 LEAST_AREA = 0.01  # of the frame, visible in both pictures
 DAMAGES = (("", 0.0), ("blur", 0.4), ("noise", 0.3), ("warp", 0.6), ("patches", 0.2), ("fade", 0.5))
 
 
-def draw(index: int, resolution: int, moved: int | None) -> Scene:
+def draw(index: int, resolution: int, moved: int | None) -> Drawing:
     """Return a bedroom; with piece number `moved`, in the order of drawing, at another free place."""
     place, count = bedroom._spot, -1
 
@@ -47,7 +48,7 @@ def draw(index: int, resolution: int, moved: int | None) -> Scene:
         return place(other, room, spot.right - spot.left, length, taken) or spot
 
     with patch.object(bedroom, "_spot", elsewhere):
-        return draw_scene("bedroom", 0, index, resolution)
+        return drawn.draw("bedroom", 0, index, resolution)
 
 
 def moved_piece(before: Instances, after: Instances) -> tuple[int, int] | None:
@@ -72,7 +73,7 @@ def overlapping(found: Instances, mask: torch.Tensor) -> int | None:
     return int(iou.argmax()) if iou.max() > 0.5 else None
 
 
-def pixels(scenes: Sequence[Scene], damage: str, strength: float) -> torch.Tensor:
+def pixels(scenes: Sequence[Drawing], damage: str, strength: float) -> torch.Tensor:
     """Return the scenes' images as bytes [n, 3, r, r], damaged by a key of CORRUPTIONS, "" for none."""
     images = torch.from_numpy(np.stack([scene.image for scene in scenes])).permute(0, 3, 1, 2)
     if not damage:
@@ -84,7 +85,7 @@ def pixels(scenes: Sequence[Scene], damage: str, strength: float) -> torch.Tenso
 
 
 def score_moves(
-    pairs: Sequence[tuple[Scene, Scene]], segmenter: Segmenter, damage: str, strength: float
+    pairs: Sequence[tuple[Drawing, Drawing]], segmenter: Segmenter, damage: str, strength: float
 ) -> dict:
     """Return the Co-move Ratio of the moved pieces that are seen, and how many are found again."""
     sides = [pixels(side, damage, strength) for side in zip(*pairs, strict=True)]

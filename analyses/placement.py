@@ -11,17 +11,18 @@ import click
 import pandas as pd
 
 from analyses.attention_masks import FIRST_INDEX
+from spatialgan import drawn
 from spatialgan.heatmaps.samplers import SAMPLERS
 from spatialgan.rng import generator_for
 from spatialgan.segmenters.instances import centroids
-from spatialgan.segmenters.truth import draw_scene, whole_objects
+from spatialgan.segmenters.truth import whole_objects
 
 
 def placement(scene: str, num: int, resolution: int) -> pd.DataFrame:
     """Return a line per object: its class, mean position (y, x) in [-1, 1] and area as a fraction."""
     lines = []
     for index in range(FIRST_INDEX, FIRST_INDEX + num):
-        seen = whole_objects(draw_scene(scene, 0, index, resolution))
+        seen = whole_objects(drawn.draw(scene, 0, index, resolution))
         areas = seen.masks.float().mean(dim=(1, 2)).tolist()
         for name, (y, x), area in zip(
             seen.classes, centroids(seen.masks).tolist(), areas, strict=True

@@ -35,8 +35,7 @@ from spatialgan.dragging.drag import (
 )
 from spatialgan.dragging.points import read, track
 from spatialgan.dragging.unknowns import Latent
-from spatialgan.networks.generator import Generator
-from spatialgan.scenes.scene import Inputs
+from spatialgan.networks.generator import Generator, SynthesisInputs
 from spatialgan.snapshot import Snapshot, draw_samples, load_snapshot
 from tests.tiny import tiny_config
 
@@ -74,7 +73,7 @@ def problems(snapshot: Snapshot, length: float, tolerance_px: float) -> Iterator
         handle, target = ((2 * ends + 1) / config.resolution - 1)[:, None]
         yield Problem(
             snapshot_features(snapshot, cells),
-            Inputs(torch.lerp(snapshot.w_avg, ws, 0.7), samples.layout, samples.noise),
+            SynthesisInputs(torch.lerp(snapshot.w_avg, ws, 0.7), samples.layout, samples.noise),
             handle,
             target,
             torch.zeros(cells, cells),

@@ -199,9 +199,9 @@ def _free_bytes(device: torch.device) -> int:
 
 def available_memory() -> int:
     """Return the bytes of main memory that can be had without swapping."""
-    facts = Path("/proc/meminfo")
-    if facts.is_file():
-        lines = dict(line.split(":") for line in facts.read_text().splitlines())
+    table = Path("/proc/meminfo")
+    if table.is_file():
+        lines = dict(line.split(":") for line in table.read_text().splitlines())
         return int(lines["MemAvailable"].split()[0]) * 1024
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 

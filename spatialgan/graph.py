@@ -11,17 +11,25 @@ from typing import TYPE_CHECKING
 
 from spatialgan.digest import code_digest
 from spatialgan.evaluation.measures import MEASURES
-from spatialgan.params import Params, entry, split_run
+from spatialgan.params import Params, split_run
+from spatialgan.reporting.figures import FIGURES
 from spatialgan.steps import Step
+from spatialgan.variants import choose
 
 if TYPE_CHECKING:
     from spatialgan.config import RunConfig
 
-DRAWN_FIGURES = {  # by models, of the first seed of each row
-    "gallery": "spatialgan.drawing.galleries.write_gallery",
-    "drags": "spatialgan.dragging.drag_figure.write_drag_figure",
+# What opens an input of a measure, and the dict of variants it chooses from by the name in the profile's line
+OPENERS = {
+    "extractor": ("spatialgan.extractors.registry.open_extractor", "EXTRACTORS"),
+    "segmenter": ("spatialgan.segmenters.registry.open_segmenter", "SEGMENTERS"),
 }
-OPEN_SEGMENTER = "spatialgan.segmenters.registry.open_segmenter"
+WRITE_FIGURE = "spatialgan.reporting.figures.write_figure"
+READ_OF_RUNS = {
+    "curves": "curves",
+    "samples": "samples",
+    "snapshots": "snapshot",
+}  # by what is shown
 TRAINED_SEGMENTERS = (
     "torchvision",
     "detectron2",
@@ -56,7 +64,7 @@ class Graph:
     def dataset(self, name: str) -> Step:
         """Return the step that prepares a data set."""
         files, source = self.results.dataset(name), self.params.source(name, self.profile)
-        chosen = {"SOURCES": source["source"], "SCENES": source.get("scene", "")}
+        chosen = {"SOURCES": source["source"], "DRAWINGS": source.get("scene", "")}
         return Step(
             *("dataset", name, self.profile),
             small=(files.manifest,),
@@ -73,7 +81,7 @@ class Graph:
             self.params.source(dataset, self.profile),
         )
         settings = {"source": source, "steps": self.line.get("segmenter_steps", "default")}
-        chosen = {"TRAINERS": name, "SEGMENTERS": name, "SCENES": source.get("scene", "")}
+        chosen = {"TRAINERS": name, "SEGMENTERS": name, "DRAWINGS": source.get("scene", "")}
         code = "spatialgan.segmenters.training.train_segmenter"
         return Step(
             *("segmenter", f"{dataset}/{name}", self.profile),
@@ -86,12 +94,13 @@ class Graph:
     @_once
     def run(self, run: str) -> Step:
         """Return the step that trains a run."""
-        files = self.results.run(run)
+        files, data = self.results.run(run), self.dataset(split_run(run)[0])
         return Step(
             *("run", run, self.profile),
             small=(files.record, files.curves, files.samples, files.attention),
             heavy=(files.snapshot,),
-            needs=(self.dataset(split_run(run)[0]),),
+            needs=(data,),
+            reads=data.heavy,
             find_settings=lambda: self._config(run).identity(),
             find_code=lambda: self._config(run).code("spatialgan.training.loop.train"),
         )
@@ -103,6 +112,7 @@ class Graph:
             *("curves", run, self.profile),
             small=(self.results.run(run).curves_figure,),
             needs=(self.run(run),),
+            reads=(self.results.run(run).curves,),
             find_settings=dict,
             find_code=lambda: code_digest("spatialgan.reporting.curves.write_curves"),
         )
@@ -110,27 +120,28 @@ class Graph:
     @_once
     def metric(self, run: str, measure: str, segmenter: str = "") -> Step:
         """Return the step that measures a run: a key of MEASURES, by the profile's segmenter or another."""
-        found = entry(MEASURES, "measure", measure)
+        found = choose(MEASURES, "measure", measure)
         file = f"{measure}_{segmenter}" if segmenter else measure
-        settings, needs = dict(found.depends_on(self.line)), [self.run(run)]
-        dataset, by = split_run(run)[0], ""
+        line = {**self.line, **({"segmenter": segmenter} if segmenter else {})}
+        needs, dataset, by = [self.run(run)], split_run(run)[0], line["segmenter"]
         if "archive" in found.inputs:
             needs.append(self.dataset(dataset))
-        if "segmenter" in found.inputs:
-            settings["segmenter"] = by = segmenter or self.line["segmenter"]
-            needs += [self.segmenter(dataset, by)] if by in TRAINED_SEGMENTERS else []
+        if "segmenter" in found.inputs and by in TRAINED_SEGMENTERS:
+            needs.append(self.segmenter(dataset, by))
         extractors = [EXTRACTOR] if "extractor" in found.inputs else []
 
         def code() -> list[str]:
-            opening = [code_digest(OPEN_SEGMENTER, {"SEGMENTERS": by})] if by else []
+            opened = [(OPENERS[name], line[name]) for name in found.inputs if name in OPENERS]
+            opening = [code_digest(opener, {among: key}) for (opener, among), key in opened]
             return [self._config(run).code(found.code), *opening]
 
         return Step(
             *("metric", f"{run}/{file}", self.profile),
             small=(self.results.metric(run, file),),
             needs=tuple(needs),
+            reads=tuple(path for need in needs for path in need.heavy),
             files=tuple(extractors if self.line["extractor"] == "scene" else []),
-            find_settings=lambda: settings,
+            find_settings=lambda: found.depends_on(line),
             find_code=code,
         )
 
@@ -138,10 +149,10 @@ class Graph:
     def table(self, name: str) -> Step:
         """Return the step that writes a table."""
         suffixes = (".json", ".md", ".html", ".tex", ".csv")
-        outputs = [self.results.table(name, suffix) for suffix in suffixes]
+        pages = [self.results.table(name, suffix) for suffix in suffixes]
         return Step(
             *("table", name, self.profile),
-            small=(*outputs, self.results.numbers(name)),
+            small=(*pages, self.results.numbers(name)),
             needs=tuple(dict.fromkeys(self._needs_of_table(name))),
             find_settings=lambda: self._shown_in(name),
             find_code=lambda: code_digest("spatialgan.reporting.tables.write_table"),
@@ -156,19 +167,27 @@ class Graph:
             runs, settings = self.runs_of_table(item["table"]), self._shown_in(item["table"])
         else:
             runs = self.params.runs(item, self.profile)
-        if kind in DRAWN_FIGURES:
+        by_models = FIGURES[kind].shows == "snapshots"
+        if by_models:
             runs = [run for run in runs if run.endswith(f"/{self.line['seeds'][0]}")]
             settings["drag_steps"] = self.line.get("drag_steps", "default")
 
-        def code() -> str | list[str]:
-            if kind in DRAWN_FIGURES:
-                return [self._config(run).code(DRAWN_FIGURES[kind]) for run in runs]
-            return code_digest("spatialgan.reporting.figures.write_figure", {"FIGURES": kind})
+        def code() -> list[str]:
+            draw, write = (
+                FIGURES[kind].draw,
+                code_digest(WRITE_FIGURE, {"FIGURES": kind}),
+            )
+            if by_models:
+                return [write, *(self._config(run).code(draw) for run in runs)]
+            return [write, code_digest(draw)]
 
         return Step(
             *("figure", name, self.profile),
             small=(self.results.figure(name),),
             needs=tuple(map(self.run, runs)),
+            reads=tuple(
+                getattr(self.results.run(run), READ_OF_RUNS[FIGURES[kind].shows]) for run in runs
+            ),
             find_settings=lambda: settings,
             find_code=code,
         )
@@ -185,6 +204,32 @@ class Graph:
         runs = dict.fromkeys(run for table in tables for run in self.runs_of_table(table))
         figures = [*(f"{name}_samples" for name in tables), *self.params.figures]
         return [*map(self.table, tables), *map(self.figure, figures), *map(self.curves, runs)]
+
+    def find(self, target: str) -> list[Step]:
+        """Return the steps of a name, or the one that makes a file; raises ValueError where there is none."""
+        named = [step for step in self._all() if target == step.name]
+        found = named or [step for step in self._all() if Path(target) in step.outputs]
+        if not found:
+            raise ValueError(
+                f"nothing makes {target} in profile '{self.profile}': name a run such as cat/spatialgan/0, a table,"
+                f" a figure, or a file under {self.results.root}"
+            )
+        return found
+
+    def _all(self) -> Iterator[Step]:
+        """Yield every step that has a name, each once."""
+        params, seeds = self.params, self.line["seeds"]
+        yield from map(self.table, params.tables)
+        yield from map(
+            self.figure, [*params.figures, *(f"{name}_samples" for name in params.tables)]
+        )
+        for dataset in params.datasets:
+            if self.line["data"] in params.dataset(dataset):
+                yield self.dataset(dataset)
+                yield from (self.segmenter(dataset, name) for name in TRAINED_SEGMENTERS)
+                for run in (f"{dataset}/{row}/{seed}" for row in params.rows for seed in seeds):
+                    yield from (self.run(run), self.curves(run))
+                    yield from (self.metric(run, measure) for measure in MEASURES)
 
     def _needs_of_table(self, table: str) -> Iterator[Step]:
         for section in self.params.sections(table).values():

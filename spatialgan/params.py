@@ -35,7 +35,6 @@ class Params:
     tables: dict
     metrics: dict
     figures: dict
-    drag: dict
     default_profile: str
 
     def profile(self, name: str) -> dict:
@@ -128,10 +127,14 @@ class Params:
         columns = self.columns(section, profile)
         return [f"{dataset}/{row}/{seed}" for dataset in columns for row in rows for seed in seeds]
 
+    @functools.cached_property
+    def sample_figures(self) -> dict[str, dict]:
+        """Return the figures of samples that stand beside tables, "<table>_samples", as entries of figures.yaml."""
+        return {f"{table}_samples": {"kind": "samples", "table": table} for table in self.tables}
+
     def figure(self, name: str) -> dict:
-        """Return a figure of figures.yaml, or the samples that stand beside the table in "<table>_samples"."""
-        beside = {f"{table}_samples": {"kind": "samples", "table": table} for table in self.tables}
-        return choose({**beside, **self.figures}, "figure", name)
+        """Return a figure of figures.yaml, or the samples that stand beside a table; raises ValueError for others."""
+        return choose({**self.sample_figures, **self.figures}, "figure", name)
 
 
 def load_params(folder: Path = Path("params")) -> Params:
@@ -151,7 +154,6 @@ def load_params(folder: Path = Path("params")) -> Params:
         tables=parsed["tables"]["tables"],
         metrics=parsed["tables"]["metrics"],
         figures=parsed["figures"],
-        drag=parsed["tables"]["drag"],
         default_profile=parsed["profiles"]["default"],
     )
     _check_references(params, folder)
@@ -194,13 +196,15 @@ def _check_references(params: Params, folder: Path) -> None:
         for line in params.profiles.values():
             for dataset in line["datasets"]:
                 params.dataset(dataset)
-    with _naming(folder / "tables.yaml, drag"):
-        for dataset, rows in params.drag["runs"].items():
-            _check_item(params, {"datasets": [dataset], "rows": rows})
     for file, items in (("tables", params.tables), ("figures", params.figures)):
         for name, item in items.items():
             with _naming(f"{folder / file}.yaml, {name}"):
                 _check_item(params, item)
+    for name in params.figures:
+        if name in params.tables or name in params.sample_figures:
+            raise ValueError(
+                f"{folder / 'figures'}.yaml, {name}: a table, or the samples beside one, has that name already"
+            )
 
 
 @contextmanager
@@ -221,3 +225,8 @@ def _check_item(params: Params, item: dict) -> None:
         params.dataset(dataset)
     for metric in item.get("metrics", []):
         choose(params.metrics, "metric", metric)
+        if ("summary" in params.metrics[metric]) != ("by" in item):
+            raise ValueError(
+                f"metric '{metric}' does not fit: sections by method show the metrics with a `summary`, the others "
+                f"those without"
+            )

@@ -54,11 +54,12 @@ def read_stamp(record: Path) -> dict:
 
 
 def write_stamp(record: Path, stamp: dict) -> None:
-    """Put a stamp into a JSON or PNG file, in place of the one it has; the rest of the file stays as it is."""
+    """Put a stamp into a JSON or PNG file, in place of the one it has; a JSON file that isn't there is made."""
     if record.suffix == ".png":
         data = _with_png_text(record.read_bytes(), stamp)
     else:
-        document = {**json.loads(record.read_text(encoding="utf-8")), KEY: stamp}
+        text = record.read_text(encoding="utf-8") if record.is_file() else "{}"
+        document = {**json.loads(text), KEY: stamp}
         data = (json.dumps(document, indent=2) + "\n").encode()
     write_atomically(record, data)
 

@@ -16,8 +16,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from spatialgan.config import RunConfig, run_from_identity
-from spatialgan.heatmaps.layout import Layout
-from spatialgan.networks.generator import Generator, draw_noise
+from spatialgan.networks.generator import Generator, GeneratorInputs, draw_noise
 from spatialgan.rng import generator_for
 from spatialgan.tensor_file import load_tensors, save_tensors
 
@@ -32,15 +31,6 @@ class Snapshot:
     w_avg: Float[Tensor, " w"]
     config: RunConfig
     kimg: float
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Inputs of n images."""
-
-    z: Float[Tensor, "n *m z"]
-    layout: Layout
-    noise: list[Float[Tensor, "n 1 _ _"]]
 
 
 def save_snapshot(path: Path, generator: Generator, config: RunConfig, nimg: int) -> None:
@@ -89,30 +79,32 @@ def draw_z(config: RunConfig, seeds: Sequence[int], index: int) -> Float[Tensor,
     return torch.stack(codes).reshape(1, *config.generator.z_shape)
 
 
-def draw_samples(config: RunConfig, seed: int, start: int, stop: int) -> Samples:
-    """Return latents, layouts and noise of samples start..stop-1 of a seed, on the CPU."""
-    indices = range(start, stop)
-    z = [draw_z(config, [seed] * (1 + config.generator.num_objects), i) for i in indices]
-    layouts = [config.sampling(1, generator_for(seed, "layout", i)) for i in indices]
-    noise = [draw_noise(config.generator, 1, generator_for(seed, "noise", i)) for i in indices]
-    return Samples(
-        torch.cat(z), Layout.cat(layouts), [torch.cat(maps) for maps in zip(*noise, strict=True)]
+def draw_samples(config: RunConfig, seed: int, start: int, stop: int) -> GeneratorInputs:
+    """Return the inputs of samples start..stop-1 of a seed, on the CPU."""
+    return GeneratorInputs.cat([_draw_sample(config, seed, index) for index in range(start, stop)])
+
+
+def _draw_sample(config: RunConfig, seed: int, index: int) -> GeneratorInputs:
+    return GeneratorInputs(
+        draw_z(config, [seed] * (1 + config.generator.num_objects), index),
+        config.sampling(1, generator_for(seed, "layout", index)),
+        draw_noise(config.generator, 1, generator_for(seed, "noise", index)),
     )
 
 
 @torch.no_grad()
 def render(
     snapshot: Snapshot,
-    samples: Samples,
+    inputs: GeneratorInputs,
     truncation_psi: float = 1.0,
     dtype: torch.dtype = torch.float32,
 ) -> Float[Tensor, "n 3 r r"]:
-    """Return the images of samples in about [-1, 1]; truncation_psi 1 leaves the styles as they are."""
+    """Return the images of inputs in about [-1, 1]; truncation_psi 1 leaves the styles as they are."""
     generator, device = snapshot.generator, snapshot.w_avg.device
-    layout = samples.layout.to(device)
-    ws = generator.styles(samples.z.to(device), layout)
+    inputs = inputs.to(device)
+    ws = generator.styles(inputs.z, inputs.layout)
     ws = torch.lerp(snapshot.w_avg, ws, truncation_psi)
-    return generator.synthesis(ws, layout, [m.to(device) for m in samples.noise], dtype)
+    return generator.synthesis(ws, inputs.layout, inputs.noise, dtype)
 
 
 def to_uint8(images: Float[Tensor, "n 3 r r"]) -> UInt8[Tensor, "n 3 r r"]:

@@ -46,12 +46,18 @@ class Step:
     find_code: Callable[[], str | list[str]]
     needs: tuple["Step", ...] = ()
     heavy: tuple[Path, ...] = ()  # outputs that git doesn't keep; the record holds their hash
+    reads: tuple[Path, ...] = ()  # outputs of needed steps that are read, beside their records
     files: tuple[Path, ...] = ()  # inputs that no step makes
 
     @property
     def record(self) -> Path:
         """Return the file that carries the stamp."""
         return self.small[0]
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """Return all files that the step makes."""
+        return (*self.small, *self.heavy)
 
     @property
     def title(self) -> str:

@@ -1,8 +1,8 @@
-"""Are the bytes still what they were? Data sets, snapshots, checkpoints, segmenters, and DVC's objects.
+"""Check that bytes haven't changed: data sets, snapshots, checkpoints, segmenters, and DVC's objects.
 
-Every heavy file is described by a small one or by its own header: an archive by its manifest, a snapshot by
-train.json, a segmenter by segmenter.json, all safetensors by the sha256 in their header, an object of DVC by its
-name. DVC itself never looks again: it delivers a damaged object of its cache as good.
+Every heavy file is described by a small one or by its own header: an archive by its manifest, a snapshot and the
+weights of a segmenter by their records, all safetensors by the sha256 in their header, an object of DVC by its name.
+DVC doesn't check again: it delivers a damaged object of its cache as if it were whole.
 """
 
 import configparser
@@ -92,11 +92,11 @@ def _archive_faults(archive: Path, manifest: Path) -> Iterator[str]:
         yield f"every image can be read, but these are not the bytes that {manifest.name} describes"
 
 
-def _weights_faults(weights: Path, facts: Path, key: str) -> Iterator[str]:
+def _weights_faults(weights: Path, record: Path, key: str) -> Iterator[str]:
     faults = list(_tensor_faults(weights))
     yield from faults
-    if not faults and file_sha256(weights) != _recorded(facts, key):
-        yield f"whole, but not the file that {facts.name} describes"
+    if not faults and file_sha256(weights) != _recorded(record, key):
+        yield f"whole, but not the file that {record.name} describes"
 
 
 def _tensor_faults(path: Path) -> Iterator[str]:
@@ -111,10 +111,10 @@ def _without_path(error: ValueError, path: Path) -> str:
     return " ".join(str(error).removeprefix(str(path)).removeprefix(":").split())
 
 
-def _recorded(facts: Path, key: str) -> str:
+def _recorded(record: Path, key: str) -> str:
     """Return a hash from a JSON file, "" where it holds none."""
     try:
-        return json.loads(facts.read_text())[key]
+        return json.loads(record.read_text(encoding="utf-8"))[key]
     except (ValueError, KeyError, TypeError):
         return ""
 

@@ -13,10 +13,10 @@ from torch import Tensor
 from spatialgan.evaluation.trials import Source
 from spatialgan.heatmaps.layout import Gaussians, Layout, pixel_positions
 from spatialgan.heatmaps.moves import objects
+from spatialgan.networks.generator import GeneratorInputs
 from spatialgan.rng import generator_for
 from spatialgan.segmenters.instances import MIN_SCORE, Instances
 from spatialgan.segmenters.oracle import Oracle, identity_features
-from spatialgan.snapshot import Samples
 
 NAMES = ("bed", "lamp", "chair")
 RADIUS = 0.15  # of the discs that are drawn
@@ -50,11 +50,11 @@ def source(
 ) -> Source:
     """Return samples of the given layouts whose objects are drawn as discs at `place`."""
 
-    def draw(start: int, stop: int) -> Samples:
+    def draw(start: int, stop: int) -> GeneratorInputs:
         layout = draw_layouts(start, stop)
-        return Samples(objects(layout).centers.flatten(1), layout, [])
+        return GeneratorInputs(objects(layout).centers.flatten(1), layout, [])
 
-    def render(samples: Samples) -> Tensor:
+    def render(samples: GeneratorInputs) -> Tensor:
         now = objects(samples.layout).centers
         return draw_discs(place(samples.z.view(now.shape), now), resolution)
 

@@ -1,11 +1,16 @@
 """The code digest: it changes with what a result depends on, and with nothing else."""
 
-from collections.abc import Callable, Iterator
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from spatialgan import digest
+from spatialgan.digest import Package
+from tests.tiny import ROOT
 
 FILES = {
     "__init__.py": "",
@@ -59,31 +64,37 @@ CHOSEN = {"SAMPLERS": "narrow"}
 SETTINGS = ("spatialgan.parts.samplers.Narrow", "spatialgan.parts.samplers.Wide")
 
 
+Edit = Callable[..., bool]
+
+
 @pytest.fixture
-def edit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[str, str, str], bool]]:
-    """Return a function that edits a package and says whether the digest of its `train` changed."""
-    monkeypatch.setattr(digest, "FOLDER", tmp_path)
+def package(tmp_path: Path) -> Path:
+    """Return the folder of the package."""
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
 
-    def fresh_digest(entry: str) -> str:
-        for cached in (digest._parse, digest._digest):
-            cached.cache_clear()
-        return digest.code_digest(entry, CHOSEN, SETTINGS)
+
+def current(
+    package: Path, entry: str = "spatialgan.train.train", settings: Sequence[str] = SETTINGS
+) -> str:
+    """Return the digest of the package as it is now."""
+    return Package(package).digest(entry, CHOSEN, settings)
+
+
+@pytest.fixture
+def edit(package: Path) -> Edit:
+    """Return a function that edits the package and says whether the digest of its `train` changed."""
 
     def changes(file: str, old: str, new: str, entry: str = "spatialgan.train.train") -> bool:
-        before = fresh_digest(entry)
-        text = (tmp_path / file).read_text()
+        before = current(package, entry)
+        text = (package / file).read_text(encoding="utf-8")
         assert old in text
-        (tmp_path / file).write_text(text.replace(old, new))
-        return fresh_digest(entry) != before
+        (package / file).write_text(text.replace(old, new), encoding="utf-8")
+        return current(package, entry) != before
 
-    yield changes
-    for cached in (digest._parse, digest._digest):
-        cached.cache_clear()
+    return changes
 
 
 @pytest.mark.parametrize(
@@ -140,28 +151,114 @@ def test_an_unknown_module_is_named() -> None:
         digest.code_digest("elsewhere.module")
 
 
+def test_code_that_moves_to_another_file_is_the_same_code(package: Path) -> None:
+    before = current(package)
+    samplers = (package / "parts/samplers.py").read_text()
+    (package / "parts/samplers.py").unlink()
+    (package / "drawing.py").write_text(samplers.replace("..maths", ".numbers"))
+    maths = (package / "maths.py").read_text()
+    (package / "maths.py").write_text("from spatialgan.numbers import half as halved\n")
+    halves = maths.replace("def double(x):\n    return 2 * x\n", "")
+    (package / "numbers.py").write_text(f"import spatialgan.late as l\n{halves}")
+    (package / "late.py").write_text(FILES["late.py"] + "def double(x):\n    return 2 * x\n")
+    train = (package / "train.py").read_text()
+    for old, new in (
+        ("from spatialgan.parts import samplers\n", "from spatialgan import drawing as samplers\n"),
+        ("from spatialgan.parts.samplers import Wide", "from spatialgan.drawing import Wide"),
+        ("from spatialgan.maths import double", "import spatialgan.late"),
+        ("double(STEPS)", "spatialgan.late.double(STEPS)"),
+    ):
+        assert old in train
+        train = train.replace(old, new)
+    (package / "train.py").write_text(train)
+    settings = [name.replace("parts.samplers", "drawing") for name in SETTINGS]
+    assert current(package, settings=settings) == before
+    (package / "late.py").write_text(FILES["late.py"] + "def double(x):\n    return 3 * x\n")
+    assert current(package, settings=settings) != before
+
+
+def test_two_definitions_of_one_name_both_count_and_are_told_apart(
+    package: Path, edit: Edit
+) -> None:
+    late = (
+        "from spatialgan.early import late as early\n\ndef late():\n    return early() - other()\n"
+    )
+    (package / "late.py").write_text(late + "\ndef other():\n    return 5\n")
+    (package / "early.py").write_text(
+        "def late():\n    return other()\n\ndef other():\n    return 7\n"
+    )
+    before = current(package)
+    assert edit("early.py", "return 7", "return 8")
+    assert edit("late.py", "return 5", "return 8")
+    assert edit("early.py", "return 8", "return 5")
+    assert edit("late.py", "return 8", "return 7")  # now the other way round
+    assert current(package) != before
+
+
+def test_a_variable_of_a_function_is_no_reference(edit: Edit) -> None:
+    assert not edit("train.py", "STEPS = 3", "STEPS = 3\nx = 1")
+    assert edit("maths.py", "    return 2 * x\n", "    return [2 * x for x in (x,)][0]\n")
+    assert not edit("maths.py", "def double", "x = 3\n\n\ndef double")
+    assert edit("maths.py", "def double(x)", "def double(x, y=x)")  # a default is evaluated outside
+
+
+def test_imports_for_type_checkers_do_not_count(edit: Edit) -> None:
+    text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from spatialgan.late import late\n"
+    assert not edit("maths.py", "def double", f"{text}\ndef double")
+
+
+def test_an_alias_of_another_package_does_not_count_and_its_target_does(edit: Edit) -> None:
+    assert edit(
+        "late.py", "def late():\n    return 1", "import math\ndef late():\n    return math.tau"
+    )
+    assert not edit(
+        "late.py",
+        "import math\ndef late():\n    return math.tau",
+        "from math import tau as t\ndef late():\n    return t",
+    )
+    assert edit("late.py", "tau as t", "pi as t")
+
+
+def test_sources_are_utf_8_wherever_they_are_read(package: Path, edit: Edit) -> None:
+    """An English locale of a container is often ASCII."""
+    assert edit("late.py", "return 1", 'return "σ"')
+    program = (
+        "import sys; from pathlib import Path; from spatialgan.digest import Package;"
+        "print(Package(Path(sys.argv[1])).digest('spatialgan.late'))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-X", "utf8=0", "-c", program, str(package)],
+        cwd=ROOT,
+        env={**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == Package(package).digest("spatialgan.late")
+
+
 def test_training_reaches_what_it_runs_on() -> None:
-    walk = digest.Walk({"ENCODINGS": "norm"}, ())
-    walk.follow("spatialgan.training.loop.train")
+    package = Package(ROOT / "spatialgan")
+    reached = package.reached("spatialgan.training.loop.train", {"ENCODINGS": "norm"})
     expected = {
-        "spatialgan.networks.encoding:SelNorm",
-        "spatialgan.networks.ops:demodulation",
-        "spatialgan.losses.adversarial:r1_penalty",
-        "spatialgan.losses.alignment:L1Alignment",
-        "spatialgan.attention:GradCam",
-        "spatialgan.rng:generator_for",
+        ("spatialgan.networks.encoding", "SelNorm"),
+        ("spatialgan.networks.ops", "demodulation"),
+        ("spatialgan.losses.adversarial", "r1_penalty"),
+        ("spatialgan.losses.alignment", "L1Alignment"),
+        ("spatialgan.attention", "GradCam"),
+        ("spatialgan.rng", "generator_for"),
     }
-    assert expected <= set(walk.found)
-    assert not any(name.startswith("spatialgan.reporting") for name in walk.found)
+    assert expected <= set(reached)
+    modules = {module for module, _ in reached}
+    assert not any(name.startswith("spatialgan.reporting") for name in modules)
+    assert "spatialgan.results" not in modules  # where files are changes no result
 
 
-def test_how_the_commit_is_found_is_no_part_of_a_training(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_the_commit_is_found_is_no_part_of_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
     from spatialgan.provenance import source_commit
 
-    assert {f"{source_commit.__module__}:{source_commit.__name__}"} == digest.UNCOUNTED
-    entry = "spatialgan.evaluation.measured.measured"
-    before = digest.code_digest(entry)
-    digest._digest.cache_clear()
+    assert f"{source_commit.__module__}:{source_commit.__name__}" in digest.UNCOUNTED
+    package = Package(ROOT / "spatialgan")
+    before = package.digest("spatialgan.evaluation.measured.measured")
     monkeypatch.setattr(digest, "UNCOUNTED", set())
-    assert digest.code_digest(entry) != before
-    digest._digest.cache_clear()
+    assert package.digest("spatialgan.evaluation.measured.measured") != before

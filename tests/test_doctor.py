@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from spatialgan import doctor
 from spatialgan.cli.main import main
 from spatialgan.params import Params, load_params
+from spatialgan.results import Results
 from spatialgan.training.phases import Phase, Step
 from spatialgan.training.run_folder import open_run_folder, save_checkpoint
 from spatialgan.training.state import new_state
@@ -42,7 +43,7 @@ def test_a_run_that_can_start(params: Params, tmp_path: Path) -> None:
     assert forecast.seconds == pytest.approx(8 * forecast.measured.seconds)
     config = tiny_config("spatialgan")
     state = new_state(config, torch.device("cpu"))
-    folder = open_run_folder(tmp_path, config.name, {})
+    folder = open_run_folder(Results(tmp_path), config.name, {})
     save_checkpoint(folder, state)
     saved = folder.checkpoints()[0].stat().st_size
     assert saved == pytest.approx(forecast.measured.checkpoint_bytes, rel=0.5)
@@ -144,7 +145,7 @@ def test_steps_take_no_more_memory_than_is_free(
 
 def test_a_data_set_that_is_there_needs_no_disk(params: Params) -> None:
     before = doctor.examine(params, "cat/baseline/0", "smoke")
-    tiny_archive(params.root("smoke") / "datasets")
+    tiny_archive(params.root("smoke"))
     after = doctor.examine(params, "cat/baseline/0", "smoke")
     assert before.disk["the data set"] == 256 * 3 * 16 * 16
     assert "the data set" not in after.disk

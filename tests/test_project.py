@@ -1,4 +1,4 @@
-"""The promises of the repository itself: lock, README, floors, sizes, and what an import may need."""
+"""The promises of the repository itself: lock, documents, floors, sizes, rules of the house, imports."""
 
 import ast
 import importlib.metadata
@@ -14,6 +14,44 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted(ROOT.glob("spatialgan/**/*.py"))
 LOCK = (ROOT / "requirements.lock").read_text()
 PINS = re.findall(r"^([A-Za-z0-9._-]+)==([^ \\;]+)", LOCK, flags=re.MULTILINE)
+TESTS = sorted(ROOT.glob("tests/**/*.py"))
+RESULT_FOLDERS = {
+    "results",
+    "archives",
+    "datasets",
+    "snapshots",
+    "runs",
+    "segmenters",
+    "weights",
+} | {
+    "metrics",
+    "numbers",
+    "tables",
+    "figures",
+    "resume",
+    "logs",
+    "benchmarks",
+}  # as spatialgan/results.py lays them out
+BRITISH = (  # beginnings of words; `licence` alone is a key of params/datasets.yaml
+    "colour",
+    "behaviour",
+    "neighbour",
+    "favour",
+    "honour",
+    "centre",
+    "metre",
+    "grey",
+    "catalogue",
+    "labell",
+    "cancell(?:ed|ing)",
+    "modelling",
+    "travell",
+    "artefact",
+    "maths",
+    "analys(?:e|ed|ing)\\b",
+    "learnt",
+    "(?:normal|optim|regular|equal|initial|parametr|visual|quant|serial|summar|recogn|organ)is(?:e|ed|es|er|ing|ation)\\b",
+)
 HEAVY = ("snakemake", "dvc", "torch_fidelity", "pandas", "matplotlib")
 
 
@@ -30,6 +68,24 @@ def declared() -> set[str]:
     wanted = {item for part in lists for item in part if isinstance(item, str)}
     wanted |= set(pyproject["build-system"]["requires"])
     return {normalized(re.match(r"[A-Za-z0-9._-]+", item)[0]) for item in wanted}
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """Return the files in git that match."""
+    command = ["git", "ls-files", "-z", "--", *patterns]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def imported(path: Path) -> list[str]:
+    """Return what a file imports, such as "spatialgan.files.atomic_file"."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return names
 
 
 def python_with_blocked(modules: tuple[str, ...], code: str) -> subprocess.CompletedProcess:
@@ -66,18 +122,7 @@ def test_environment_is_what_the_lock_says():
 
 
 def test_readme_fits_its_bound():
-    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
-
-
-def test_readme_includes_what_rules_wrote():
-    pattern = r"<!-- include (\S+) -->\n(.*?)<!-- end include -->"
-    blocks = re.findall(pattern, (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    assert blocks
-    for path, text in blocks:
-        if (ROOT / path).exists():
-            assert text == (ROOT / path).read_text(), f"README's copy of {path} is old"
-        else:
-            assert text.startswith("*(Not made yet"), f"{path}, which README shows, is missing"
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
 
 
 def test_links_of_the_documents_exist():
@@ -87,10 +132,35 @@ def test_links_of_the_documents_exist():
 
 
 def test_code_named_by_the_documents_exists():
-    pattern = r"(?<!include )(?<![/\w])((?:spatialgan|docs|params|workflow)/[\w/]+\.\w+)"
-    for document in ("README.md", "CONTRIBUTING.md", "docs/data.md", "NOTICE"):
-        for path in re.findall(pattern, (ROOT / document).read_text()):
-            assert (ROOT / path).exists(), f"{document} names {path}"
+    pattern = r"(?<![/\w])((?:spatialgan|docs|params|workflow|analyses|benchmarks)/[\w/]+\.\w+)"
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "NOTICE"]:
+        if document.name == "CHANGELOG.md":
+            continue  # it tells of what is gone, too
+        for path in re.findall(pattern, document.read_text()):
+            assert (ROOT / path).exists(), f"{document.name} names {path}"
+
+
+def test_targets_named_by_the_documents_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / ".ci/run"]:
+        for target in re.findall(
+            r"(?:`|^)make ([a-z.]+)", document.read_text(), flags=re.MULTILINE
+        ):
+            assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), (
+                f"{document.name} names make {target}"
+            )
+
+
+def test_every_page_of_the_documentation_is_in_the_navigation():
+    navigation = (ROOT / "mkdocs.yml").read_text().split("\nnav:\n")[1]
+    for page in (ROOT / "docs").glob("**/*.md"):
+        assert f": {page.relative_to(ROOT / 'docs')}\n" in navigation, f"mkdocs.yml lacks {page}"
+
+
+def test_versions_agree():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"\n## {version}" in (ROOT / "CHANGELOG.md").read_text()
 
 
 def test_make_help_lists_every_target():
@@ -124,6 +194,74 @@ def test_module_keeps_the_rules_of_the_house(path):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             assert (node.value.id, node.attr) != ("torch", "load"), "torch.load reads pickles"
             assert (node.value.id, node.attr) != ("torch", "save"), "torch.save writes pickles"
+
+
+def test_only_public_interfaces_of_snakemake_are_used():
+    for path in [ROOT / "Snakefile", *ROOT.glob("workflow/**/*")]:
+        if path.suffix in ("", ".smk", ".py") and path.is_file():
+            found = re.search(r"\bworkflow\.persistence\b|\bdag\.\w+", path.read_text())
+            assert not found, f"{path.relative_to(ROOT)} uses {found[0]}, which isn't public"
+
+
+def test_the_message_about_an_unknown_name_is_written_once():
+    telling = [path for path in MODULES if "choose one of" in path.read_text()]
+    assert [str(path.relative_to(ROOT)) for path in telling] == ["spatialgan/variants.py"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_where_results_lie_is_known_in_one_file(path):
+    if path == ROOT / "spatialgan/results.py":
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        joined = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+        for part in (node.left, node.right) if joined else ():
+            begin = part.values[0] if isinstance(part, ast.JoinedStr) else part
+            if isinstance(begin, ast.Constant) and isinstance(begin.value, str):
+                folder = begin.value.split("/")[0]
+                assert folder not in RESULT_FOLDERS, (
+                    f"line {node.lineno} builds a path in {folder}/: results.py does that"
+                )
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_package_logs_and_does_not_print(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "print"
+        ):
+            assert any(word.arg == "file" for word in node.keywords), (
+                f"line {node.lineno}: a message goes to logging, a command's result to click.echo"
+            )
+
+
+def test_only_tests_import_tests():
+    for path in [*MODULES, *ROOT.glob("benchmarks/*.py"), *ROOT.glob("analyses/*.py")]:
+        for name in imported(path):
+            assert name.split(".")[0] != "tests", f"{path.relative_to(ROOT)} imports {name}"
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_tests_use_public_names_only(path):
+    tree = ast.parse(path.read_text())
+    private = [name for name in imported(path) if name.rsplit(".", 1)[-1].startswith("_")]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and re.match(r"_[^_]", node.attr):
+            owner = node.value.id if isinstance(node.value, ast.Name) else ""
+            if owner not in ("self", "cls", "os") and node.attr not in ("_replace", "_asdict"):
+                private.append(f"{owner}.{node.attr} in line {node.lineno}")
+    assert not private, f"private names: {', '.join(private)}"
+
+
+def test_spelling_is_american():
+    british = re.compile(r"\b(?:" + "|".join(BRITISH) + ")", flags=re.IGNORECASE)
+    for path in tracked(
+        "*.md", "*.py", "*.smk", "*.yaml", "*.yml", "*.toml", "*.rst", "*.cff", "Makefile"
+    ):
+        if path != Path(__file__) and not path.is_relative_to(ROOT / "results"):
+            found = british.search(path.read_text())
+            assert not found, f"{path.relative_to(ROOT)}: {found[0]}..."
 
 
 def test_every_module_of_the_core_imports_without_the_workflow():

@@ -3,8 +3,16 @@
 import pytest
 import torch
 
-from spatialgan import snapshot as inference
 from spatialgan.files import file_sha256
+from spatialgan.networks.generator import GeneratorInputs
+from spatialgan.snapshot import (
+    draw_samples,
+    load_snapshot,
+    render,
+    sample_images,
+    save_snapshot,
+    to_uint8,
+)
 from spatialgan.tensor_file import save_tensors
 from spatialgan.training.state import new_state
 from tests.tiny import tiny_config
@@ -14,35 +22,35 @@ from tests.tiny import tiny_config
 def snapshot(request, tmp_path):
     config = tiny_config(request.param)
     state = new_state(config, torch.device("cpu"))
-    inference.save_snapshot(tmp_path / "g.safetensors", state.g_ema, config, 64)
-    return inference.load_snapshot(tmp_path / "g.safetensors")
+    save_snapshot(tmp_path / "g.safetensors", state.g_ema, config, 64)
+    return load_snapshot(tmp_path / "g.safetensors")
 
 
 def test_a_sample_does_not_depend_on_its_neighbors(snapshot):
-    together = inference.draw_samples(snapshot.config, 0, 0, 6)
-    alone = inference.draw_samples(snapshot.config, 0, 4, 5)
+    together = draw_samples(snapshot.config, 0, 0, 6)
+    alone = draw_samples(snapshot.config, 0, 4, 5)
     assert torch.equal(together.z[4:5], alone.z)
     assert all(torch.equal(a[4:5], b) for a, b in zip(together.noise, alone.noise, strict=True))
-    images = inference.sample_images(snapshot, 0, 0, 6).int()
-    assert (images[4:5] - inference.sample_images(snapshot, 0, 4, 5).int()).abs().max() <= 1
+    images = sample_images(snapshot, 0, 0, 6).int()
+    assert (images[4:5] - sample_images(snapshot, 0, 4, 5).int()).abs().max() <= 1
 
 
 def test_samples_repeat_and_seeds_differ(snapshot):
-    first = inference.sample_images(snapshot, 0, 0, 4)
-    assert torch.equal(first, inference.sample_images(snapshot, 0, 0, 4))
-    assert not torch.equal(first, inference.sample_images(snapshot, 1, 0, 4))
+    first = sample_images(snapshot, 0, 0, 4)
+    assert torch.equal(first, sample_images(snapshot, 0, 0, 4))
+    assert not torch.equal(first, sample_images(snapshot, 1, 0, 4))
 
 
 def test_full_truncation_leaves_one_style(snapshot):
-    samples = inference.draw_samples(snapshot.config, 0, 0, 2)
-    same = inference.Samples(
+    samples = draw_samples(snapshot.config, 0, 0, 2)
+    same = GeneratorInputs(
         samples.z,
         samples.layout[:1].cat([samples.layout[:1]] * 2),
         [m[:1].expand(2, -1, -1, -1) for m in samples.noise],
     )
-    images = inference.render(snapshot, same, truncation_psi=0.0)
+    images = render(snapshot, same, truncation_psi=0.0)
     assert torch.allclose(images[0], images[1], atol=1e-5)
-    images = inference.render(snapshot, same, truncation_psi=1.0)
+    images = render(snapshot, same, truncation_psi=1.0)
     assert not torch.allclose(images[0], images[1], atol=1e-5)
 
 
@@ -50,18 +58,18 @@ def test_a_snapshot_repeats_its_run_and_its_bytes(tmp_path):
     config = tiny_config("spatialgan")
     state = new_state(config, torch.device("cpu"))
     for name in ("a", "b"):
-        inference.save_snapshot(tmp_path / name, state.g_ema, config, 8)
+        save_snapshot(tmp_path / name, state.g_ema, config, 8)
     assert file_sha256(tmp_path / "a") == file_sha256(tmp_path / "b")
-    loaded = inference.load_snapshot(tmp_path / "a")
+    loaded = load_snapshot(tmp_path / "a")
     assert loaded.config.identity() == config.identity() and loaded.kimg == 0.008
 
 
 def test_bytes_cover_the_range():
     values = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0]).view(5, 1, 1, 1).expand(5, 3, 1, 1)
-    assert inference.to_uint8(values)[:, 0, 0, 0].tolist() == [0, 0, 128, 255, 255]
+    assert to_uint8(values)[:, 0, 0, 0].tolist() == [0, 0, 128, 255, 255]
 
 
 def test_a_checkpoint_is_no_snapshot(tmp_path):
     save_tensors(tmp_path / "x", {"a": torch.zeros(1)}, {"kind": "checkpoint"})
     with pytest.raises(ValueError, match="is no snapshot of a generator but a checkpoint"):
-        inference.load_snapshot(tmp_path / "x")
+        load_snapshot(tmp_path / "x")

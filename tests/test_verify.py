@@ -12,14 +12,15 @@ from click.testing import CliRunner, Result
 from spatialgan.cli.main import main
 from spatialgan.data.archive import ImageArchive
 from spatialgan.files import file_sha256
+from spatialgan.results import Results
 from spatialgan.tensor_file import save_tensors
 from tests.tiny import ROOT, tiny_archive
 
-RESULTS = Path("results/smoke")
-ARCHIVE = RESULTS / "datasets/cat.zip"
-SNAPSHOT = RESULTS / "runs/cat/sel/0/generator.safetensors"
-SEGMENTER = RESULTS / "segmenters/cat/torchvision/model.safetensors"
-CHECKPOINT = RESULTS / "resume/cat/sel/0/0123456789ab/checkpoint-000000000064.safetensors"
+RESULTS = Results(Path("results/smoke"))
+ARCHIVE, MANIFEST = RESULTS.dataset("cat").archive, RESULTS.dataset("cat").manifest
+RUN, TRAINED = RESULTS.run("cat/sel/0"), RESULTS.segmenter("cat", "torchvision")
+SNAPSHOT, SEGMENTER = RUN.snapshot, TRAINED.weights
+CHECKPOINT = RESULTS.root / "resume/cat/sel/0/0123456789ab/checkpoint-000000000064.safetensors"
 NUM_FILES = 7  # the four above, an object in the cache, one in the remote, one of a folder
 
 
@@ -41,13 +42,14 @@ def _object(store: Path, data: bytes, suffix: str = "") -> Path:
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """Return the DVC objects of a project that has one of everything, which is the working folder."""
     monkeypatch.chdir(tmp_path)
-    tiny_archive(ARCHIVE.parent)
-    for path, facts, key in (
-        (SNAPSHOT, "train.json", "snapshot_sha256"),
-        (SEGMENTER, "segmenter.json", "sha256"),
+    tiny_archive(RESULTS.root)
+    for path, record, key in (
+        (SNAPSHOT, RUN.record, "snapshot_sha256"),
+        (SEGMENTER, TRAINED.record, "sha256"),
     ):
         _weights(path)
-        path.with_name(facts).write_text(json.dumps({key: file_sha256(path)}))
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.write_text(json.dumps({key: file_sha256(path)}))
     _weights(CHECKPOINT)
     dvc = Path(".dvc")
     dvc.mkdir()
@@ -102,7 +104,7 @@ def _flip_pixel(path: Path) -> None:
         (CHECKPOINT, _truncate, "is damaged"),
         (SEGMENTER, _flip, "don't match the sha256 in its header"),
         (SNAPSHOT, lambda path: _weights(path, 1), "not the file that train.json describes"),
-        (SEGMENTER, lambda path: _weights(path, 1), "not the file that segmenter.json describes"),
+        (SEGMENTER, lambda path: _weights(path, 1), "not the file that torchvision.json describes"),
     ],
 )
 def test_damage_is_one_line_with_the_name(
@@ -129,9 +131,9 @@ def test_a_damaged_object_of_dvc_is_named_by_what_it_is(tree: dict[str, Path], n
 
 
 def test_another_archive_under_the_name_is_noticed(tree: dict[str, Path]) -> None:
-    manifest = ARCHIVE.with_suffix(".json").read_text()
-    tiny_archive(ARCHIVE.parent, num=23)
-    ARCHIVE.with_suffix(".json").write_text(manifest)
+    manifest = MANIFEST.read_text()
+    tiny_archive(RESULTS.root, num=23)
+    MANIFEST.write_text(manifest)
     assert len(ImageArchive(ARCHIVE)) == 23
     (line,) = _verify().stderr.splitlines()
     assert (

@@ -1,4 +1,4 @@
-"""The commands for dragging: drag points of a scene, and measure how well the methods do that.
+"""The command that drags points of a scene.
 
 Ctrl-C ends a drag after the step it is in, and keeps what was reached; a second one ends the program.
 """
@@ -98,35 +98,3 @@ def drag(
     films.save_gif(path.with_suffix(".gif"), drag_scene.draw_film(states, problem, snapshot))
     write_atomically(path.with_name(f"{path.stem}_drag.json"), f"{facts}\n".encode())
     click.echo(facts)
-
-
-@click.command()
-@click.argument("run")
-@click.option("-p", "--profile", default="", help="A profile of params/profiles.yaml.")
-@click.option("--params", "params_dir", type=FILE, default=Path("params"), show_default=True)
-def drags(run: str, profile: str, params_dir: Path) -> None:
-    """Measure time, steps and accuracy of every method of dragging on RUN's snapshot."""
-    import torch
-
-    from spatialgan.config import load_params, resolve
-    from spatialgan.dragging.drag import DragSettings
-    from spatialgan.evaluation.drag_benchmark import DragRequest, measure_drags
-    from spatialgan.segmenters.registry import open_segmenter, weights_path
-
-    params = load_params(params_dir)
-    profile = profile or params.default_profile
-    line, results = params.profile(profile), params.results(profile)
-    config = resolve(params, run, profile)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    name = line["segmenter"]
-    opened = open_segmenter(name, weights_path(name, results, config.dataset), device)
-    settings = DragSettings(max_steps=line.get("drag_steps", DragSettings().max_steps))
-    request = DragRequest(line["num_drags"], settings, device)
-    snapshot = results.run(config.name).snapshot
-    result = measure_drags(snapshot, opened, request, results.metric(config.name, "drags"))
-    for one in result["drags"]:
-        steps, there = sorted(one["steps"]), sum(one["reached"])
-        click.echo(
-            f"{one['method']:22} {one['length_px']} px: {steps[len(steps) // 2]} steps, "
-            f"{there} of {len(steps)} there"
-        )

@@ -1,24 +1,24 @@
-"""The commands for the time before and after a training: what it will need, and whether results are whole."""
+"""The commands that look after results: what a training will need, which results are current, which are damaged."""
 
+import json
 import sys
 from pathlib import Path
 
 import click
 
-FILE = click.Path(path_type=Path)
+from spatialgan.cli.options import open_params, params_option, profile_option
 
 
 @click.command()
 @click.argument("run")
-@click.option("-p", "--profile", default="", help="A profile of params/profiles.yaml.")
-@click.option("--params", "params_dir", type=FILE, default=Path("params"), show_default=True)
+@profile_option
+@params_option
 def doctor(run: str, profile: str, params_dir: Path) -> None:
-    """Say what training RUN needs on this machine, and what is missing; exits with 1 where something is."""
+    """Measure what training RUN will need on this machine; exit with 1 if something is missing."""
     from spatialgan.doctor import describe, examine
-    from spatialgan.params import load_params
 
-    params = load_params(params_dir)
-    forecast = examine(params, run, profile or params.default_profile)
+    params, profile = open_params(params_dir, profile)
+    forecast = examine(params, run, profile)
     click.echo(describe(forecast))
     if forecast.missing:
         sys.exit(1)
@@ -26,9 +26,9 @@ def doctor(run: str, profile: str, params_dir: Path) -> None:
 
 @click.command()
 @click.option("-p", "--profile", "profiles", multiple=True, help="Only these; by default all.")
-@click.option("--params", "params_dir", type=FILE, default=Path("params"), show_default=True)
+@params_option
 def verify(profiles: tuple[str, ...], params_dir: Path) -> None:
-    """Check the bytes of data sets, snapshots, checkpoints, segmenters and DVC's objects by their hashes."""
+    """Check data sets, snapshots, checkpoints, segmenters and DVC's objects by their hashes."""
     from spatialgan.params import load_params
     from spatialgan.verify import audit, results_checks, store_checks
 
@@ -43,3 +43,28 @@ def verify(profiles: tuple[str, ...], params_dir: Path) -> None:
     click.echo(f"{found.num_files} files, {found.num_bytes / 1e6:,.1f} MB: {faults}{absent}")
     if found.faults:
         sys.exit(1)
+
+
+@click.command()
+@click.argument("targets", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print every step as JSON.")
+@profile_option
+@params_option
+def status(targets: tuple[str, ...], as_json: bool, profile: str, params_dir: Path) -> None:
+    """Say which results are current, missing or stale, and why.
+
+    TARGETS are files of results or names of steps (cat/spatialgan/0, ablation), each with all that it needs; by
+    default everything that the workflow makes.
+    """
+    from spatialgan.graph import Graph
+    from spatialgan.status import Status, describe, leftovers
+
+    params, profile = open_params(params_dir, profile)
+    graph = Graph(params, profile)
+    chosen = [step for target in targets for step in graph.find(target)]
+    states = Status(params).closure(chosen or graph.targets())
+    if as_json:
+        documents = [state.to_json(params.root(profile)) for state in states]
+        click.echo(json.dumps(documents, indent=2))
+    else:
+        click.echo(describe(states, leftovers(params.results(profile))))

@@ -1,1 +1,1 @@
-"""Images on disk: procedural scenes, the StyleGAN ZIP archive, and the sources that fill it."""
+"""Images on disk: the StyleGAN ZIP archive, and the sources that fill it."""

@@ -10,6 +10,7 @@ Shapes: r pixels per side.
 import hashlib
 import itertools
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields
@@ -30,6 +31,9 @@ LISTED = 20  # bad images named in an error
 MAX_BAD = 1000  # bad images after which the rest is not looked at
 
 
+log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What a prepared archive is and where it came from."""
@@ -42,11 +46,12 @@ class Manifest:
     source: str
     filter: str  # "none" where nothing was resized
     licence: str
-    stand_in_for: str  # the public dataset drawn scenes stand in for, "" for real images
+    stand_in_for: str  # the public data set that drawings stand in for, "" for real images
     duplicates: int  # images whose pixels had been seen before; they are kept
     skipped: list[dict[str, str]]  # name and reason of the images left out
     fingerprint: str  # of the source, to notice changed originals or drawing code
     row: dict  # as it stood in params/datasets.yaml
+    made_from: dict = field(default_factory=dict)  # the stamp, put there by the command
 
 
 @dataclass
@@ -72,7 +77,9 @@ def prepare_dataset(
         raise ValueError(f"the resolution is a power of two from 4 up, got {resolution}")
     present = matching_manifest(row, resolution, num_images, archive, manifest)
     if present is not None:
-        print(f"{archive}: up to date ({present.count} images, sha256 {present.sha256[:12]})")
+        log.info(
+            "%s: up to date (%d images, sha256 %s)", archive, present.count, present.sha256[:12]
+        )
         return present
     total, fingerprint = _total(row, source, num_images), source.fingerprint(resolution)
     tally = Tally()
@@ -80,9 +87,9 @@ def prepare_dataset(
         entries = itertools.islice(series, total)
         progress = tqdm(entries, total=total, desc=f"prepare {archive.name}", unit="img")
         on_bad = row.get("on_bad", "error")
-        facts = write_archive(archive, _good_images(progress, tally, on_bad))
+        written = write_archive(archive, _good_images(progress, tally, on_bad))
     made = Manifest(
-        **asdict(facts),
+        **asdict(written),
         num_images=num_images,
         source=row["source"],
         filter=getattr(source, "filter", "none"),
@@ -157,7 +164,7 @@ def _total(row: dict, source: Source, num_images: int) -> int:
     wanted = num_images or most
     if row["source"] == "procedural":
         if not wanted:
-            raise ValueError("scenes are endless: say how many images to draw")
+            raise ValueError("drawings are endless: say how many images to draw")
         return wanted
     if size == 0:
         raise ValueError(f"{row['path']}: no images there")

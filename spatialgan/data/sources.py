@@ -1,4 +1,4 @@
-"""SOURCES: where images come from: drawn scenes, an image folder, a StyleGAN ZIP, an LSUN database.
+"""SOURCES: where images come from: drawings, an image folder, a StyleGAN ZIP, an LSUN database.
 
 A source is a frozen dataclass whose fields are the keys of its row in params/datasets.yaml. It says how
 many images it will give, and gives them in a fixed order, each as an `Entry` that is read later, so that
@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from spatialgan import drawn
 from spatialgan.data.archive import image_members, open_zip
 from spatialgan.data.members import (
     MAX_BYTES,
@@ -25,7 +26,6 @@ from spatialgan.data.members import (
     is_image_name,
     read_member,
 )
-from spatialgan.drawn import SCENES, compose_scene
 from spatialgan.variants import check_choice
 
 FILTERS = {
@@ -33,7 +33,7 @@ FILTERS = {
     "box": Image.Resampling.BOX,
     "bicubic": Image.Resampling.BICUBIC,
 }
-PROBED_SCENES = 8  # drawn again to tell whether the drawing code still gives the same pictures
+PROBED_DRAWINGS = 8  # drawn again to tell whether the drawing code still gives the same pictures
 
 
 @dataclass(frozen=True)
@@ -60,33 +60,33 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Procedural:
-    """Scenes drawn from a seed (see spatialgan.drawn)."""
+    """Pictures drawn from a seed (see spatialgan.drawn)."""
 
-    scene: str  # key of SCENES
+    scene: str  # what is drawn: a key of drawn.DRAWINGS
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Check the name before anything is drawn."""
-        check_choice(SCENES, "scene", self.scene)
+        check_choice(drawn.DRAWINGS, "scene", self.scene)
 
     def size(self) -> int:
         """Return 0: there are as many as one asks for."""
         return 0
 
     def entries(self, resolution: int) -> Iterator:
-        """Yield scene after scene, without an end."""
+        """Yield drawing after drawing, without an end."""
         index = 0
         while True:
             yield Entry(f"{self.scene} {index}", self._drawer(index, resolution))
             index += 1
 
     def fingerprint(self, resolution: int) -> str:
-        """Return a hash of the first scenes."""
-        drawn = [self._drawer(index, resolution)().tobytes() for index in range(PROBED_SCENES)]
-        return hashlib.sha256(b"".join(drawn)).hexdigest()
+        """Return a hash of the first drawings."""
+        probes = [self._drawer(index, resolution)().tobytes() for index in range(PROBED_DRAWINGS)]
+        return hashlib.sha256(b"".join(probes)).hexdigest()
 
     def _drawer(self, index: int, resolution: int) -> Callable[[], np.ndarray]:
-        return lambda: compose_scene(self.scene, self.seed, index).image(resolution)
+        return lambda: drawn.compose(self.scene, self.seed, index).image(resolution)
 
 
 @dataclass(frozen=True)

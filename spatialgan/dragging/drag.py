@@ -38,10 +38,10 @@ from spatialgan.dragging.unknowns import (
     Unknown,
     adam_step,
 )
-from spatialgan.scenes.scene import Inputs
+from spatialgan.networks.generator import SynthesisInputs
 from spatialgan.snapshot import Snapshot
 
-Features = Callable[[Inputs], Float[Tensor, "c f f"]]
+Features = Callable[[SynthesisInputs], Float[Tensor, "c f f"]]
 
 GOING = "going"
 REACHED = "reached"  # every handle is within the tolerance of its target
@@ -67,7 +67,7 @@ class Problem:
     """What is to be dragged where."""
 
     features: Features  # the feature map of inputs, differentiable
-    inputs: Inputs
+    inputs: SynthesisInputs
     handles: Float[Tensor, "p 2"]
     targets: Float[Tensor, "p 2"]
     fixed: Float[Tensor, "f f"]  # 1 where nothing may change, 0 where anything may
@@ -98,7 +98,7 @@ class DragState:
     unknowns: tuple[Unknown, ...]
     changes: tuple[Tensor, ...]  # of the unknowns, from the start's inputs on
 
-    def inputs(self) -> Inputs:
+    def inputs(self) -> SynthesisInputs:
         """Return what the image is made from now."""
         inputs = self.start.inputs
         for unknown, change in zip(self.unknowns, self.changes, strict=True):
@@ -239,7 +239,7 @@ def default_feature_resolution(resolution: int) -> int:
 def snapshot_features(snapshot: Snapshot, resolution: int) -> Features:
     """Return the feature maps of a snapshot's block at `resolution`; no block above it is run."""
 
-    def features(inputs: Inputs) -> Float[Tensor, "c f f"]:
+    def features(inputs: SynthesisInputs) -> Float[Tensor, "c f f"]:
         return snapshot.generator.synthesis.features(
             inputs.ws, inputs.layout, inputs.noise, resolution
         )[0]

@@ -19,22 +19,21 @@ from torch import Tensor
 from spatialgan.dragging.drag import DRAGS, DragSettings, DragState, Problem, run_drag
 from spatialgan.dragging.drag_scene import drag_problem, feature_resolution, mark_points
 from spatialgan.drawing import overlays as drawing
-from spatialgan.drawing.films import save_picture
 from spatialgan.drawing.galleries import edited, gallery_runs
 from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Layout
+from spatialgan.networks.generator import SynthesisInputs
 from spatialgan.params import Params
 from spatialgan.scenes.changes import without_changes
-from spatialgan.scenes.scene import TRUNCATION_PSI, Inputs, render_inputs
+from spatialgan.scenes.scene import TRUNCATION_PSI, render_inputs
 from spatialgan.scenes.scene_file import draw_scene
 from spatialgan.snapshot import Snapshot
 
 STRONGEST = 0.25  # a change of a heatmap that is drawn white
 
 
-def write_drag_figure(params: Params, name: str, profile: str) -> Path:
-    """Write a figure of drags and return its path; raises ValueError that names the run."""
-    item = params.figure(name)
+def draw_drags(params: Params, item: dict, profile: str) -> Image.Image:
+    """Return the page of an entry of figures.yaml; raises ValueError, naming the run, where a drag can't be drawn."""
     limit = params.profile(profile).get("drag_steps", DragSettings().max_steps)
     blocks = []
     for run in gallery_runs(params, item, profile):
@@ -46,9 +45,7 @@ def write_drag_figure(params: Params, name: str, profile: str) -> Path:
         dataset, row, _ = run.split("/")
         heading = f"{dataset}: {params.row(row)['title']} ({run})"
         blocks.append(drawing.captioned(drawing.stacked(lines), heading))
-    path = params.results(profile).figure(name)
-    save_picture(path, drawing.captioned(drawing.stacked(blocks), item["title"]))
-    return path
+    return drawing.captioned(drawing.stacked(blocks), item["title"])
 
 
 def _line(model: Path, seed: int, item: dict, max_steps: int) -> Image.Image:
@@ -72,7 +69,9 @@ def _line(model: Path, seed: int, item: dict, max_steps: int) -> Image.Image:
     return drawing.side_by_side(columns)
 
 
-def _column(inputs: Inputs, problem: Problem, state: DragState, snapshot: Snapshot) -> Image.Image:
+def _column(
+    inputs: SynthesisInputs, problem: Problem, state: DragState, snapshot: Snapshot
+) -> Image.Image:
     """Return an image, and below it each level's heatmap beside how it changed."""
     image = render_inputs(inputs, snapshot)
     size = image.shape[-1]

@@ -29,7 +29,7 @@ from spatialgan.dragging.drag import (
 from spatialgan.dragging.unknowns import Latent, Pixels
 from spatialgan.drawing import overlays as drawing
 from spatialgan.drawing.films import FRAME_MS, HOLD_MS
-from spatialgan.heatmaps.layout import resize
+from spatialgan.heatmaps.layout import resize_maps
 from spatialgan.scenes.changes import Changes, without_changes
 from spatialgan.scenes.edits import PAIR
 from spatialgan.scenes.scene import Scene, render_inputs, scene_inputs
@@ -98,7 +98,7 @@ def _read_gray(path: Path, resolution: int) -> Float[Tensor, "f f"]:
             f"{path}: a mask is square and at most {MAX_MASK_WIDTH} pixels wide, not {width} x {height}"
         )
     light = torch.frombuffer(bytearray(gray.tobytes()), dtype=torch.uint8).float() / 255
-    return resize(light.view(1, 1, height, width), resolution, "half_pixel")[0, 0]
+    return resize_maps(light.view(1, 1, height, width), resolution, "half_pixel")[0, 0]
 
 
 def feature_resolution(snapshot: Snapshot) -> int:

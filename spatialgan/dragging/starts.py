@@ -13,8 +13,8 @@ from torch import Tensor
 
 from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Layout
+from spatialgan.networks.generator import SynthesisInputs
 from spatialgan.scenes.changes import gaussians_of, with_gaussians
-from spatialgan.scenes.scene import Inputs
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Jump:
     radius: float = 0.15  # r: how near a handle must be to an object's center, in [-1, 1] units
 
     def __call__(
-        self, inputs: Inputs, handles: Float[Tensor, "p 2"], targets: Float[Tensor, "p 2"]
+        self, inputs: SynthesisInputs, handles: Float[Tensor, "p 2"], targets: Float[Tensor, "p 2"]
     ) -> "Start":
         """Return c' = c + lambda (t - s) for each object with handles s near its center c [paper, Eq. 6].
 
@@ -54,7 +54,7 @@ class Stay:
     """No jump: the image as it is."""
 
     def __call__(
-        self, inputs: Inputs, handles: Float[Tensor, "p 2"], targets: Float[Tensor, "p 2"]
+        self, inputs: SynthesisInputs, handles: Float[Tensor, "p 2"], targets: Float[Tensor, "p 2"]
     ) -> "Start":
         """Return what came in."""
         return Start(inputs, handles, torch.zeros_like(handles[:, 0], dtype=torch.bool))
@@ -64,6 +64,6 @@ class Stay:
 class Start:
     """What a drag optimises from."""
 
-    inputs: Inputs
+    inputs: SynthesisInputs
     handles: Float[Tensor, "p 2"]  # where they should be now
     jumped: Bool[Tensor, " p"]  # whether they were carried along, and have to be found again

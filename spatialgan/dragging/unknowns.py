@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spatialgan.networks.generator import SynthesisInputs
 from spatialgan.scenes.changes import (
     HEATMAP_PIXELS,
     add_to_first_layers,
@@ -25,7 +26,6 @@ from spatialgan.scenes.changes import (
     retouched,
     with_gaussians,
 )
-from spatialgan.scenes.scene import Inputs
 
 BETAS = (0.9, 0.999)  # Adam
 EPSILON = 1e-8  # Adam
@@ -61,11 +61,11 @@ class Latent:
     rate: float = 0.256  # DragGAN: 0.002 a step
     layers: int = 6  # the first so many, up to 16 or 32 px; later ones hold appearance
 
-    def zeros(self, inputs: Inputs) -> Float[Tensor, "1 l *m w"]:
+    def zeros(self, inputs: SynthesisInputs) -> Float[Tensor, "1 l *m w"]:
         """Return no change."""
         return torch.zeros_like(inputs.ws[:, : self.layers])
 
-    def apply(self, inputs: Inputs, change: Float[Tensor, "1 l *m w"]) -> Inputs:
+    def apply(self, inputs: SynthesisInputs, change: Float[Tensor, "1 l *m w"]) -> SynthesisInputs:
         """Return the inputs with other styles."""
         return replace(inputs, ws=add_to_first_layers(inputs.ws, change))
 
@@ -80,11 +80,11 @@ class Centers:
 
     rate: float = 1.0  # a px a step, for the center that the drag moves most
 
-    def zeros(self, inputs: Inputs) -> Float[Tensor, "1 k 2"]:
+    def zeros(self, inputs: SynthesisInputs) -> Float[Tensor, "1 k 2"]:
         """Return no change; raises ValueError where the model has no heatmaps."""
         return torch.cat([torch.zeros_like(g.centers) for g in gaussians_of(inputs.layout)], dim=1)
 
-    def apply(self, inputs: Inputs, change: Float[Tensor, "1 k 2"]) -> Inputs:
+    def apply(self, inputs: SynthesisInputs, change: Float[Tensor, "1 k 2"]) -> SynthesisInputs:
         """Return the inputs with moved centers."""
         levels = gaussians_of(inputs.layout)
         moves = list(change.split([g.centers.shape[1] for g in levels], dim=1))
@@ -106,14 +106,14 @@ class Pixels:
 
     rate: float = 0.8  # for the pixel that the drag changes most; heatmaps are in [0, 1]
 
-    def zeros(self, inputs: Inputs) -> Float[Tensor, "1 k s s"]:
+    def zeros(self, inputs: SynthesisInputs) -> Float[Tensor, "1 k s s"]:
         """Return no change; raises ValueError where the model has no heatmaps."""
         levels = gaussians_of(inputs.layout)
         return levels[0].centers.new_zeros(
             1, sum(g.centers.shape[1] for g in levels), HEATMAP_PIXELS, HEATMAP_PIXELS
         )
 
-    def apply(self, inputs: Inputs, change: Float[Tensor, "1 k s s"]) -> Inputs:
+    def apply(self, inputs: SynthesisInputs, change: Float[Tensor, "1 k s s"]) -> SynthesisInputs:
         """Return the inputs with other heatmaps."""
         return replace(inputs, layout=retouched(inputs.layout, change))
 

@@ -1,9 +1,9 @@
 """Galleries: pages of edited scenes, described by an entry of params/figures.yaml in the words of EDITS.
 
-A page has a block per row and data set (the first seed of the profile), a line per scene, and in it the
-scene with all its objects, then a picture per list of edits with what that touched; `setup` comes before all. The scene of a line is what the model draws from that seed, so that
-`spatialgan scene` and `spatialgan edit` make every picture of a page again. Nothing is selected: an entry
-names its seeds.
+A page has a block per row and data set (the first seed of the profile) and in it a line per scene: the scene with
+all its objects, then a picture per list of edits with what they touched. The edits in `setup` come before all others.
+The scene of a line is what the model draws from that seed, so `spatialgan scene` and `spatialgan edit` reproduce every
+picture of a page. Nothing is selected: an entry names its seeds.
 """
 
 from dataclasses import replace
@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 
 from spatialgan.drawing import overlays as drawing
-from spatialgan.drawing.films import save_picture
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.heatmaps.moves import Where
 from spatialgan.params import Params
@@ -23,19 +22,6 @@ from spatialgan.scenes.scene_file import draw_scene
 
 NOISE_MODE = "random"
 FORMER_OPACITY = 0.4  # of a circle where something was
-
-
-def write_gallery(params: Params, name: str, profile: str) -> Path:
-    """Write a gallery and return its path.
-
-    Raises ValueError, naming the run, where a scene of it can't be edited so.
-    """
-    item = params.figure(name)
-    check_gallery(item)
-    page = draw_gallery(params, item, profile)
-    path = params.results(profile).figure(name)
-    save_picture(path, page)
-    return path
 
 
 def gallery_runs(params: Params, item: dict, profile: str) -> list[str]:
@@ -52,7 +38,11 @@ def check_gallery(item: dict) -> None:
 
 
 def draw_gallery(params: Params, item: dict, profile: str) -> Image.Image:
-    """Return the page of an entry of figures.yaml."""
+    """Return the page of an entry of figures.yaml.
+
+    Raises ValueError, naming the run, where a scene of it can't be edited as the entry says.
+    """
+    check_gallery(item)
     blocks = []
     for run in gallery_runs(params, item, profile):
         model = params.results(profile).run(run).snapshot

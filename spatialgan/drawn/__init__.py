@@ -1,8 +1,8 @@
-"""Procedural scenes with ground truth, drawn from a seed at any resolution.
+"""Procedural drawings with ground truth: functions of a seed, at any resolution.
 
 `cat`, `face` and `church` show one dominant object with named parts, `bedroom` many objects that hide
-one another. They stand in for LSUN Cat, FFHQ, LSUN Church and LSUN Bedroom. To add a scene, write a
-module with `compose(rng) -> Drawing` and give it a key in SCENES.
+one another. They stand in for LSUN Cat, FFHQ, LSUN Church and LSUN Bedroom. To add a kind, write a
+module with `compose(rng) -> VectorDrawing` and give it a key in DRAWINGS.
 
 Shapes: r pixels per side.
 """
@@ -13,28 +13,31 @@ from collections.abc import Callable
 import numpy as np
 
 from spatialgan.drawn import bedroom, cat, church, face
-from spatialgan.drawn.canvas import Drawing, Instance, Scene
+from spatialgan.drawn.canvas import Drawing, VectorDrawing
 from spatialgan.variants import choose
 
-__all__ = ["SCENES", "Drawing", "Instance", "Scene", "compose_scene", "draw_scene"]
 
+def compose(kind: str, seed: int, index: int) -> VectorDrawing:
+    """Return drawing `index` of the endless series (kind, seed), to be rendered at any resolution.
 
-def compose_scene(name: str, seed: int, index: int) -> Drawing:
-    """Return scene `index` of the endless series (name, seed) as a vector drawing."""
-    compose = choose(SCENES, "scene", name)
+    Raises ValueError for an unknown kind, and for a negative seed or index.
+    """
+    composer = choose(DRAWINGS, "kind of drawing", kind)
     if seed < 0 or index < 0:
-        raise ValueError(f"a scene's seed and index are 0 or more, got {seed} and {index}")
-    stream = np.random.default_rng([zlib.crc32(name.encode()), seed, index])
-    return compose(stream)
+        raise ValueError(f"a drawing's seed and index must be 0 or more, not {seed} and {index}")
+    return composer(np.random.default_rng([zlib.crc32(kind.encode()), seed, index]))
 
 
-def draw_scene(name: str, seed: int, index: int, resolution: int) -> Scene:
-    """Return scene `index` of the series (name, seed): image [r r 3] and instances."""
-    drawing = compose_scene(name, seed, index)
-    return Scene(drawing.image(resolution), drawing.instances(resolution))
+def draw(kind: str, seed: int, index: int, resolution: int) -> Drawing:
+    """Return drawing `index` of the series (kind, seed): its image [r r 3] and its instances.
+
+    Raises ValueError like `compose`.
+    """
+    vectors = compose(kind, seed, index)
+    return Drawing(vectors.image(resolution), vectors.instances(resolution))
 
 
-SCENES: dict[str, Callable[[np.random.Generator], Drawing]] = {
+DRAWINGS: dict[str, Callable[[np.random.Generator], VectorDrawing]] = {
     "cat": cat.compose,
     "face": face.compose,
     "church": church.compose,

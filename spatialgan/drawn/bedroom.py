@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spatialgan.drawn import furniture
-from spatialgan.drawn.canvas import SCENERY, Canvas, Drawing, Light
+from spatialgan.drawn.canvas import SCENERY, Canvas, Light, VectorDrawing
 from spatialgan.drawn.furniture import Room, Style
 from spatialgan.drawn.palette import WHITE, against, mix, pick, shade, vary
 from spatialgan.drawn.shapes import box
@@ -63,7 +63,7 @@ PIECES = (
 )
 
 
-def compose(rng: np.random.Generator) -> Drawing:
+def compose(rng: np.random.Generator) -> VectorDrawing:
     """Return a drawing of one bedroom."""
     style, room = _style(rng), _room(rng)
     canvas = Canvas(style.wall, style.wall)

@@ -43,7 +43,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Instance:
-    """One object, or one named part of an object, as it is seen in a scene."""
+    """One object, or one named part of an object, as it is seen in a drawing."""
 
     name: str  # class
     owner: str  # class of the whole it is a part of, "" for a whole object
@@ -52,8 +52,8 @@ class Instance:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """An image with its ground truth."""
+class Drawing:
+    """A drawing at one resolution: its image and its ground truth."""
 
     image: UInt8[np.ndarray, "r r 3"]
     instances: tuple[Instance, ...]
@@ -68,8 +68,8 @@ class Light:
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """A finished vector picture: background, shapes from back to front, labels."""
+class VectorDrawing:
+    """A drawing as vectors, for any resolution: background, shapes from back to front, labels."""
 
     background: tuple[Color, Color]  # colors at the top and at the bottom edge
     shapes: tuple[Shape, ...]
@@ -166,9 +166,9 @@ class Canvas:
         for size in (1.0, 0.8, 0.6, 0.4):
             self.tint(middle + size * (points - middle), color, opacity / 3)
 
-    def finish(self, light: Light) -> Drawing:
+    def finish(self, light: Light) -> VectorDrawing:
         """Return the drawing made so far."""
-        return Drawing(self._background, tuple(self._shapes), tuple(self._labels), light)
+        return VectorDrawing(self._background, tuple(self._shapes), tuple(self._labels), light)
 
 
 def samples_per_pixel(resolution: int) -> int:

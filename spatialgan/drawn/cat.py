@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatialgan.drawn.backdrops import BACKDROPS
-from spatialgan.drawn.canvas import Canvas, Color, Drawing, Light, Point
+from spatialgan.drawn.canvas import Canvas, Color, Light, Point, VectorDrawing
 from spatialgan.drawn.palette import BLACK, WHITE, hsv, mix, pick, shade, vary
 from spatialgan.drawn.shapes import (
     Frame,
@@ -76,7 +76,7 @@ class Pose:
         return upright(points)
 
 
-def compose(rng: np.random.Generator) -> Drawing:
+def compose(rng: np.random.Generator) -> VectorDrawing:
     """Return a drawing of one cat."""
     pose, fur = _pose(rng), _fur(rng)
     ground = pose.head.center[0] + pose.head.scale[0] * (1.75 if pose.lies else 2.55)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spatialgan.drawn.canvas import SCENERY, Canvas, Color, Drawing, Light, Point
+from spatialgan.drawn.canvas import SCENERY, Canvas, Color, Light, Point, VectorDrawing
 from spatialgan.drawn.palette import BLACK, WHITE, against, hsv, mix, pick, shade
 from spatialgan.drawn.shapes import Outline, arch, box, ellipse, ribbon, spline
 from spatialgan.drawn.solids import Block, Face, View, faces_viewer
@@ -40,7 +40,7 @@ class Style:
     top: str  # spire, pyramid, dome or battlements
 
 
-def compose(rng: np.random.Generator) -> Drawing:
+def compose(rng: np.random.Generator) -> VectorDrawing:
     """Return a drawing of one church."""
     sky = SKIES[rng.integers(len(SKIES))]
     canvas = Canvas(pick(rng, [sky[0]]), pick(rng, [sky[1]]))

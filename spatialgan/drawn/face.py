@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spatialgan.drawn.canvas import SCENERY, Canvas, Color, Drawing, Light
+from spatialgan.drawn.canvas import SCENERY, Canvas, Color, Light, VectorDrawing
 from spatialgan.drawn.palette import BLACK, WHITE, against, mix, pick, shade, vary
 from spatialgan.drawn.shapes import Frame, Outline, box, ellipse, mirrored, ribbon, spline
 
@@ -68,7 +68,7 @@ class Pose:
         return self.head(points - np.array([back * np.sin(self.nod), back * np.sin(self.yaw)]))
 
 
-def compose(rng: np.random.Generator) -> Drawing:
+def compose(rng: np.random.Generator) -> VectorDrawing:
     """Return a drawing of one face."""
     pose, person = _pose(rng), _person(rng)
     back = against(rng, mix(person.skin, person.hair, 0.5), BACKS)

@@ -1,4 +1,4 @@
-"""Colors for the scenes: mixing, shading, small variations, and choices that keep a contrast."""
+"""Colors for the drawings: mixing, shading, small variations, and choices that keep a contrast."""
 
 import colorsys
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Outlines for the scenes: ellipses, smooth closed curves, ribbons, boxes, and frames to place them.
+"""Outlines for the drawings: ellipses, smooth closed curves, ribbons, boxes, and frames to place them.
 
 Points are (y, x), y downwards. Every function returns an outline [_ 2] for `Canvas.paint`.
 

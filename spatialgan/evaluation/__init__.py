@@ -1,1 +1,1 @@
-"""How good a generator is: FID, KID, precision, recall, and the extractor they are measured with."""
+"""How good a generator is and how well it obeys: MEASURES on one harness, each written to a JSON record."""

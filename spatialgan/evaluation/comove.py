@@ -12,86 +12,43 @@ Shapes: n trials.
 """
 
 import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from tqdm import tqdm
 
 from spatialgan.evaluation.comove_scores import Observation, class_scores, scores
+from spatialgan.evaluation.harness import SEED, Findings, Procedure, Setup, count_name
 from spatialgan.evaluation.matching import MIN_COSINE, NOTHING, follow, instance_under
-from spatialgan.evaluation.measured import measured, save_measured
-from spatialgan.evaluation.partial import PartialResults
 from spatialgan.evaluation.trials import (
     LENGTHS,
-    Source,
+    Renderer,
     Trials,
     can_be_tried,
     draw_offset,
     is_steerable,
-    snapshot_source,
-    take,
+    snapshot_renderer,
     trial_batches,
 )
-from spatialgan.files import file_sha256
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.heatmaps.moves import gaussians, move_objects, shift, where_part
 from spatialgan.rng import generator_for
 from spatialgan.segmenters.instances import MIN_AREA, MIN_SCORE, Instances
 from spatialgan.segmenters.registry import Segmenter
-from spatialgan.snapshot import load_snapshot
+from spatialgan.snapshot import Snapshot
 
 STILL_EVERY = 10  # one in so many samples is drawn and segmented again, not moved: null control
+BATCH = 32  # samples drawn and segmented together; changes no result
 
 
-@dataclass(frozen=True)
-class ComoveRequest:
-    """What to measure."""
-
-    num_moves: int = 50000
-    seed: int = 0  # of the latents, layouts, noise and moves
-    batch_size: int = 32  # samples drawn and segmented together; changes no result
-    device: str = "cpu"  # of generator and segmenter: cpu or cuda
-
-
-def measure_comove(
-    snapshot_path: Path, segmenter: Segmenter, request: ComoveRequest, output: Path
-) -> dict:
-    """Write a snapshot's Co-move Ratio with its controls and protocol to `output`, and return it.
-
-    A row without movable heatmaps has no metrics. Killed, it goes on after the last finished batch, kept
-    beside `output`. Raises ValueError, in one line, where a file is missing or damaged.
-    """
-    snapshot = load_snapshot(snapshot_path, request.device)
-    source = snapshot_source(snapshot, request.seed)
-    protocol = comove_protocol(segmenter, request)
-    identity = {
-        "protocol": protocol,
-        "sample_seed": request.seed,
-        "snapshot_sha256": file_sha256(snapshot_path),
-        "code": snapshot.config.code("spatialgan.evaluation.comove.measure_comove"),
-    }
-    partial = PartialResults(output.with_suffix(".partial.jsonl"), identity)
-    observations = observe_moves(source, segmenter, request, partial)
-    result = measured(snapshot, protocol, scores(observations))
-    result |= {
-        "metric_ids": {"comove": comove_id(segmenter, request.num_moves)},
-        "classes": class_scores(observations),
-        "sample_seed": request.seed,
-        "snapshot_sha256": identity["snapshot_sha256"],
-    }
-    save_measured(output, result)
-    partial.remove()
-    return result
-
-
-def comove_protocol(segmenter: Segmenter, request: ComoveRequest) -> dict:
+def comove_protocol(setup: Setup) -> dict:
     """Return what has to agree before two Co-move Ratios may stand side by side."""
     return {
-        "segmenter": segmenter.name,
-        "segmenter_sha256": segmenter.sha256,
-        "num_moves": request.num_moves,
+        "segmenter": setup.segmenter.name,
+        "segmenter_sha256": setup.segmenter.sha256,
+        "num_moves": setup.settings["num_comove"],
         "move_length": f"{LENGTHS[0]} to {LENGTHS[1]} image widths",
         "min_score": MIN_SCORE,
         "min_area": MIN_AREA,
@@ -101,35 +58,42 @@ def comove_protocol(segmenter: Segmenter, request: ComoveRequest) -> dict:
     }
 
 
-def comove_id(segmenter: Segmenter, num_moves: int) -> str:
-    """Return the metric's name for people, such as torchvision_comove5k."""
-    count = f"{num_moves // 1000}k" if num_moves % 1000 == 0 else str(num_moves)
-    return f"{segmenter.name}_comove{count}"
+def comove_observations(snapshot: Snapshot, setup: Setup, done: Sequence[dict]) -> Iterator[dict]:
+    """Yield further batches of moves of a snapshot's samples."""
+    renderer = snapshot_renderer(snapshot, SEED)
+    return observe_moves(renderer, setup.segmenter, setup.settings["num_comove"], done)
 
 
 def observe_moves(
-    source: Source, segmenter: Segmenter, request: ComoveRequest, partial: PartialResults
-) -> list[Observation]:
-    """Return what became of `num_moves` moves, those in `partial` included; none without objects."""
-    if not is_steerable(source):
-        return []
-    found = [Observation.from_json(o) for batch in partial.batches for o in batch["observations"]]
-    start = partial.batches[-1]["next"] if partial.batches else 0
-    missing = request.num_moves - len(found)
-    bar = tqdm(
-        total=request.num_moves, initial=len(found), desc="moving", unit="move", disable=None
-    )
+    renderer: Renderer, segmenter: Segmenter, num_moves: int, done: Sequence[dict]
+) -> Iterator[dict]:
+    """Yield batches of observations, after those `done`, up to `num_moves` in all; none without objects."""
+    if not is_steerable(renderer):
+        return
+    count = sum(len(batch["observations"]) for batch in done)
+    start = done[-1]["next"] if done else 0
+    bar = tqdm(total=num_moves, initial=count, desc="moving", unit="move", disable=None)
     with bar:
-        for trials in trial_batches(source, request.seed, missing, start, request.batch_size):
-            seen = observe(trials, source, segmenter)
-            found += seen
-            batch = [dataclasses.asdict(one) for one in seen]
-            partial.add({"next": trials.stop, "observations": batch})
+        for trials in trial_batches(renderer, SEED, num_moves - count, start, BATCH):
+            seen = [dataclasses.asdict(one) for one in observe(trials, renderer, segmenter)]
             bar.update(len(seen))
-    return found
+            yield {"next": trials.stop, "observations": seen}
 
 
-def observe(trials: Trials, source: Source, segmenter: Segmenter) -> list[Observation]:
+def comove_findings(snapshot: Snapshot, setup: Setup, batches: Sequence[dict]) -> Findings:
+    """Return the Co-move Ratio, what it is made of, its controls, and the ratio by class of objects."""
+    found = observations_in(batches)
+    metrics, bounds = scores(found)
+    name = f"{setup.segmenter.name}_comove{count_name(setup.settings['num_comove'])}"
+    return Findings(metrics, bounds, {"comove": name}, {"classes": class_scores(found)})
+
+
+def observations_in(batches: Iterable[dict]) -> list[Observation]:
+    """Return the observations of batches, in order."""
+    return [Observation.from_json(one) for batch in batches for one in batch["observations"]]
+
+
+def observe(trials: Trials, renderer: Renderer, segmenter: Segmenter) -> list[Observation]:
     """Return what became of each trial's moves: of the object, of a bystander, with nothing moved, and
     of the object of one sub-heatmap alone."""
     layout = trials.samples.layout
@@ -139,10 +103,10 @@ def observe(trials: Trials, source: Source, segmenter: Segmenter) -> list[Observ
     rows = [*range(len(trials)), *still, *parts]
     others = [layout[row : row + 1] for row in still] + [part.moved for part in parts.values()]
     drawn_again = dataclasses.replace(
-        take(trials.samples, rows), layout=Layout.cat([moved, *others])
+        trials.samples.take(rows), layout=Layout.cat([moved, *others])
     )
-    before = segment(segmenter, source.render(trials.samples))
-    after = segment(segmenter, source.render(drawn_again))
+    before = segment(segmenter, renderer.render(trials.samples))
+    after = segment(segmenter, renderer.render(drawn_again))
     end = len(trials) + len(still)
     unmoved = dict(zip(still, after[len(trials) : end], strict=True))
     alone = dict(zip(parts, after[end:], strict=True))
@@ -207,10 +171,7 @@ def _parts(trials: Trials) -> dict[int, Part]:
 
 def segment(segmenter: Segmenter, images: torch.Tensor) -> list[Instances]:
     """Return each image's instances on the CPU, where they are compared."""
-    return [
-        Instances(found.masks.cpu(), found.scores.cpu(), found.classes, found.features.cpu())
-        for found in segmenter(images)
-    ]
+    return [found.to("cpu") for found in segmenter(images)]
 
 
 def _bystander(index: int, found: Instances, sample: int) -> int | None:
@@ -220,3 +181,6 @@ def _bystander(index: int, found: Instances, sample: int) -> int | None:
         return None
     draws = generator_for(0, "bystander", sample)
     return others[int(torch.randint(len(others), (), generator=draws))]
+
+
+COMOVE = Procedure(comove_protocol, comove_observations, comove_findings)

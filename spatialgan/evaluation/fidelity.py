@@ -8,11 +8,8 @@ the real manifold.
 Shapes: n images, r pixels.
 """
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 from jaxtyping import UInt8
@@ -20,28 +17,17 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from spatialgan.data.archive import ImageArchive
-from spatialgan.extractors.registry import Extractor, open_extractor
-from spatialgan.files import file_sha256, write_atomically
-from spatialgan.provenance import source_commit
-from spatialgan.snapshot import load_snapshot, sample_images
+from spatialgan.evaluation.harness import SEED, Findings, Procedure, Setup, count_name
+from spatialgan.extractors.registry import Extractor
+from spatialgan.files import file_sha256
+from spatialgan.snapshot import Snapshot, sample_images
 
 NEIGHBORS = 3  # of precision and recall; torch-fidelity's default and the literature's
 KID_SUBSET = 1000  # images per subset; fewer where there are fewer
 MIN_IMAGES = 10  # fewer say nothing
+BATCH = 64  # images generated and looked at together; changes no result
 MAX_DISTANCES = 1 << 25  # held at once for precision and recall: 128 MiB, in about 3 copies
 MIN_ROWS = 256  # of these, so that matrix products stay large where there are very many images
-
-
-@dataclass(frozen=True)
-class FidelityRequest:
-    """What to measure."""
-
-    extractor: str = "inception"  # a key of EXTRACTORS
-    num_fake: int = 50000
-    seed: int = 0  # of the latents, layouts and noise
-    batch_size: int = 64  # images generated and looked at together; changes no result
-    device: str = "cpu"  # of generator and extractor: cpu or cuda
 
 
 class ImageRange(Dataset):
@@ -69,49 +55,45 @@ class ImageRange(Dataset):
         return list(images)
 
 
-def measure_fidelity(snapshot_path: Path, archive_path: Path, request: FidelityRequest) -> dict:
-    """Return a snapshot's metrics with their protocol, as fidelity.json holds them.
-
-    Raises ValueError, in one line, where a file or the extractor is missing or damaged, or where
-    there are too few images.
-    """
-    extractor = open_extractor(request.extractor)
-    snapshot = load_snapshot(snapshot_path, request.device)
-    archive = ImageArchive(archive_path)
-    fake = ImageRange(
-        lambda start, stop: sample_images(snapshot, request.seed, start, stop),
-        request.num_fake,
-        "generating",
-    )
-    real = ImageRange(lambda start, stop: archive.load(range(start, stop)), len(archive), "reading")
-    metrics = compare_images(fake, real, extractor, request)
-    protocol = {
-        "extractor": extractor.name,
-        "extractor_sha256": extractor.sha256,
-        "num_real": len(real),
-        "num_fake": len(fake),
+def fidelity_protocol(setup: Setup) -> dict:
+    """Return what has to agree before two results may stand side by side."""
+    return {
+        "extractor": setup.extractor.name,
+        "extractor_sha256": setup.extractor.sha256,
+        "num_real": len(setup.archive),
+        "num_fake": setup.settings["num_fake"],
         "resize": "extractor-internal",
         "truncation_psi": 1,
         "noise_mode": "random per sample index",
-        "dataset_sha256": file_sha256(archive_path),
+        "dataset_sha256": file_sha256(setup.archive.path),
     }
-    return {
-        "run": snapshot.config.name,
-        "row": snapshot.config.row,
-        "dataset": snapshot.config.dataset,
-        "seed": snapshot.config.seed,
-        "kimg": snapshot.kimg,
-        "commit": source_commit(),
-        "protocol": protocol,
-        "metrics": metrics,
-        "metric_ids": metric_ids(extractor, request.num_fake),
-        "sample_seed": request.seed,
-        "torch_fidelity": version("torch-fidelity"),
-    }
+
+
+def fidelity_observations(snapshot: Snapshot, setup: Setup, done: Sequence[dict]) -> Iterator[dict]:
+    """Yield the metrics, in one batch: they are no means over samples.
+
+    Raises ValueError where there are too few images.
+    """
+    if done:
+        return
+    archive, count = setup.archive, setup.settings["num_fake"]
+    fake = ImageRange(
+        lambda start, stop: sample_images(snapshot, SEED, start, stop), count, "generating"
+    )
+    real = ImageRange(lambda start, stop: archive.load(range(start, stop)), len(archive), "reading")
+    yield compare_images(fake, real, setup.extractor, setup.device)
+
+
+def fidelity_findings(snapshot: Snapshot, setup: Setup, batches: Sequence[dict]) -> Findings:
+    """Return the metrics under their names in the literature."""
+    ids = metric_ids(setup.extractor, setup.settings["num_fake"])
+    return Findings(
+        batches[0], metric_ids=ids, details={"torch_fidelity": version("torch-fidelity")}
+    )
 
 
 def compare_images(
-    fake: Dataset, real: Dataset, extractor: Extractor, request: FidelityRequest
+    fake: Dataset, real: Dataset, extractor: Extractor, device: str
 ) -> dict[str, float]:
     """Return fid, kid, kid_std, precision and recall of two sets of uint8 images [3 r r]."""
     import torch_fidelity
@@ -130,8 +112,8 @@ def compare_images(
         kid_subset_size=min(KID_SUBSET, smaller),
         prc_neighborhood=NEIGHBORS,
         prc_batch_size=max(MIN_ROWS, MAX_DISTANCES // larger),
-        batch_size=request.batch_size,
-        cuda=torch.device(request.device).type == "cuda",
+        batch_size=BATCH,
+        cuda=torch.device(device).type == "cuda",
         cache=False,
         save_cpu_ram=True,  # distances in parts; images are read in this process
         verbose=False,
@@ -147,11 +129,10 @@ def compare_images(
 
 def metric_ids(extractor: Extractor, num_fake: int) -> dict[str, str]:
     """Return the metrics' names for people, such as scene_fid5k, and fid50k_full for the papers'."""
-    count = f"{num_fake // 1000}k" if num_fake % 1000 == 0 else str(num_fake)
     metrics = ("fid", "kid", "precision", "recall")
-    return {m: extractor.metric_pattern.format(metric=m, count=count) for m in metrics}
+    return {
+        m: extractor.metric_pattern.format(metric=m, count=count_name(num_fake)) for m in metrics
+    }
 
 
-def save_fidelity(output: Path, result: dict) -> None:
-    """Write a result as JSON, whole or not at all."""
-    write_atomically(output, (json.dumps(result, indent=2) + "\n").encode())
+FIDELITY = Procedure(fidelity_protocol, fidelity_observations, fidelity_findings)

@@ -5,15 +5,14 @@ another style with everything else fixed, and the mean absolute change of a pixe
 half-maximum disc of its sub-heatmap (of the old and the new place where it moves) and outside. The
 locality is their ratio: 1 where a change has no place, large where it stays where it belongs.
 
-To add an edit, write a function `(trials, seed) -> edited samples` and give it an entry in EDITS, with
-where it is meant to change the image.
+To add an intervention, write a function `(trials, seed) -> changed samples` and give it an entry in
+INTERVENTIONS, with where it is meant to change the image.
 
 Shapes: n trials, p places, r resolution.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,40 +20,30 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from tqdm import tqdm
 
-from spatialgan.evaluation.bootstrap import interval, resampled_sums
+from spatialgan.evaluation.bootstrap import Interval, interval, resampled_sums
+from spatialgan.evaluation.harness import SEED, Findings, Procedure, Setup
 from spatialgan.evaluation.matching import half_maximum_disc
-from spatialgan.evaluation.measured import Numbers, measured, save_measured
-from spatialgan.evaluation.partial import PartialResults
 from spatialgan.evaluation.trials import (
     LENGTHS,
-    Source,
+    Renderer,
     Trials,
     is_steerable,
-    snapshot_source,
+    snapshot_renderer,
     trial_batches,
 )
-from spatialgan.files import file_sha256
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.heatmaps.moves import move_objects, remove, where_object
+from spatialgan.networks.generator import GeneratorInputs
 from spatialgan.rng import generator_for
-from spatialgan.snapshot import Samples, load_snapshot
+from spatialgan.snapshot import Snapshot
 
 BOOTSTRAP_SEED = 0
+BATCH = 32  # samples drawn together; changes no result
 
 
 @dataclass(frozen=True)
-class LocalityRequest:
-    """What to measure."""
-
-    num_trials: int = 50000
-    seed: int = 0  # of the latents, layouts, noise, moves and new styles
-    batch_size: int = 32  # samples drawn together; changes no result
-    device: str = "cpu"  # of the generator: cpu or cuda
-
-
-@dataclass(frozen=True)
-class Change:
-    """How much one edit changed one image: sums over pixels of |difference| in 0..255, channels' mean."""
+class Effect:
+    """How much one intervention changed one image: sums over pixels of |difference| in 0..255, channels' mean."""
 
     inside: float  # sum over the pixels of the disc
     inside_pixels: int
@@ -63,89 +52,81 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Edit:
-    """One kind of edit, of one object of each sample."""
+class Intervention:
+    """One kind of change to one object of each sample."""
 
-    apply: Callable[[Trials, int], Samples]  # (trials, seed) -> the samples edited
+    apply: Callable[[Trials, int], GeneratorInputs]  # (trials, seed) -> the changed samples
     places: Callable[[Trials], Float[Tensor, "n p 2"]]  # centers of the discs that are to change
-    is_known: Callable[[Samples], bool]  # whether a row's samples can be edited so
+    applies_to: Callable[[GeneratorInputs], bool]  # whether a row's samples can be changed so
 
 
-Changes = dict[str, list[Change]]  # by edit
+Effects = dict[str, list[Effect]]  # by intervention
 
 
-def measure_locality(snapshot_path: Path, request: LocalityRequest, output: Path) -> dict:
-    """Write the locality of a snapshot's edits with its protocol to `output`, and return it.
-
-    Edits that a row doesn't know have no metrics. Killed, it goes on after the last finished batch.
-    Raises ValueError, in one line, where the snapshot is missing or damaged.
-    """
-    snapshot = load_snapshot(snapshot_path, request.device)
-    protocol = {
-        "num_trials": request.num_trials,
+def locality_protocol(setup: Setup) -> dict:
+    """Return what has to agree before two localities may stand side by side."""
+    return {
+        "num_trials": setup.settings["num_comove"],
         "move_length": f"{LENGTHS[0]} to {LENGTHS[1]} image widths",
         "truncation_psi": 1,
         "noise_mode": "fixed per sample index",
     }
-    identity = {
-        "protocol": protocol,
-        "sample_seed": request.seed,
-        "snapshot_sha256": file_sha256(snapshot_path),
-        "code": snapshot.config.code("spatialgan.evaluation.locality.measure_locality"),
-    }
-    partial = PartialResults(output.with_suffix(".partial.jsonl"), identity)
-    changes = observe_changes(snapshot_source(snapshot, request.seed), request, partial)
-    result = measured(snapshot, protocol, localities(changes))
-    result |= {name: identity[name] for name in ("sample_seed", "snapshot_sha256")}
-    save_measured(output, result)
-    partial.remove()
-    return result
 
 
-def observe_changes(source: Source, request: LocalityRequest, partial: PartialResults) -> Changes:
-    """Return what each edit changed in `num_trials` samples; nothing for unsteered generators."""
-    if not is_steerable(source):
-        return {}
-    found: Changes = {}
-    for batch in partial.batches:
-        _extend(
-            found, {name: [Change(*c) for c in seen] for name, seen in batch["changes"].items()}
-        )
-    done = sum(batch["trials"] for batch in partial.batches)
-    start = partial.batches[-1]["next"] if partial.batches else 0
-    missing = request.num_trials - done
-    with tqdm(
-        total=request.num_trials, initial=done, desc="editing", unit="sample", disable=None
-    ) as bar:
-        for trials in trial_batches(source, request.seed, missing, start, request.batch_size):
-            seen = changes_of(trials, source, request.seed)
-            _extend(found, seen)
-            plain = {name: [list(vars(c).values()) for c in part] for name, part in seen.items()}
-            partial.add({"next": trials.stop, "trials": len(trials), "changes": plain})
+def locality_observations(snapshot: Snapshot, setup: Setup, done: Sequence[dict]) -> Iterator[dict]:
+    """Yield further batches of effects on a snapshot's samples."""
+    return observe_effects(snapshot_renderer(snapshot, SEED), setup.settings["num_comove"], done)
+
+
+def observe_effects(renderer: Renderer, num_trials: int, done: Sequence[dict]) -> Iterator[dict]:
+    """Yield batches of effects, after those `done`, up to `num_trials` samples in all; none without objects."""
+    if not is_steerable(renderer):
+        return
+    count = sum(batch["trials"] for batch in done)
+    start = done[-1]["next"] if done else 0
+    bar = tqdm(total=num_trials, initial=count, desc="editing", unit="sample", disable=None)
+    with bar:
+        for trials in trial_batches(renderer, SEED, num_trials - count, start, BATCH):
+            seen = effects_of(trials, renderer, SEED)
+            plain = {name: [list(vars(e).values()) for e in part] for name, part in seen.items()}
             bar.update(len(trials))
+            yield {"next": trials.stop, "trials": len(trials), "effects": plain}
+
+
+def locality_findings(snapshot: Snapshot, setup: Setup, batches: Sequence[dict]) -> Findings:
+    """Return the localities of all interventions that the row knows."""
+    return Findings(*localities(effects_in(batches)))
+
+
+def effects_in(batches: Iterable[dict]) -> Effects:
+    """Return the effects of batches by intervention, in order."""
+    found: Effects = {}
+    for batch in batches:
+        for name, part in batch["effects"].items():
+            found.setdefault(name, []).extend(Effect(*numbers) for numbers in part)
     return found
 
 
-def changes_of(trials: Trials, source: Source, seed: int) -> Changes:
-    """Return what each edit that the source knows changes in each trial's image."""
-    before = source.render(trials.samples).float()
+def effects_of(trials: Trials, renderer: Renderer, seed: int) -> Effects:
+    """Return what each intervention that the samples allow changes in each trial's image."""
+    before = renderer.render(trials.samples).float()
     found = {}
-    for name, edit in EDITS.items():
-        if edit.is_known(trials.samples):
-            after = source.render(edit.apply(trials, seed)).float()
-            change = (after - before).abs().mean(dim=1)
-            discs = _discs(trials, edit.places(trials), change.shape[-1])
-            found[name] = [_change(*pair) for pair in zip(change, discs, strict=True)]
+    for name, intervention in INTERVENTIONS.items():
+        if intervention.applies_to(trials.samples):
+            after = renderer.render(intervention.apply(trials, seed)).float()
+            difference = (after - before).abs().mean(dim=1)
+            discs = _discs(trials, intervention.places(trials), difference.shape[-1])
+            found[name] = [_effect(*pair) for pair in zip(difference, discs, strict=True)]
     return found
 
 
-def moved(trials: Trials, seed: int) -> Samples:
+def moved(trials: Trials, seed: int) -> GeneratorInputs:
     """Return the samples with their objects moved by the trials' offsets."""
     layout = move_objects(trials.samples.layout, trials.objects, trials.offsets)
     return replace(trials.samples, layout=layout)
 
 
-def removed(trials: Trials, seed: int) -> Samples:
+def removed(trials: Trials, seed: int) -> GeneratorInputs:
     """Return the samples without their objects."""
     layout, rows = trials.samples.layout, enumerate(trials.objects.tolist())
     singles = ((layout[row : row + 1], index) for row, index in rows)
@@ -155,7 +136,7 @@ def removed(trials: Trials, seed: int) -> Samples:
     )
 
 
-def restyled(trials: Trials, seed: int) -> Samples:
+def restyled(trials: Trials, seed: int) -> GeneratorInputs:
     """Return the samples with new style codes for their objects, a function of (seed, sample)."""
     z = trials.samples.z.clone()
     for row, (sample, index) in enumerate(
@@ -166,14 +147,14 @@ def restyled(trials: Trials, seed: int) -> Samples:
     return replace(trials.samples, z=z)
 
 
-def localities(changes: Changes) -> Numbers:
-    """Return, per edit, the mean change inside and outside (0..255) and their ratio, with intervals.
+def localities(effects: Effects) -> tuple[dict[str, float], dict[str, Interval]]:
+    """Return, per intervention, the mean change inside and outside (0..255) and their ratio, with intervals.
 
     A ratio without any change outside has no number.
     """
     values, bounds = {}, {}
-    for name, seen in changes.items():
-        columns = np.array([list(vars(change).values()) for change in seen], dtype=float)
+    for name, seen in effects.items():
+        columns = np.array([list(vars(effect).values()) for effect in seen], dtype=float)
         sums = resampled_sums(columns, BOOTSTRAP_SEED)
         for part, ratio in _PARTS.items():
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -192,11 +173,11 @@ def _here_and_there(trials: Trials) -> Float[Tensor, "n 2 2"]:
     return torch.stack([trials.centers(), trials.centers() + trials.offsets], dim=1)
 
 
-def _always(samples: Samples) -> bool:
+def _always(samples: GeneratorInputs) -> bool:
     return True
 
 
-def _has_styles(samples: Samples) -> bool:
+def _has_styles(samples: GeneratorInputs) -> bool:
     """Return whether objects have latents of their own: [n m z], not one for the whole image."""
     return samples.z.ndim == 3
 
@@ -212,20 +193,15 @@ def _discs(
     return torch.stack(discs)
 
 
-def _change(difference: Float[Tensor, "r r"], disc: Bool[Tensor, "r r"]) -> Change:
+def _effect(difference: Float[Tensor, "r r"], disc: Bool[Tensor, "r r"]) -> Effect:
     inside, pixels = float(difference[disc].sum()), int(disc.sum())
-    return Change(inside, pixels, float(difference[~disc].sum()), disc.numel() - pixels)
+    return Effect(inside, pixels, float(difference[~disc].sum()), disc.numel() - pixels)
 
 
-def _extend(found: Changes, seen: dict[str, Sequence[Change]]) -> None:
-    for name, part in seen.items():
-        found.setdefault(name, []).extend(part)
-
-
-EDITS = {
-    "move": Edit(moved, _here_and_there, _always),
-    "remove": Edit(removed, _here, _always),
-    "restyle": Edit(restyled, _here, _has_styles),
+INTERVENTIONS = {
+    "move": Intervention(moved, _here_and_there, _always),
+    "remove": Intervention(removed, _here, _always),
+    "restyle": Intervention(restyled, _here, _has_styles),
 }
 
 # Of the sums (inside, inside_pixels, outside, outside_pixels), each [...].
@@ -234,3 +210,5 @@ _PARTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "outside": lambda sums: sums[2] / sums[3],
     "locality": lambda sums: (sums[0] / sums[1]) / (sums[2] / sums[3]),
 }
+
+LOCALITY = Procedure(locality_protocol, locality_observations, locality_findings)

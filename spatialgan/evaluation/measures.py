@@ -1,39 +1,51 @@
-"""MEASURES: what can be measured of a run's snapshot, and what each result depends on."""
+"""MEASURES: what can be measured of a run's snapshot, and what each result depends on.
 
-from collections.abc import Callable
+To add one, write a module beside this one that ends in a `Procedure` (see harness.py) and give it a key here. The
+command `spatialgan measure RUN --what KEY`, partial results, resuming and the workflow's rule follow from the key;
+its numbers become columns of tables as entries of `metrics` in params/tables.yaml whose `file` is the key.
+
+The workflow reads these declarations while it plans, so nothing here imports torch.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure, as the workflow needs to know it."""
+    """One way to measure a snapshot, as far as it can be told without torch."""
 
     inputs: tuple[str, ...]  # beside the snapshot: "archive", "extractor", "segmenter"
     depends_on: Callable[
-        [dict], dict
+        [Mapping], dict
     ]  # from a profile's line to the settings that change the result
-    code: str  # dotted name of what measures
+    code: str  # dotted name of its Procedure: where the digest of its code begins
 
 
-def _columns(*names: str) -> Callable[[dict], dict]:
-    return lambda line: {name: line.get(name, "default") for name in names}
+def _columns(*names: str) -> Callable[[Mapping], dict]:
+    """Return a function that picks these columns of a profile's line; a column that is left out stays out."""
+    return lambda line: {name: line[name] for name in names if name in line}
 
 
-MEASURES = {
+MEASURES: dict[str, Measure] = {
     "fidelity": Measure(
-        ("archive", "extractor"),
-        _columns("extractor", "num_fake"),
-        "spatialgan.evaluation.fidelity.measure_fidelity",
+        inputs=("archive", "extractor"),
+        depends_on=_columns("extractor", "num_fake"),
+        code="spatialgan.evaluation.fidelity.FIDELITY",
     ),
     "comove": Measure(
-        ("segmenter",), _columns("num_comove"), "spatialgan.evaluation.comove.measure_comove"
+        inputs=("segmenter",),
+        depends_on=_columns("segmenter", "num_comove"),
+        code="spatialgan.evaluation.comove.COMOVE",
     ),
     "locality": Measure(
-        (), _columns("num_comove"), "spatialgan.evaluation.locality.measure_locality"
+        inputs=(),
+        depends_on=_columns("num_comove"),
+        code="spatialgan.evaluation.locality.LOCALITY",
     ),
     "drags": Measure(
-        ("segmenter",),
-        _columns("num_drags", "drag_steps"),
-        "spatialgan.evaluation.drag_benchmark.measure_drags",
+        inputs=("segmenter",),
+        depends_on=_columns("segmenter", "num_drags", "drag_steps"),
+        code="spatialgan.evaluation.drags.DRAG_BENCHMARK",
     ),
 }

@@ -1,7 +1,7 @@
-"""Partial results: what a long evaluation has found so far, so that a killed one goes on where it was.
+"""Partial results: the finished batches of a long measurement, kept on disk so that it can be resumed.
 
-A file of one JSON document per line: a key first, then one document per finished batch. A line that a
-kill cut short is dropped, and so is all of it where the key differs, which says what is evaluated.
+The file has one JSON document per line: first a key, which says by hash what is being measured, then one document
+per finished batch. A last line that a kill cut short is dropped; a file of another key is ignored.
 """
 
 import hashlib
@@ -12,10 +12,10 @@ from spatialgan.files import write_atomically
 
 
 class PartialResults:
-    """The finished batches of one evaluation, on disk and in `batches`."""
+    """The finished batches of one measurement, on disk and in `batches`."""
 
     def __init__(self, path: Path, identity: dict) -> None:
-        """Read what an earlier run of the same `identity` left at `path`."""
+        """Read what an earlier measurement of the same `identity` left at `path`."""
         text = json.dumps(identity, sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()
         self._path = path
@@ -24,18 +24,19 @@ class PartialResults:
         write_atomically(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
 
     def add(self, batch: dict) -> None:
-        """Keep one more finished batch."""
-        self.batches.append(batch)
+        """Keep one more finished batch, in memory too as it would be read back."""
+        line = json.dumps(batch)
+        self.batches.append(json.loads(line))
         with self._path.open("a") as file:
-            file.write(json.dumps(batch) + "\n")
+            file.write(f"{line}\n")
 
     def remove(self) -> None:
-        """Delete the file: the whole result is written."""
+        """Delete the file, once the record of the measurement is written."""
         self._path.unlink(missing_ok=True)
 
 
 def _batches(path: Path, key: str) -> list[dict]:
-    """Return the whole lines of a file after its key; none where there is no such file of this key."""
+    """Return the complete lines of a file after its key; none if there is no file of this key."""
     try:
         lines = path.read_text(errors="replace").splitlines(keepends=True)
     except FileNotFoundError:

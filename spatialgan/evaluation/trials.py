@@ -11,7 +11,7 @@ Shapes: n samples or trials, r resolution.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,10 +19,11 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from spatialgan.heatmaps.layout import Gaussians, Layout
+from spatialgan.heatmaps.layout import Gaussians
 from spatialgan.heatmaps.moves import objects
+from spatialgan.networks.generator import GeneratorInputs
 from spatialgan.rng import generator_for
-from spatialgan.snapshot import Samples, Snapshot, draw_samples, render, to_uint8
+from spatialgan.snapshot import Snapshot, draw_samples, render, to_uint8
 
 # of a move, in image widths: shorter ones drown in noise, which counts 1 / |p|^2
 LENGTHS = (0.1, 0.3)
@@ -30,16 +31,16 @@ MAX_WITHOUT = 1000  # samples without anything to try, from the first on, after 
 
 
 @dataclass(frozen=True)
-class Source:
+class Renderer:
     """Where samples and their images come from: a trained generator, or a synthetic renderer."""
 
-    draw: Callable[[int, int], Samples]  # samples start..stop-1, always the same
-    render: Callable[[Samples], UInt8[Tensor, "n 3 r r"]]  # their images
+    draw: Callable[[int, int], GeneratorInputs]  # samples start..stop-1, always the same
+    render: Callable[[GeneratorInputs], UInt8[Tensor, "n 3 r r"]]  # their images
 
 
-def snapshot_source(snapshot: Snapshot, seed: int) -> Source:
+def snapshot_renderer(snapshot: Snapshot, seed: int) -> Renderer:
     """Return the samples of a seed as a snapshot draws them, without truncation."""
-    return Source(
+    return Renderer(
         draw=partial(draw_samples, snapshot.config, seed),
         render=lambda samples: to_uint8(render(snapshot, samples)),
     )
@@ -50,7 +51,7 @@ class Trials:
     """n samples and, of each, the object to edit and the offset to move it by."""
 
     indices: tuple[int, ...]  # of the samples
-    samples: Samples
+    samples: GeneratorInputs
     objects: Int[Tensor, " n"]
     offsets: Float[Tensor, "n 2"]
     idle_offsets: Float[Tensor, "n 2"]  # drawn alike and never applied: what chance would score
@@ -68,29 +69,29 @@ class Trials:
         return _chosen(objects(self.samples.layout).sigmas, self.objects)
 
 
-def is_steerable(source: Source) -> bool:
-    """Return whether the source's layouts have objects that can be edited."""
+def is_steerable(renderer: Renderer) -> bool:
+    """Return whether the renderer's layouts have objects that can be edited."""
     try:
-        objects(source.draw(0, 1).layout)
+        objects(renderer.draw(0, 1).layout)
     except ValueError:
         return False
     return True
 
 
-def draw_trials(source: Source, seed: int, start: int, stop: int) -> Trials:
+def draw_trials(renderer: Renderer, seed: int, start: int, stop: int) -> Trials:
     """Return one trial for each of samples start..stop-1 that has an object to try."""
-    samples = source.draw(start, stop)
+    samples = renderer.draw(start, stop)
     level = objects(samples.layout)
     rows = can_be_tried(level).any(dim=1).nonzero()[:, 0].tolist()
     indices = tuple(start + row for row in rows)
     plans = [_plan(level.index(slice(row, row + 1)), seed, start + row) for row in rows]
     chosen = torch.tensor([plan[0] for plan in plans], dtype=torch.long)
     offsets, idle = (torch.tensor([p[i] for p in plans]).reshape(-1, 2) for i in (1, 2))
-    return Trials(indices, take(samples, rows), chosen, offsets, idle, stop)
+    return Trials(indices, samples.take(rows), chosen, offsets, idle, stop)
 
 
 def trial_batches(
-    source: Source, seed: int, num_trials: int, start: int, batch_size: int
+    renderer: Renderer, seed: int, num_trials: int, start: int, batch_size: int
 ) -> Iterator[Trials]:
     """Yield `num_trials` trials of samples `start` and on, those of `batch_size` samples at a time.
 
@@ -98,7 +99,7 @@ def trial_batches(
     """
     missing, first = num_trials, start
     while missing > 0:
-        trials = draw_trials(source, seed, start, start + batch_size)
+        trials = draw_trials(renderer, seed, start, start + batch_size)
         start += batch_size
         if missing == num_trials and len(trials) == 0 and start - first >= MAX_WITHOUT:
             raise ValueError(
@@ -114,14 +115,6 @@ def can_be_tried(level: Gaussians) -> Bool[Tensor, "n k"]:
     """Return which objects are present with their center inside the frame."""
     inside = (level.centers.abs() < 1).all(dim=2)
     return inside & (level.presence > 0)
-
-
-def take(samples: Samples, rows: Sequence[int]) -> Samples:
-    """Return the samples at these rows, in that order; a row may come twice."""
-    chosen = torch.tensor(rows, dtype=torch.long)
-    layouts = [samples.layout[row : row + 1] for row in rows]
-    layout = Layout.cat(layouts) if layouts else samples.layout[:0]
-    return Samples(samples.z[chosen], layout, [maps[chosen] for maps in samples.noise])
 
 
 def draw_offset(center: Float[Tensor, " 2"], generator: torch.Generator) -> tuple[float, float]:
@@ -155,7 +148,7 @@ def _first(trials: Trials, num: int) -> Trials:
     """Return the first `num` trials, or all where there are fewer."""
     if len(trials) <= num:
         return trials
-    samples = take(trials.samples, range(num))
+    samples = trials.samples.take(range(num))
     offsets = (trials.offsets[:num], trials.idle_offsets[:num])
     chosen = trials.objects[:num]
     return Trials(trials.indices[:num], samples, chosen, *offsets, trials.stop)

@@ -1,9 +1,9 @@
-"""What the scene extractor is taught: procedural scenes with their ground truth as tensors.
+"""What the scene extractor is taught: drawings with their ground truth as tensors.
 
-Instances of one class in one scene (two ears) count as one: the union of their masks, the mean of
+Instances of one class in one drawing (two ears) count as one: the union of their masks, the mean of
 their centers.
 
-Shapes: n scenes, k classes (names of objects and parts over all kinds of scenes), r pixels.
+Shapes: n drawings, k classes (names of objects and parts over all kinds of drawings), r pixels.
 """
 
 import dataclasses
@@ -15,16 +15,17 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from tqdm import tqdm
 
-from spatialgan.drawn import SCENES, Scene, draw_scene
+from spatialgan import drawn
+from spatialgan.drawn.canvas import Drawing
 from spatialgan.extractors.network import INPUT_SIDE
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Drawn scenes and what is true of them; coordinates are (y, x) in [-1, 1]."""
+    """Drawings and what is true of them; coordinates are (y, x) in [-1, 1]."""
 
     images: UInt8[Tensor, "n 3 32 32"]
-    kinds: Int[Tensor, " n"]  # index into the sorted names of SCENES
+    kinds: Int[Tensor, " n"]  # index into the sorted names of drawn.DRAWINGS
     presence: Bool[Tensor, "n k"]  # whether a pixel of the class is seen
     areas: Float[Tensor, "n k"]  # square root of the fraction of the picture it covers
     centers: Float[Tensor, "n k 2"]  # of the whole objects, seen or not; 0 where absent
@@ -32,7 +33,7 @@ class Examples:
     dominant: Float[Tensor, "n 2"]  # center of the whole object that covers most pixels
 
     def __getitem__(self, index: Int[Tensor, " m"]) -> "Examples":
-        """Return the chosen scenes."""
+        """Return the chosen drawings."""
         fields = dataclasses.fields(self)
         return Examples(*(getattr(self, field.name)[index] for field in fields))
 
@@ -40,7 +41,7 @@ class Examples:
         return len(self.images)
 
     def mirrored(self, flip: Bool[Tensor, " n"]) -> "Examples":
-        """Return the scenes with the chosen ones mirrored left to right, ground truth included."""
+        """Return the drawings with the chosen ones mirrored left to right, ground truth included."""
         sign = torch.stack([torch.ones(len(flip)), 1 - 2 * flip.float()], dim=1)
         images = torch.where(flip[:, None, None, None], self.images.flip(3), self.images)
         centers, dominant = self.centers * sign[:, None], self.dominant * sign
@@ -48,11 +49,11 @@ class Examples:
 
 
 def draw_examples(seed: int, num_per_kind: int) -> tuple[Examples, tuple[str, ...]]:
-    """Return the first scenes of every kind's series `seed`, and the names of the k classes."""
-    kinds = sorted(SCENES)
+    """Return the first drawings of every kind's series `seed`, and the names of the k classes."""
+    kinds = sorted(drawn.DRAWINGS)
     jobs = [(kind, index) for index in range(num_per_kind) for kind in kinds]
-    bar = tqdm(jobs, desc="drawing scenes", unit="scene", disable=None)
-    found = [_statistics(draw_scene(kind, seed, index, INPUT_SIDE)) for kind, index in bar]
+    bar = tqdm(jobs, desc="drawing", unit="img", disable=None)
+    found = [_statistics(drawn.draw(kind, seed, index, INPUT_SIDE)) for kind, index in bar]
     names = tuple(sorted({name for _, rows, _ in found for name in rows}))
     table = np.zeros((len(found), len(names), 7), dtype=np.float32)
     for number, (_, rows, _) in enumerate(found):
@@ -70,16 +71,16 @@ def draw_examples(seed: int, num_per_kind: int) -> tuple[Examples, tuple[str, ..
     return examples, names
 
 
-def _statistics(scene: Scene) -> tuple[np.ndarray, dict[str, list[float]], tuple[float, float]]:
+def _statistics(drawing: Drawing) -> tuple[np.ndarray, dict[str, list[float]], tuple[float, float]]:
     """Return the image, (presence, area, y, x, r, g, b) of each class, and the dominant center."""
     rows = {}
-    for name in sorted({instance.name for instance in scene.instances}):
-        same = [instance for instance in scene.instances if instance.name == name]
+    for name in sorted({instance.name for instance in drawing.instances}):
+        same = [instance for instance in drawing.instances if instance.name == name]
         mask = np.any([instance.mask for instance in same], axis=0)
         if mask.any():
             center = np.mean([instance.center for instance in same], axis=0)
-            color = scene.image[mask].mean(axis=0) / 127.5 - 1
+            color = drawing.image[mask].mean(axis=0) / 127.5 - 1
             rows[name] = [1.0, float(np.sqrt(mask.mean())), *center.tolist(), *color.tolist()]
-    whole = [instance for instance in scene.instances if not instance.owner]
+    whole = [instance for instance in drawing.instances if not instance.owner]
     dominant = max(whole, key=lambda instance: int(instance.mask.sum()))
-    return scene.image.transpose(2, 0, 1).copy(), rows, dominant.center
+    return drawing.image.transpose(2, 0, 1).copy(), rows, dominant.center

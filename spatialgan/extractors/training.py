@@ -20,7 +20,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from spatialgan.drawn import SCENES
+from spatialgan.drawn import DRAWINGS
 from spatialgan.extractors.corruptions import CORRUPTIONS, TRAINED
 from spatialgan.extractors.network import (
     NUM_FEATURES,
@@ -59,7 +59,7 @@ class Heads(nn.Module):
     def __init__(self, num_classes: int) -> None:
         super().__init__()
         self.sizes = {
-            "kinds": len(SCENES),
+            "kinds": len(DRAWINGS),
             "presence": num_classes,
             "areas": num_classes,
             "centers": num_classes * 2,
@@ -86,7 +86,7 @@ def train_extractor(output: Path, training: ExtractorTraining = SHIPPED) -> dict
     _optimize(extractor, heads, examples, training)
     header = {
         "training": dataclasses.asdict(training),
-        "kinds": sorted(SCENES),
+        "kinds": sorted(DRAWINGS),
         "classes": list(names),
         "corruptions": list(TRAINED),
     }

@@ -1,7 +1,7 @@
 """Layouts: where things are, as data, and how they are drawn as heatmaps.
 
 A layout has one level per encoded generator resolution: level l belongs to resolution 4 * 2**l. A
-level is one of `Gaussians`, `Pixels`, `Impulse` or `Retouched`; all can `render`, `index` (a slice of
+level is one of `Gaussians`, `PixelMaps`, `Impulse` or `Retouched`; all can `render`, `index` (a slice of
 the batch) and move `to` a device. A new kind of level is a class with these three methods and
 `is_bounded`, added to `Level`.
 
@@ -39,7 +39,9 @@ def pixel_positions(resolution: int, grid: Grid, like: Tensor) -> Float[Tensor, 
     raise ValueError(unknown_name(GRIDS, "grid", grid))
 
 
-def resize(maps: Float[Tensor, "n k s s"], resolution: int, grid: Grid) -> Float[Tensor, "n k r r"]:
+def resize_maps(
+    maps: Float[Tensor, "n k s s"], resolution: int, grid: Grid
+) -> Float[Tensor, "n k r r"]:
     """Return resized maps: bilinear, but "half_pixel" reduces by area so as to skip no pixel."""
     if maps.shape[-1] == resolution:
         return maps
@@ -82,7 +84,7 @@ class Gaussians:
 
 
 @dataclass(frozen=True)
-class Pixels:
+class PixelMaps:
     """A level of freely given maps, such as noise."""
 
     values: Float[Tensor, "n k s s"]
@@ -94,15 +96,15 @@ class Pixels:
 
     def render(self, resolution: int, grid: Grid = "half_pixel") -> Float[Tensor, "n k r r"]:
         """Return the maps resized to `resolution`."""
-        return resize(self.values, resolution, grid)
+        return resize_maps(self.values, resolution, grid)
 
-    def index(self, samples: slice) -> "Pixels":
+    def index(self, samples: slice) -> "PixelMaps":
         """Return the level of these samples."""
-        return Pixels(self.values[samples])
+        return PixelMaps(self.values[samples])
 
-    def to(self, device: str | torch.device) -> "Pixels":
+    def to(self, device: str | torch.device) -> "PixelMaps":
         """Return the level on `device`."""
-        return Pixels(self.values.to(device))
+        return PixelMaps(self.values.to(device))
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class Impulse:
         size = self.mask.shape[-1]
         if resolution < size:
             replaced = torch.where(self.mask, self.extremes, self.base.render(size, grid))
-            return resize(replaced, resolution, grid)
+            return resize_maps(replaced, resolution, grid)
         positions = pixel_positions(resolution, grid, self.extremes)
         if grid == "half_pixel":
             cell = ((positions + 1) * size / 2).floor().long().clamp(max=size - 1)
@@ -156,7 +158,7 @@ class Retouched:
 
     def render(self, resolution: int, grid: Grid = "half_pixel") -> Float[Tensor, "n k r r"]:
         """Return the Gaussians plus the changes resized to `resolution`."""
-        return self.base.render(resolution, grid) + resize(self.change, resolution, grid)
+        return self.base.render(resolution, grid) + resize_maps(self.change, resolution, grid)
 
     def index(self, samples: slice) -> "Retouched":
         """Return the level of these samples."""
@@ -167,7 +169,7 @@ class Retouched:
         return Retouched(self.base.to(device), self.change.to(device))
 
 
-Level = Gaussians | Pixels | Impulse | Retouched
+Level = Gaussians | PixelMaps | Impulse | Retouched
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ def copy(layout: Layout, source: Where, target: Where, offset: tuple[float, floa
     return shift(Layout(tuple(levels), len(layout)), target, offset)
 
 
-def between(before: Layout, after: Layout, fraction: float) -> Layout:
+def interpolate(before: Layout, after: Layout, fraction: float) -> Layout:
     """Return the layout on the straight way from `before` (fraction 0) to `after` (1).
 
     What is absent at one end fades where the other end has it, in place of flying there.

@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
-from spatialgan.heatmaps.layout import HALF_MAXIMUM, Gaussians, Impulse, Layout, Pixels
+from spatialgan.heatmaps.layout import HALF_MAXIMUM, Gaussians, Impulse, Layout, PixelMaps
 
 Ranges = tuple[tuple[float, float], ...]
 Sampler = Callable[[int, Generator], Layout]
@@ -167,7 +167,7 @@ class GaussianNoise:
     def __call__(self, n: int, generator: Generator) -> Layout:
         """Return n layouts of noise at 4 * 2**l pixels."""
         shapes = [(n, num, 4 << level, 4 << level) for level, num in enumerate(self.num_centers)]
-        return Layout(tuple(Pixels(torch.randn(s, generator=generator)) for s in shapes), n)
+        return Layout(tuple(PixelMaps(torch.randn(s, generator=generator)) for s in shapes), n)
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ class Constant:
     def __call__(self, n: int, generator: Generator) -> Layout:
         """Return n equal layouts; draws nothing."""
         shapes = [(n, num, 4 << level, 4 << level) for level, num in enumerate(self.num_centers)]
-        return Layout(tuple(Pixels(torch.full(s, self.value)) for s in shapes), n)
+        return Layout(tuple(PixelMaps(torch.full(s, self.value)) for s in shapes), n)
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.networks import ops
 from spatialgan.networks.encoding import ENCODINGS, EncodingConfig, HeatmapProjector
-from spatialgan.networks.layers import Linear, LinearAct
+from spatialgan.networks.layers import LinearAct
 from spatialgan.networks.modulation import Styles
+from spatialgan.networks.styled import StyledConv, StyledConvUp, ToRGB
 from spatialgan.variants import unknown_name
 
 MAPPING_LR_MULTIPLIER = 0.01  # StyleGAN2: the mapping network learns 100x slower
@@ -74,6 +74,49 @@ class GeneratorConfig:
         return [4] + [r for r in self.resolutions[1:] for _ in range(2)]
 
 
+@dataclass(frozen=True)
+class GeneratorInputs:
+    """What a generator makes n images from."""
+
+    z: Float[Tensor, "n *m z"]
+    layout: Layout
+    noise: list[Float[Tensor, "n 1 _ _"]]  # a map per convolution, see `draw_noise`
+
+    def __len__(self) -> int:
+        return len(self.layout)
+
+    def to(self, device: str | torch.device) -> "GeneratorInputs":
+        """Return the inputs on `device`."""
+        noise = [maps.to(device) for maps in self.noise]
+        return GeneratorInputs(self.z.to(device), self.layout.to(device), noise)
+
+    def take(self, rows: Sequence[int]) -> "GeneratorInputs":
+        """Return the inputs of the samples at these rows, in that order; a row may come twice."""
+        chosen = torch.tensor(rows, dtype=torch.long)
+        layouts = [self.layout[row : row + 1] for row in rows]
+        layout = Layout.cat(layouts) if layouts else self.layout[:0]
+        return GeneratorInputs(self.z[chosen], layout, [maps[chosen] for maps in self.noise])
+
+    @staticmethod
+    def cat(parts: Sequence["GeneratorInputs"]) -> "GeneratorInputs":
+        """Return the inputs of all samples of `parts`."""
+        noise = zip(*(part.noise for part in parts), strict=True)
+        return GeneratorInputs(
+            torch.cat([part.z for part in parts]),
+            Layout.cat([part.layout for part in parts]),
+            [torch.cat(maps) for maps in noise],
+        )
+
+
+@dataclass(frozen=True)
+class SynthesisInputs:
+    """What the synthesis network makes n images from: inputs whose latents have become styles."""
+
+    ws: Float[Tensor, "n l *m w"]
+    layout: Layout
+    noise: list[Float[Tensor, "n 1 _ _"]]
+
+
 class Mapping(nn.Module):
     """z [n *m z] and a layout's code [n d] -> w [n *m w]."""
 
@@ -94,63 +137,6 @@ class Mapping(nn.Module):
         if code.shape[1]:
             z = torch.cat([z, code], dim=1)
         return self.layers(z)
-
-
-class StyledConv(nn.Module):
-    """Modulated 3x3 convolution, noise, bias, leaky ReLU: x [n i r r] -> [n o r r]."""
-
-    def __init__(self, in_channels: int, out_channels: int, affine: Linear):
-        super().__init__()
-        self.affine = affine  # of the styles of its input
-        shape = (out_channels, in_channels, 3, 3)
-        self.weight = nn.Parameter(torch.randn(shape).contiguous(memory_format=torch.channels_last))
-        self.weight_gain = (in_channels * 9) ** -0.5
-        self.bias = nn.Parameter(torch.zeros(out_channels))
-        self.noise_strength = nn.Parameter(torch.zeros(()))
-
-    def convolve(
-        self, x: Float[Tensor, "n i r r"], weight: Float[Tensor, "o i 3 3"]
-    ) -> Float[Tensor, "n o r r"]:
-        """Return the plain convolution."""
-        return F.conv2d(x, weight, padding=1)
-
-    def forward(
-        self, x: Float[Tensor, "n i r r"], styles: Styles, noise: Float[Tensor, "n 1 s s"]
-    ) -> Float[Tensor, "n o s s"]:
-        """Return the layer's output; activations, not weights, are modulated, and the gain goes through the ReLU."""
-        modulation = styles.through(self.affine)
-        weight = self.weight * self.weight_gain
-        x = self.convolve(modulation.modulate(x), weight.to(x.dtype))
-        x = modulation.demodulate(x, weight, ops.LRELU_GAIN)
-        x = x.add_((noise * (self.noise_strength * ops.LRELU_GAIN)).to(x.dtype))
-        return ops.lrelu(x.add_((self.bias * ops.LRELU_GAIN).to(x.dtype)[:, None, None]))
-
-
-class StyledConvUp(StyledConv):
-    """A StyledConv that doubles the resolution: x [n i r r] -> [n o 2r 2r]."""
-
-    def convolve(
-        self, x: Float[Tensor, "n i r r"], weight: Float[Tensor, "o i 3 3"]
-    ) -> Float[Tensor, "n o s s"]:
-        """Return the upsampling convolution."""
-        return ops.conv_up(x, weight)
-
-
-class ToRGB(nn.Module):
-    """Modulated 1x1 convolution without demodulation: x [n c r r] -> RGB [n 3 r r] in fp32."""
-
-    def __init__(self, channels: int, affine: Linear):
-        super().__init__()
-        self.affine = affine  # of the styles of its input
-        self.weight = nn.Parameter(torch.randn(3, channels, 1, 1))
-        self.weight_gain = channels**-0.5
-        self.bias = nn.Parameter(torch.zeros(3))
-
-    def forward(self, x: Float[Tensor, "n c r r"], styles: Styles) -> Float[Tensor, "n 3 r r"]:
-        """Return this resolution's contribution to the image."""
-        weight = (self.weight * self.weight_gain).to(x.dtype)
-        modulated = styles.through(self.affine).modulate(x)
-        return F.conv2d(modulated, weight).float() + self.bias[:, None, None]
 
 
 class SynthesisBlock(nn.Module):

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from spatialgan.params import Params
-from spatialgan.reporting.columns import NOT_APPLICABLE
 from spatialgan.reporting.results import Result
+from spatialgan.reporting.section import NOT_APPLICABLE
 
 
 def class_frame(params: Params, section: dict, results: list[Result]) -> pd.DataFrame:

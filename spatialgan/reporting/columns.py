@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 from spatialgan.params import Params
 from spatialgan.reporting.results import Result
+from spatialgan.reporting.section import NOT_APPLICABLE, NOT_RUN
 
 ARROWS = {"lower": "↓", "higher": "↑", "zero": "→ 0"}
-NOT_RUN = "-"
-NOT_APPLICABLE = "N/A"
 NORMAL_95 = statistics.NormalDist().inv_cdf(0.975)  # standard errors from the middle to an end
 
 

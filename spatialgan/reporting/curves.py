@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from spatialgan.params import Params
+from spatialgan.reporting.figures import save_figure
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", ":")
@@ -35,7 +36,7 @@ def write_curves(params: Params, run: str, profile: str) -> Path:
 def compare_curves(params: Params, item: dict, profile: str) -> Figure:
     """Return the curves of the rows of an entry of figures.yaml, all seeds, one color per row.
 
-    With several data sets a label also says which.
+    Labels name the data set where there are several. Raises ValueError if no run has curves yet.
     """
     several = len(params.columns(item, profile)) > 1
     series = []
@@ -78,13 +79,6 @@ def draw_panels(series: list[Series], title: str) -> Figure:
     if len(labels) > 1:
         _draw_legend(figure, labels)
     return figure
-
-
-def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG, the same bytes for the same data, and return its path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
-    return path
 
 
 def _draw_line(axis: object, series: Series, name: str, index: int) -> None:

@@ -1,34 +1,54 @@
-"""FIGURES: kinds of figures that compare runs.
+"""FIGURES: kinds of figures, as entries of params/figures.yaml ask for them.
 
-To add one: write a function `(params, entry, profile) -> Figure or Image`, entry being a dict of
-params/figures.yaml, and give it a key at the foot of this file.
+To add one, write a function `(params, item, profile)` that returns a matplotlib figure or a PIL image, `item` being an
+entry of params/figures.yaml; give it a key here and say in params/schema.yaml which fields its entries have.
+
+Functions are named, not imported: some draw with models, and everything else here must work without torch.
 """
 
+from dataclasses import dataclass
+from importlib import import_module
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
-from matplotlib.figure import Figure
-from PIL import Image
-
+from spatialgan.files import write_atomically
 from spatialgan.params import Params
-from spatialgan.reporting.curves import compare_curves, save_figure
-from spatialgan.reporting.samples import montage_of_table
 from spatialgan.variants import choose
 
 
-def write_figure(params: Params, name: str, profile: str) -> Path:
-    """Write a figure and return its path; raises ValueError for an unknown name."""
-    item = params.figure(name)
-    drawn = choose(FIGURES, "kind of figure", item["kind"])(params, item, profile)
-    path = params.results(profile).figure(name)
-    if isinstance(drawn, Figure):
-        return save_figure(drawn, path)
-    assert isinstance(drawn, Image.Image)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    drawn.save(path)
-    return path
+@dataclass(frozen=True)
+class FigureKind:
+    """How a kind of figure is drawn, and from what."""
+
+    draw: str  # dotted name of the function
+    shows: str  # what it reads of its runs: "curves", "samples", or "snapshots" (of the first seed alone)
 
 
-FIGURES = {
-    "curves": compare_curves,
-    "samples": montage_of_table,
+FIGURES: dict[str, FigureKind] = {
+    "curves": FigureKind("spatialgan.reporting.curves.compare_curves", "curves"),
+    "samples": FigureKind("spatialgan.reporting.samples.montage_of_table", "samples"),
+    "gallery": FigureKind("spatialgan.drawing.galleries.draw_gallery", "snapshots"),
+    "drags": FigureKind("spatialgan.dragging.drag_figure.draw_drags", "snapshots"),
 }
+
+
+def write_figure(params: Params, name: str, profile: str) -> Path:
+    """Write a figure as PNG and return its path; raises ValueError for an unknown name."""
+    item = params.figure(name)
+    module, _, function = choose(FIGURES, "kind of figure", item["kind"]).draw.rpartition(".")
+    picture = getattr(import_module(module), function)(params, item, profile)
+    return save_figure(picture, params.results(profile).figure(name))
+
+
+def save_figure(picture: Any, path: Path) -> Path:
+    """Write a matplotlib figure or a PIL image as PNG, the same bytes for the same data, and return its path."""
+    from matplotlib.figure import Figure
+
+    buffer = BytesIO()
+    if isinstance(picture, Figure):
+        picture.savefig(buffer, format="png", metadata={"Software": None})
+    else:
+        picture.save(buffer, format="PNG")
+    write_atomically(path, buffer.getvalue())
+    return path

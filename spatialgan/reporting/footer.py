@@ -3,31 +3,37 @@
 from collections.abc import Iterable
 
 from spatialgan.params import Params
-from spatialgan.reporting.results import Result
+from spatialgan.reporting.results import SHORT, Result
+from spatialgan.reporting.section import Section
 
-SHORT = 10  # digits of a hash that people read
 NAMED = ("extractor", "segmenter")  # what looks at the images, said with the hash of its weights
-COUNTED = ("num_moves", "num_trials")  # how much was measured
+COUNTED = ("num_moves", "num_trials", "num_drags")  # how much was measured
 
 
 def footer_lines(
-    params: Params, sections: list[dict], profile: str, results: list[Result]
+    params: Params,
+    items: dict[str, dict],
+    profile: str,
+    results: list[Result],
+    sections: dict[str, Section],
 ) -> list[str]:
-    """Return the footer as lines of Markdown; `results` have passed `check_protocols`."""
+    """Return the footer as lines of plain text; `results` have passed `check_protocols`."""
     if not results:
-        return [f"No run of this table has been made yet in the profile `{profile}`."]
+        return [f"No run of this table has been made yet in the profile {profile}."]
     datasets = list(dict.fromkeys(result.dataset for result in results))
     protocols = {result.file: result.protocol for result in results}
-    lines = [f"- Data: {'; '.join(_data(params, name, profile) for name in datasets)}."]
-    lines += [
-        f"- Protocol ({file}): {_protocol(protocol)}." for file, protocol in protocols.items()
+    reading = dict.fromkeys(line for section in sections.values() for line in section.reading)
+    seeds = dict.fromkeys(part for section in sections.values() for part in section.seeds)
+    numbers = ", ".join(map(str, params.profile(profile)["seeds"]))
+    return [
+        *reading,
+        f"Data: {'; '.join(_data(params, name, profile) for name in datasets)}.",
+        *(f"Protocol ({file}): {_protocol(protocol)}." for file, protocol in protocols.items()),
+        f"Training: {_training(results)}; profile {profile}.",
+        f"Seeds: {numbers} ({'; '.join(seeds)}).",
+        f"Commit: {_commits(results)}.",
+        f"{_paper(params, items.values())}{_caveat(params, datasets, profile)}",
     ]
-    lines.append(f"- Training: {_training(results)}; profile `{profile}`.")
-    seeds = params.profile(profile)["seeds"]
-    lines.append(f"- Seeds: {', '.join(map(str, seeds))}{_spread(seeds, results)}.")
-    lines.append(f"- Commit: {_commits(results)}.")
-    lines.append(f"- {_paper(params, sections)}{_caveat(params, datasets, profile)}")
-    return lines
 
 
 def _data(params: Params, name: str, profile: str) -> str:
@@ -59,30 +65,29 @@ def _protocol(protocol: dict) -> str:
     return ", ".join(parts)
 
 
-def _paper(params: Params, sections: list[dict]) -> str:
+def _paper(params: Params, items: Iterable[dict]) -> str:
     """Return what the paper's numbers in these sections are, and of what: their first metric."""
-    shown = [item["metrics"][0] for item in sections if any(item["rows"].values())]
-    facts = [params.metrics[metric].get("paper") for metric in dict.fromkeys(shown)]
-    known = [fact for fact in facts if fact]
+    shown = [item["metrics"][0] for item in items if _has_paper_numbers(item)]
+    origins = [params.metrics[metric].get("paper") for metric in dict.fromkeys(shown)]
+    known = [origin for origin in origins if origin]
     return f"The paper's numbers are {'; '.join(known)}." if known else "Not in the paper."
 
 
+def _has_paper_numbers(item: dict) -> bool:
+    """Return whether a section has a number of the paper, for a row or for a method."""
+    methods = item.get("methods", {}).values()
+    return any(item["rows"].values()) or any(set(method) - {"title"} for method in methods)
+
+
 def _training(results: list[Result]) -> str:
-    facts = [result.training for result in results]
+    records = [result.training for result in results]
     units = {"kimg": " kimg", "resolution": " px", "precision": ""}
-    return ", ".join(f"{_values(facts, name)}{unit}" for name, unit in units.items())
+    return ", ".join(f"{_values(records, name)}{unit}" for name, unit in units.items())
 
 
-def _values(facts: Iterable[dict], name: str) -> str:
-    values = dict.fromkeys(fact.get(name, "unknown") for fact in facts)
+def _values(records: Iterable[dict], name: str) -> str:
+    values = dict.fromkeys(record.get(name, "unknown") for record in records)
     return " or ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
-
-
-def _spread(seeds: list[int], results: list[Result]) -> str:
-    parts = ["mean ± standard deviation" if len(seeds) > 1 else "one training per cell, no spread"]
-    if any(result.intervals for result in results):
-        parts.append("in brackets the 95 % interval of the mean, had other samples been drawn")
-    return f" ({'; '.join(parts)})"
 
 
 def _commits(results: list[Result]) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from spatialgan.params import Params
 
+SHORT = 10  # digits of a hash that people read
+
 
 @dataclass(frozen=True)
 class Result:
@@ -25,7 +27,8 @@ class Result:
     metric_ids: dict[str, str]  # what people call them, with extractor and number of images
     protocol: dict
     commit: str  # of the code that measured
-    training: dict  # train.json
+    trials: list[dict]  # numbers per trial, in columns by method and length, where there are some
+    training: dict  # the record of the training
 
     @property
     def kind(self) -> str:
@@ -34,17 +37,31 @@ class Result:
 
 
 def load_results(params: Params, section: dict, profile: str) -> list[Result]:
-    """Return the results behind a table's section, in its order; runs without any are left out."""
+    """Return the results behind a table's section, in its order; runs without any are left out.
+
+    Raises ValueError where a record is damaged, or is of another snapshot than its run's.
+    """
     results = params.results(profile)
     files = list(dict.fromkeys(style["file"] for _, style in params.measures(section, profile)))
     found = []
     for run in params.runs(section, profile):
         for file in files:
-            measured = results.metric(run, file)
-            trained = results.run(run).record
-            if measured.is_file() and trained.is_file():
-                found.append(_result(run, file, load_json(measured), load_json(trained)))
+            paths = results.metric(run, file), results.run(run).record
+            if all(path.is_file() for path in paths):
+                measured, trained = map(load_json, paths)
+                _check_snapshot(paths[0], measured, run, trained)
+                found.append(_result(run, file, measured, trained))
     return found
+
+
+def _check_snapshot(path: Path, measured: dict, run: str, trained: dict) -> None:
+    """Raise ValueError, naming both snapshots, unless a record is of the snapshot that its run has now."""
+    theirs, mine = (record.get("snapshot_sha256", "unknown") for record in (measured, trained))
+    if theirs != mine or theirs == "unknown":
+        raise ValueError(
+            f"{path} was measured on snapshot {theirs[:SHORT]}, but {run} has snapshot "
+            f"{mine[:SHORT]}: measure it again"
+        )
 
 
 def _result(run: str, file: str, measured: dict, trained: dict) -> Result:
@@ -61,6 +78,7 @@ def _result(run: str, file: str, measured: dict, trained: dict) -> Result:
         metric_ids={name: ids.get(name, name) for name in measured["metrics"]},
         protocol=measured["protocol"],
         commit=measured.get("commit", "unknown"),
+        trials=measured.get("drags", []),
         training=trained,
     )
 
@@ -100,5 +118,5 @@ def load_json(path: Path) -> dict:
         return json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise ValueError(
-            f"{path} is no valid JSON ({error}): delete it, and it is made again"
+            f"{path} is not valid JSON ({error}): delete it and make it again"
         ) from None

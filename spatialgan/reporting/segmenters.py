@@ -6,9 +6,7 @@ Published weights have no such line: nothing here has scored them.
 import pandas as pd
 
 from spatialgan.params import Params
-from spatialgan.reporting.results import Result, load_json
-
-SHORT = 10  # digits of a hash that people read
+from spatialgan.reporting.results import SHORT, Result, load_json
 
 
 def segmenter_frame(
@@ -16,8 +14,7 @@ def segmenter_frame(
 ) -> pd.DataFrame:
     """Return mask AP50, AP and AP75, steps and CPU seconds of the section's trained segmenters as text.
 
-    Raises ValueError where a result was
-    measured with other weights than that file tells of.
+    Raises ValueError where a result was measured with other weights than those in a segmenter's record.
     """
     lines = []
     for dataset in params.columns(section, profile):
@@ -25,10 +22,10 @@ def segmenter_frame(
             path = params.results(profile).segmenter(dataset, name).record
             if not path.is_file():
                 continue
-            facts = load_json(path)
+            record = load_json(path)
             for result in results:
-                _check_weights(result, dataset, name, facts["sha256"])
-            score = facts["held_out"]
+                _check_weights(result, dataset, name, record["sha256"])
+            score = record["held_out"]
             lines.append(
                 {
                     "segmenter": name,
@@ -37,8 +34,8 @@ def segmenter_frame(
                     "AP ↑": f"{score['ap']:.3f}",
                     "AP75 ↑": f"{score['ap75']:.3f}",
                     "scenes scored": f"{score['num_images']:,}",
-                    "steps": f"{facts['training']['steps']:,}",
-                    "CPU seconds": f"{facts['cpu_seconds']:.0f}",
+                    "steps": f"{record['training']['steps']:,}",
+                    "CPU seconds": f"{record['cpu_seconds']:.0f}",
                 }
             )
     return pd.DataFrame(lines)
@@ -50,5 +47,5 @@ def _check_weights(result: Result, dataset: str, name: str, sha256: str) -> None
     if (result.dataset, result.protocol.get("segmenter")) == (dataset, name) and used != sha256:
         raise ValueError(
             f"{result.run} ({result.file}) was measured by {name} with weights {used[:SHORT]}, but"
-            f" its record tells of {sha256[:SHORT]}: measure it again"
+            f" its record is of {sha256[:SHORT]}: measure it again"
         )

@@ -1,178 +1,103 @@
-"""Tables: for each row of params the mean over seeds of what we measured, beside the paper's own number.
+"""Tables: entries of params/tables.yaml, written in five files.
 
-One table gives five files: .md (to read, with footer and samples), .html (the same for the workflow's report),
-.tex (to paste), .csv (everything, one line per number) and .json (the means alone, which DVC compares between commits).
+.md (to read, with footer and samples), .html (the same for the workflow's report), .tex (to paste), .csv (everything in
+full precision) and numbers/<table>.json (the numbers in the cells, which DVC compares between commits).
+
+What a line of a section is, its entry says in `by`, a key of LINES. To add a kind, write a function `(params, section,
+profile, results) -> Section` and give it a key.
 """
 
 import json
-import statistics
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
+from spatialgan.files import write_atomically
 from spatialgan.params import Params
-from spatialgan.reporting.classes import class_frame
-from spatialgan.reporting.columns import Column, columns_of
 from spatialgan.reporting.footer import footer_lines
-from spatialgan.reporting.page import html_page
+from spatialgan.reporting.formats import html_page, latex_table, markdown_table, markdown_text
+from spatialgan.reporting.methods import show_methods
 from spatialgan.reporting.results import Result, check_protocols, load_results
-from spatialgan.reporting.segmenters import segmenter_frame
+from spatialgan.reporting.rows import show_rows
+from spatialgan.reporting.section import Part, Section
+from spatialgan.variants import choose
 
-CLASS_CELLS = "the Co-move Ratio of all seeds' matched objects (how many were moved)."
-SEGMENTER_LINE = (
-    "Who looked: masks on scenes that neither learned from, and what the training took."
-)
-TEX_SYMBOLS = {"↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$", "±": r"$\pm$"}
+LINES: dict[str, Callable[[Params, dict, str, list[Result]], Section]] = {
+    "row": show_rows,
+    "method": show_methods,
+}
 
 
 def write_table(params: Params, name: str, profile: str) -> list[Path]:
-    """Write a table in all its formats, and its numbers as JSON, and return the paths.
+    """Write a table in all its formats, its numbers last, and return the paths by format.
 
-    Raises ValueError for an unknown name, and where numbers of different protocols would meet.
+    Raises ValueError for an unknown name, where numbers of different protocols would meet, and where one was measured
+    on another snapshot than its row's.
     """
-    sections = params.sections(name)
-    measured = {key: load_results(params, section, profile) for key, section in sections.items()}
-    check_protocols(result for found in measured.values() for result in found)
-    results = params.results(profile)
-    columns = {
-        key: columns_of(params, section, profile, measured[key])
-        for key, section in sections.items()
+    items = params.sections(name)
+    measured = {key: load_results(params, item, profile) for key, item in items.items()}
+    every = [result for found in measured.values() for result in found]
+    check_protocols(every)
+    sections = {
+        key: choose(LINES, "kind of line", item.get("by", "row"))(
+            params, item, profile, measured[key]
+        )
+        for key, item in items.items()
     }
-    markdown = _markdown(params, name, profile, columns, measured)
+    footer = footer_lines(params, items, profile, every, sections)
+    markdown = _markdown(params, name, sections, footer)
+    numbers = {key: section.numbers for key, section in sections.items()}
+    files = params.results(profile)
     pages = {
-        ".md": markdown,
-        ".tex": _latex(params, sections, columns),
-        ".csv": _long_frame(params, sections, columns).to_csv(index=False),
-        ".json": json.dumps(_means(params, name, columns), indent=2) + "\n",
-        ".html": html_page(markdown),
+        files.table(name, ".md"): markdown,
+        files.table(name, ".html"): html_page(markdown),
+        files.table(name, ".tex"): _latex(items, sections),
+        files.table(name, ".csv"): _csv(sections),
+        files.numbers(name): json.dumps(numbers.get(name, numbers), indent=2) + "\n",
     }
-    paths = []
-    for suffix, text in pages.items():
-        path = results.numbers(name) if suffix == ".json" else results.table(name, suffix)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        paths.append(path)
-    return paths
+    for path, text in pages.items():
+        write_atomically(path, text.encode())
+    return list(pages)
 
 
-def section_frame(params: Params, section: dict, columns: list[Column]) -> pd.DataFrame:
-    """Return a section as text cells: a line per row, ours and the paper's per data set and metric.
-
-    The paper's numbers stand beside the metric they are of.
-    """
-    several = len({column.dataset for column in columns}) > 1
-    data: dict[str, list[str]] = {"": [params.rows[row]["title"] for row in section["rows"]]}
-    for column in columns:
-        prefix = f"{column.dataset}: " if several else ""
-        data[f"{prefix}{column.label} {column.arrow}"] = [
-            column.cell(row) for row in section["rows"]
-        ]
-        if column.papers:
-            title = f"{prefix}paper's {params.metrics[column.metric]['title']} {column.arrow}"
-            data[title] = [column.paper(row) for row in section["rows"]]
-    return pd.DataFrame(data)
-
-
-def _markdown(
-    params: Params,
-    name: str,
-    profile: str,
-    columns: dict[str, list[Column]],
-    results: dict[str, list[Result]],
-) -> str:
-    page = params.tables[name]
-    sections = params.sections(name)
-    lines = [f"# {page['title']}", ""]
+def _markdown(params: Params, name: str, sections: dict[str, Section], footer: list[str]) -> str:
+    lines = [f"# {markdown_text(params.tables[name]['title'])}", ""]
     for key, section in sections.items():
-        heading = f"{section['title']} ({section['source']})"
-        lines += [f"## {heading}" if key != name else f"Source: {section['source']}.", ""]
-        lines += [_table(section_frame(params, section, columns[key])), ""]
-        by_segmenter = segmenter_frame(params, section, profile, results[key])
-        if len(by_segmenter) > 0:
-            lines += [SEGMENTER_LINE, "", _table(by_segmenter), ""]
-        lines += _class_lines(params, section, results[key])
-    picture = f"../figures/{name}_samples.png"
-    lines += [f"![samples of every row]({picture})", ""]
-    every = [result for found in results.values() for result in found]
-    lines += footer_lines(params, list(sections.values()), profile, every)
+        item = params.tables[key]
+        heading = (
+            f"## {item['title']} ({item['source']})"
+            if key != name
+            else f"Source: {item['source']}."
+        )
+        lines += [markdown_text(heading), ""]
+        for part in [*section.tables, *section.additions]:
+            lines += [markdown_text(part.caption), ""] if part.caption else []
+            lines += [markdown_table(part.frame), ""]
+        lines += [f"- {markdown_text(remark)}" for remark in section.remarks]
+        lines += [""] if section.remarks else []
+    lines += [f"![samples of every row](../figures/{name}_samples.png)", ""]
+    lines += [f"- {markdown_text(line)}" for line in footer]
     return "\n".join(lines) + "\n"
 
 
-def _class_lines(params: Params, section: dict, results: list[Result]) -> list[str]:
-    """Return the rows by class as lines of Markdown, once by each segmenter; none where nobody told classes."""
-    lines = []
-    files = list(dict.fromkeys(result.file for result in results if result.classes))
-    for file in files:
-        chosen = [result for result in results if result.file == file]
-        by = f" by {chosen[0].protocol['segmenter']}" if "segmenters" in section else ""
-        frame = class_frame(params, section, chosen)
-        lines += [f"By class of the moved object{by}: {CLASS_CELLS}", "", _table(frame), ""]
-    return lines
-
-
-def _table(frame: pd.DataFrame) -> str:
-    align = ["left"] + ["right"] * (frame.shape[1] - 1)
-    return frame.to_markdown(index=False, disable_numparse=True, colalign=align)
-
-
-def _latex(params: Params, sections: dict[str, dict], columns: dict[str, list[Column]]) -> str:
-    parts = []
+def _latex(items: dict[str, dict], sections: dict[str, Section]) -> str:
+    tables = []
     for key, section in sections.items():
-        frame = section_frame(params, section, columns[key])
-        escaped = frame.rename(columns=_tex).map(_tex)
-        layout = "l" + "r" * (frame.shape[1] - 1)
-        caption = _tex(section["title"])
-        parts.append(
-            escaped.to_latex(index=False, column_format=layout, caption=caption, label=f"tab:{key}")
-        )
-    return "\n".join(parts)
+        for number, part in enumerate(section.tables):
+            label = f"{key}-{number}" if number else key
+            tables.append(latex_table(part.frame, _caption(items[key], part), label))
+    return "\n".join(tables)
 
 
-def _tex(text: str) -> str:
-    for character in "_%&#":
-        text = text.replace(character, f"\\{character}")
-    for character, symbol in TEX_SYMBOLS.items():
-        text = text.replace(character, symbol)
-    return text
+def _caption(item: dict, part: Part) -> str:
+    return f"{item['title']}: {part.caption}" if part.caption else item["title"]
 
 
-def _means(params: Params, name: str, columns: dict[str, list[Column]]) -> dict:
-    """Return the mean in every cell, under data set, row and metric; on a page under its section before."""
-    sections = params.sections(name)
-    means: dict = {key: {} for key in sections}
+def _csv(sections: dict[str, Section]) -> str:
+    frames = []
     for key, section in sections.items():
-        for column in columns[key]:
-            for row in section["rows"]:
-                values = column.values(row)
-                if values:
-                    cells = means[key].setdefault(column.dataset, {}).setdefault(row, {})
-                    cells[column.label] = statistics.fmean(values)
-    return means.get(name, means)
-
-
-def _long_frame(
-    params: Params, sections: dict[str, dict], columns: dict[str, list[Column]]
-) -> pd.DataFrame:
-    """Return every number of the table in full precision, one per line."""
-    lines = []
-    for key, section in sections.items():
-        for row in section["rows"]:
-            for column in columns[key]:
-                values = column.values(row)
-                low, high = column.interval(row) or (None, None)
-                lines.append(
-                    {
-                        "section": key,
-                        "row": row,
-                        "title": params.rows[row]["title"],
-                        "dataset": column.dataset,
-                        "metric": column.label,
-                        "mean": statistics.fmean(values) if values else None,
-                        "std": statistics.stdev(values) if len(values) > 1 else None,
-                        "low95": low,
-                        "high95": high,
-                        "num_seeds": len(values),
-                        "paper": column.papers.get(row),
-                    }
-                )
-    return pd.DataFrame(lines)
+        frame = section.lines.copy()
+        frame.insert(0, "section", key)
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True).to_csv(index=False)

@@ -105,9 +105,9 @@ def without_changes(layout: Layout) -> Layout:
     return Layout(tuple(levels), len(layout))
 
 
-def between(before: Layout, after: Layout, fraction: float) -> Layout:
+def interpolate(before: Layout, after: Layout, fraction: float) -> Layout:
     """Return the layout, changes included, on the straight way from `before` (fraction 0) to `after` (1)."""
-    layout = moves.between(without_changes(before), without_changes(after), fraction)
+    layout = moves.interpolate(without_changes(before), without_changes(after), fraction)
     if not any(isinstance(level, Retouched) for level in (*before.levels, *after.levels)):
         return layout
     return retouched(layout, torch.lerp(heatmap_change(before), heatmap_change(after), fraction))

@@ -23,7 +23,8 @@ from torch import Tensor
 from spatialgan.config import RunConfig
 from spatialgan.heatmaps.layout import Gaussians, Layout
 from spatialgan.heatmaps.samplers import all_inside
-from spatialgan.scenes.changes import Changes, between
+from spatialgan.networks.generator import SynthesisInputs
+from spatialgan.scenes.changes import Changes, interpolate
 from spatialgan.snapshot import Snapshot, draw_samples, to_uint8
 from spatialgan.variants import check_choice
 
@@ -106,15 +107,6 @@ def scene_of_seed(
     return Scene(model, model_sha256, seed, truncation_psi, noise_mode, layout, styles)
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """What the synthesis network makes an image from: a scene with everything drawn."""
-
-    ws: Float[Tensor, "1 l *m w"]
-    layout: Layout
-    noise: list[Float[Tensor, "1 1 _ _"]]
-
-
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Compute with one thread on the CPU for the length of a block."""
@@ -128,7 +120,7 @@ def one_thread() -> Iterator[None]:
 
 @torch.no_grad()
 @one_thread()
-def scene_inputs(scene: Scene, snapshot: Snapshot) -> Inputs:
+def scene_inputs(scene: Scene, snapshot: Snapshot) -> SynthesisInputs:
     """Return the styles (truncated), layout and noise of a scene, on the snapshot's device."""
     config, device = snapshot.config, snapshot.w_avg.device
     draws = {seed: draw_samples(config, seed, 0, 1).z for seed in {s.seed for s in scene.styles}}
@@ -138,7 +130,7 @@ def scene_inputs(scene: Scene, snapshot: Snapshot) -> Inputs:
     ws = snapshot.generator.styles(torch.stack(codes).reshape(shape).to(device), layout)
     ws = torch.lerp(snapshot.w_avg, ws, scene.truncation_psi)
     noise = [maps.to(device) for maps in _noise(scene, config)]
-    return Inputs(scene.changes.styles(ws), scene.changes.layout(layout), noise)
+    return SynthesisInputs(scene.changes.styles(ws), scene.changes.layout(layout), noise)
 
 
 def _noise(scene: Scene, config: RunConfig) -> list[Float[Tensor, "1 1 _ _"]]:
@@ -147,16 +139,18 @@ def _noise(scene: Scene, config: RunConfig) -> list[Float[Tensor, "1 1 _ _"]]:
     return [torch.zeros_like(m) for m in noise] if scene.noise_mode == "none" else noise
 
 
-def inputs_between(before: Inputs, after: Inputs, fraction: float) -> Inputs:
+def inputs_between(
+    before: SynthesisInputs, after: SynthesisInputs, fraction: float
+) -> SynthesisInputs:
     """Return the inputs on the straight way from `before` (fraction 0) to `after` (1)."""
     noise = [torch.lerp(a, b, fraction) for a, b in zip(before.noise, after.noise, strict=True)]
     ws = torch.lerp(before.ws, after.ws, fraction)
-    return Inputs(ws, between(before.layout, after.layout, fraction), noise)
+    return SynthesisInputs(ws, interpolate(before.layout, after.layout, fraction), noise)
 
 
 @torch.no_grad()
 @one_thread()
-def render_inputs(inputs: Inputs, snapshot: Snapshot) -> UInt8[Tensor, "3 r r"]:
+def render_inputs(inputs: SynthesisInputs, snapshot: Snapshot) -> UInt8[Tensor, "3 r r"]:
     """Return the image that a snapshot makes of inputs."""
     synthesis = snapshot.generator.synthesis
     return to_uint8(synthesis(inputs.ws, inputs.layout, inputs.noise))[0]

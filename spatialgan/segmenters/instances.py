@@ -43,6 +43,12 @@ class Instances:
             features=self.features[chosen],
         )
 
+    def to(self, device: str) -> "Instances":
+        """Return the instances on a device."""
+        parts = (x.to(device) for x in (self.masks, self.scores, self.features))
+        masks, scores, features = parts
+        return Instances(masks, scores, self.classes, features)
+
 
 def areas(masks: Bool[Tensor, "k r r"]) -> Float[Tensor, " k"]:
     """Return the fraction of the image that each mask covers."""

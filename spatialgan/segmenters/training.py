@@ -34,7 +34,7 @@ from spatialgan.segmenters.instances import MIN_AREA, Instances, trusted
 from spatialgan.segmenters.oracle import save_table
 from spatialgan.segmenters.registry import SEGMENTERS, open_segmenter
 from spatialgan.segmenters.score import mask_ap
-from spatialgan.segmenters.truth import Examples, SceneSeries, draw_examples, mirrored
+from spatialgan.segmenters.truth import DrawingSeries, Examples, draw_examples, mirrored
 from spatialgan.variants import choose
 
 TRAINING_SEED = 2_000_003  # added to the data set's seed: scenes that no generator learns from
@@ -48,7 +48,7 @@ MAX_GRADIENT = 5.0  # norm
 class SegmenterTraining:
     """The numbers of one training."""
 
-    series: SceneSeries  # the data set's own
+    series: DrawingSeries  # the data set's own
     steps: int = 1800
     seed: int = 0
     batch: int = 16
@@ -87,7 +87,7 @@ def training_of(params: Params, dataset: str, profile: str) -> SegmenterTraining
             f"data set '{dataset}' of profile '{profile}' has no masks to learn from: "
             f"use published weights, {', '.join(published)}"
         )
-    series = SceneSeries(source["scene"], source["seed"], source["resolution"])
+    series = DrawingSeries(source["scene"], source["seed"], source["resolution"])
     steps = params.profile(profile).get("segmenter_steps", SegmenterTraining.steps)
     return SegmenterTraining(series, steps)
 

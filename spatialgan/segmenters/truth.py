@@ -1,9 +1,9 @@
-"""Drawn scenes with the instances that a segmenter has to find in them.
+"""Drawings with the instances that a segmenter has to find in them.
 
 Whole objects are instances; their named parts (a bed's pillow) belong to them. Every object of which
 a pixel is seen is listed, also those below MIN_AREA, which neither training nor score counts.
 
-Shapes: n scenes, r pixels per side.
+Shapes: n drawings, r pixels per side.
 """
 
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from jaxtyping import UInt8
 from torch import Tensor
 from tqdm import tqdm
 
-from spatialgan.drawn import draw_scene
-from spatialgan.drawn.canvas import Scene
+from spatialgan import drawn
+from spatialgan.drawn.canvas import Drawing
 from spatialgan.segmenters.instances import Instances
 
-MAX_OBJECTS = 64  # in a scene; the length of the features that tell its objects apart
+MAX_OBJECTS = 64  # in a drawing; the length of the features that tell its objects apart
 
 
 @dataclass(frozen=True)
-class SceneSeries:
-    """An endless series of drawn scenes."""
+class DrawingSeries:
+    """An endless series of drawings."""
 
-    scene: str  # key of SCENES
+    scene: str  # what is drawn: a key of drawn.DRAWINGS
     seed: int
     resolution: int  # pixels per side
 
@@ -46,18 +46,18 @@ class Examples:
         return tuple(sorted({name for found in self.truth for name in found.classes}))
 
 
-def draw_examples(series: SceneSeries, count: int, title: str) -> Examples:
-    """Return the first `count` scenes of a series, with a progress bar called `title`."""
-    bar = tqdm(range(count), desc=title, unit="scene", disable=None)
-    scenes = [draw_scene(series.scene, series.seed, i, series.resolution) for i in bar]
-    images = torch.from_numpy(np.stack([scene.image for scene in scenes]))
-    return Examples(images.permute(0, 3, 1, 2).contiguous(), tuple(map(whole_objects, scenes)))
+def draw_examples(series: DrawingSeries, count: int, title: str) -> Examples:
+    """Return the first `count` drawings of a series, with a progress bar called `title`."""
+    bar = tqdm(range(count), desc=title, unit="img", disable=None)
+    drawings = [drawn.draw(series.scene, series.seed, i, series.resolution) for i in bar]
+    images = torch.from_numpy(np.stack([drawing.image for drawing in drawings]))
+    return Examples(images.permute(0, 3, 1, 2).contiguous(), tuple(map(whole_objects, drawings)))
 
 
-def whole_objects(scene: Scene) -> Instances:
-    """Return the visible whole objects of a scene, each with score 1 and a feature of its own."""
-    seen = [one for one in scene.instances if not one.owner and one.mask.any()]
-    side = scene.image.shape[0]
+def whole_objects(drawing: Drawing) -> Instances:
+    """Return the visible whole objects of a drawing, each with score 1 and a feature of its own."""
+    seen = [one for one in drawing.instances if not one.owner and one.mask.any()]
+    side = drawing.image.shape[0]
     masks = np.stack([one.mask for one in seen]) if seen else np.zeros((0, side, side), dtype=bool)
     return Instances(
         masks=torch.from_numpy(masks),

@@ -1,7 +1,7 @@
-"""The training loop: one run, from its configuration to a snapshot; the same command again resumes it.
+"""The training loop: one run, from its configuration to a snapshot. Rerun the command to resume.
 
-A run that is killed at any moment, any number of times, ends on a CPU in the same bits as one that isn't:
-draws are functions of the images shown, and all else is in the checkpoint.
+A run may be killed at any moment, any number of times: on a CPU the result is bit-identical to that of a run that
+wasn't. Draws are functions of the images shown, and everything else is in the checkpoint.
 """
 
 import json
@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -47,12 +47,13 @@ class Preempted(Exception):
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """One training and where it happens."""
 
     config: RunConfig
     results: Results  # of the profile
     processes: Processes
+    made_from: dict = field(default_factory=dict)  # the stamp that the record carries
 
 
 def resolve_precision(config: RunConfig, device: torch.device) -> RunConfig:
@@ -74,7 +75,7 @@ def _multiplies_bf16(device: torch.device) -> bool:
     return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
 
 
-def train(job: Job) -> None:
+def train(job: TrainingJob) -> None:
     """Train a run to its end, from its newest checkpoint on.
 
     Raises ValueError for a run or data set that cannot be trained, RuntimeError where another process
@@ -88,17 +89,17 @@ def train(job: Job) -> None:
         raise ValueError(
             f"{files.archive} has {archive.resolution} px images, the run {config.generator.resolution} px"
         )
-    facts = {
+    fixed = {
         "identity": config.identity(),
         "dataset_sha256": json.loads(files.manifest.read_text())["sha256"],
         "code": config.code("spatialgan.training.loop.train"),
     }
-    folder = open_run_folder(job.results, config.name, facts)
+    folder = open_run_folder(job.results, config.name, fixed)
     if job.processes.rank == 0:
         with exclusive(folder.resume):
-            _train(config, archive, folder, job.processes)
+            _train(job, config, archive, folder)
     else:
-        _train(config, archive, folder, job.processes)
+        _train(job, config, archive, folder)
 
 
 def _check_batch(config: RunConfig, processes: Processes) -> None:
@@ -110,9 +111,8 @@ def _check_batch(config: RunConfig, processes: Processes) -> None:
         )
 
 
-def _train(
-    config: RunConfig, archive: ImageArchive, folder: RunFolder, processes: Processes
-) -> None:
+def _train(job: TrainingJob, config: RunConfig, archive: ImageArchive, folder: RunFolder) -> None:
+    processes = job.processes
     state = new_state(config, processes.device)
     restore_newest(folder, state)
     processes.barrier()
@@ -125,11 +125,11 @@ def _train(
             if _any_stopped(bool(stopped), processes):
                 _save(folder, state, processes)
                 raise Preempted(
-                    f"stopped at {state.cur_nimg / 1000:.1f} kimg; the same command goes on from there"
+                    f"stopped at {state.cur_nimg / 1000:.1f} kimg; rerun the command to resume"
                 )
     state.curves.gather(processes)
     if processes.rank == 0:
-        _write_outputs(config, folder, state, meter)
+        _write_outputs(job, config, folder, state, meter)
 
 
 def _steps(
@@ -180,7 +180,9 @@ def _draw_grids(config: RunConfig, state: TrainState, stem: Path) -> None:
     save_png(stem.with_name(f"{stem.name}-attention.png"), overlay_grid(snapshot, state.d))
 
 
-def _write_outputs(config: RunConfig, folder: RunFolder, state: TrainState, meter: "Meter") -> None:
+def _write_outputs(
+    job: TrainingJob, config: RunConfig, folder: RunFolder, state: TrainState, meter: "Meter"
+) -> None:
     """Write snapshot, curves, samples and, last, the record, which says that the run is complete."""
     outputs = folder.outputs
     save_snapshot(outputs.snapshot, state.g_ema, config, state.cur_nimg)
@@ -188,11 +190,11 @@ def _write_outputs(config: RunConfig, folder: RunFolder, state: TrainState, mete
     average = Snapshot(state.g_ema, mean_style(state.g_ema, config), config, state.cur_nimg / 1000)
     save_png(outputs.samples, sample_grid(average))
     save_png(outputs.attention, overlay_grid(average, state.d))
-    facts = {
+    record = {
         "run": config.name,
         "title": config.title,
-        "identity": folder.facts["identity"],
-        "dataset_sha256": folder.facts["dataset_sha256"],
+        "identity": folder.fixed["identity"],
+        "dataset_sha256": folder.fixed["dataset_sha256"],
         "snapshot_sha256": file_sha256(outputs.snapshot),
         "kimg": state.cur_nimg / 1000,
         "resolution": config.generator.resolution,
@@ -206,8 +208,9 @@ def _write_outputs(config: RunConfig, folder: RunFolder, state: TrainState, mete
         "num_processes": meter.processes.size,
         "torch": torch.__version__,
         "commit": source_commit(),
+        "made_from": job.made_from,
     }
-    write_atomically(outputs.record, (json.dumps(facts, indent=2) + "\n").encode())
+    write_atomically(outputs.record, (json.dumps(record, indent=2) + "\n").encode())
 
 
 class Meter:

@@ -1,6 +1,6 @@
 """The four phases of a step: what each minimizes, for whom, and how often.
 
-A phase is a function `(Step) -> loss`; it draws its own latents from (seed, phase, images shown). Losses
+A phase is a function `(Step) -> loss`; it draws its own inputs from (seed, phase, images shown). Losses
 follow StyleGAN2; the generator's main phase adds the alignment of heatmaps and D's attention, which is
 read from the forward pass that the adversarial loss makes anyway.
 
@@ -16,10 +16,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from spatialgan.config import RunConfig
-from spatialgan.heatmaps.layout import Layout
 from spatialgan.losses import adversarial
 from spatialgan.losses.alignment import statistics
-from spatialgan.networks.generator import draw_noise
+from spatialgan.networks.generator import GeneratorInputs, draw_noise
 from spatialgan.rng import generator_for
 from spatialgan.training.processes import Processes, average_gradients
 from spatialgan.training.state import TrainState
@@ -40,17 +39,8 @@ class Step:
     dtype: torch.dtype  # of convolutions
 
 
-@dataclass(frozen=True)
-class Latents:
-    """What one generator call consumes."""
-
-    z: Float[Tensor, "n *m z"]
-    layout: Layout
-    noise: list[Float[Tensor, "n 1 _ _"]]
-
-
-def draw_latents(step: Step, phase: str) -> Latents:
-    """Return this process's share of the global batch of latents, layouts and noise of a phase."""
+def draw_inputs(step: Step, phase: str) -> GeneratorInputs:
+    """Return this process's share of the generator's inputs in a phase of the global batch."""
     config, device = step.config, step.processes.device
     batch, nimg = config.training.batch, step.state.cur_nimg
     mine = step.processes.shard(batch)
@@ -60,13 +50,14 @@ def draw_latents(step: Step, phase: str) -> Latents:
     noise = draw_noise(
         config.generator, batch, generator_for(config.seed, f"{phase}/noise", nimg, device)
     )
-    return Latents(z[mine].to(device), layout[mine].to(device), [m[mine] for m in noise])
+    noise = [maps[mine] for maps in noise]
+    return GeneratorInputs(z[mine].to(device), layout[mine].to(device), noise)
 
 
-def _styles(step: Step, latents: Latents, phase: str) -> Float[Tensor, "n l *m w"]:
+def _styles(step: Step, inputs: GeneratorInputs, phase: str) -> Float[Tensor, "n l *m w"]:
     """Return ws, with a second latent's styles after a random layer where style mixing strikes."""
     g, config = step.state.g, step.config
-    ws = g.styles(latents.z, latents.layout)
+    ws = g.styles(inputs.z, inputs.layout)
     if config.training.style_mixing == 0:
         return ws
     generator = generator_for(config.seed, f"{phase}/mixing", step.state.cur_nimg)
@@ -76,26 +67,26 @@ def _styles(step: Step, latents: Latents, phase: str) -> Float[Tensor, "n l *m w
         return ws
     cutoff = 1 + int(position * (config.generator.num_ws - 1))
     mine = step.processes.shard(config.training.batch)
-    mixed = g.styles(other[mine].to(ws.device), latents.layout)
+    mixed = g.styles(other[mine].to(ws.device), inputs.layout)
     return torch.cat([ws[:, :cutoff], mixed[:, cutoff:]], dim=1)
 
 
 def g_main(step: Step) -> Float[Tensor, ""]:
     """Return G's adversarial loss plus the alignment loss."""
     config, state = step.config, step.state
-    latents = draw_latents(step, "g_main")
-    ws = _styles(step, latents, "g_main")
-    images = state.g.synthesis(ws, latents.layout, latents.noise, step.dtype)
+    inputs = draw_inputs(step, "g_main")
+    ws = _styles(step, inputs, "g_main")
+    images = state.g.synthesis(ws, inputs.layout, inputs.noise, step.dtype)
     logits, features = state.d(images, step.dtype)
     loss = adversarial.g_nonsaturating(logits)
     state.curves.add({"loss_g": loss})
     if not config.alignment.uses_attention:
         return loss
     attention = config.attention(logits, [features[r] for r in config.attention.resolutions])
-    alignment = config.alignment(attention, latents.layout, config.generator.resolution)
+    alignment = config.alignment(attention, inputs.layout, config.generator.resolution)
     state.curves.add({"alignment": alignment})
     if step.index % STATISTICS_INTERVAL == 0:
-        seen = statistics(attention, latents.layout, config.generator.resolution)
+        seen = statistics(attention, inputs.layout, config.generator.resolution)
         state.curves.add({key: seen[key] for key in ("l1", "above_threshold", "iou")})
     return loss + alignment
 
@@ -103,9 +94,9 @@ def g_main(step: Step) -> Float[Tensor, ""]:
 def g_path(step: Step) -> Float[Tensor, ""]:
     """Return the path-length penalty, scaled for its interval (StyleGAN2, section 3.2)."""
     config, state = step.config, step.state
-    latents = draw_latents(step, "g_path")
-    ws = _styles(step, latents, "g_path")
-    images = state.g.synthesis(ws, latents.layout, latents.noise, step.dtype)
+    inputs = draw_inputs(step, "g_path")
+    ws = _styles(step, inputs, "g_path")
+    images = state.g.synthesis(ws, inputs.layout, inputs.noise, step.dtype)
     generator = generator_for(config.seed, "g_path/direction", state.cur_nimg, images.device)
     shape = (config.training.batch, *images.shape[1:])
     directions = torch.randn(shape, generator=generator, device=images.device)
@@ -122,10 +113,10 @@ def g_path(step: Step) -> Float[Tensor, ""]:
 def d_main(step: Step) -> Float[Tensor, ""]:
     """Return D's adversarial loss on this step's real images and new fake ones."""
     state = step.state
-    latents = draw_latents(step, "d_main")
+    inputs = draw_inputs(step, "d_main")
     with torch.no_grad():
-        ws = _styles(step, latents, "d_main")
-        fakes = state.g.synthesis(ws, latents.layout, latents.noise, step.dtype)
+        ws = _styles(step, inputs, "d_main")
+        fakes = state.g.synthesis(ws, inputs.layout, inputs.noise, step.dtype)
     # one pass for both: minibatch-std groups are runs of samples, so fakes and reals don't mix
     logits, _ = state.d(torch.cat([fakes, to_float(step.reals)]), step.dtype)
     fake_logits, real_logits = logits.chunk(2)

@@ -1,8 +1,8 @@
-"""Where a training keeps what it needs to go on, and where it puts what it made.
+"""Where a training keeps the checkpoints it resumes from, and where it puts what it made.
 
-Checkpoints lie under `Results.resume(run)`, in a folder <key>, outside the workflow's declared outputs, because a workflow
-deletes the outputs of a job that was killed. The key is a hash of all that makes the training this one
-(its resolved configuration, the data set, the code), so a changed run starts afresh by itself.
+Checkpoints are under `Results.resume(run)`, in a folder <key>, outside the workflow's declared outputs, because a
+workflow deletes the outputs of a job that was killed. The key is a hash of everything that must not change when a
+training is resumed (its resolved configuration, the data set, the code), so a changed run starts from the beginning.
 """
 
 import hashlib
@@ -22,21 +22,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths of one training, and the facts its checkpoints must agree on."""
+    """Paths of one training, and what must be the same when it is resumed."""
 
     outputs: RunFiles
     resume: Path  # checkpoints
-    facts: dict  # identity, data set and code of this training, as JSON data
+    fixed: dict  # identity, data set and code of this training, as JSON data
 
     def checkpoints(self) -> list[Path]:
         """Return the checkpoints, newest first."""
         return sorted(self.resume.glob("checkpoint-*.safetensors"), reverse=True)
 
 
-def open_run_folder(results: Results, run: str, facts: dict) -> RunFolder:
-    """Return the folder of a run whose checkpoints are keyed by `facts`."""
-    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
-    return RunFolder(results.run(run), results.resume(run) / key, facts)
+def open_run_folder(results: Results, run: str, fixed: dict) -> RunFolder:
+    """Return the folder of a run whose checkpoints are keyed by `fixed`."""
+    key = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:12]
+    return RunFolder(results.run(run), results.resume(run) / key, fixed)
 
 
 def save_checkpoint(folder: RunFolder, state: TrainState) -> None:
@@ -51,7 +51,7 @@ def save_checkpoint(folder: RunFolder, state: TrainState) -> None:
         )
     tensors, counters = state_to_tensors(state)
     path = folder.resume / f"checkpoint-{state.cur_nimg:012d}.safetensors"
-    save_tensors(path, tensors, {"kind": "checkpoint", "counters": counters, "facts": folder.facts})
+    save_tensors(path, tensors, {"kind": "checkpoint", "counters": counters, "fixed": folder.fixed})
     for old in folder.checkpoints()[KEPT_CHECKPOINTS:]:
         old.unlink()
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spatialgan import drawn
 from spatialgan.data.archive import ImageArchive, write_archive
 from spatialgan.data.members import BadMember
 from spatialgan.data.prepare import load_manifest, prepare_dataset, source_of
 from spatialgan.data.sources import FILTERS, SOURCES, crop_and_resize
-from spatialgan.drawn import compose_scene
 from spatialgan.files import file_sha256
 
 
@@ -52,10 +52,10 @@ def loaded(folder):
     return ImageArchive(folder / "d.zip").load_all().permute(0, 2, 3, 1).numpy()
 
 
-def test_procedural_archive_is_the_scenes(tmp_path):
+def test_procedural_archive_is_the_drawings(tmp_path):
     row = {"source": "procedural", "scene": "cat", "seed": 3, "stand_in_for": "LSUN Cat"}
     manifest = prepare(row, tmp_path, 5)
-    assert np.array_equal(loaded(tmp_path)[4], compose_scene("cat", 3, 4).image(16))
+    assert np.array_equal(loaded(tmp_path)[4], drawn.compose("cat", 3, 4).image(16))
     assert (manifest.count, manifest.filter, manifest.stand_in_for) == (5, "none", "LSUN Cat")
     assert load_manifest(tmp_path / "d.json") == manifest
     (tmp_path / "again").mkdir()

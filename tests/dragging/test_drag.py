@@ -16,10 +16,9 @@ from spatialgan.dragging.unknowns import (
     adam_step,
 )
 from spatialgan.heatmaps.layout import Gaussians, Layout
-from spatialgan.networks.generator import Generator, draw_noise
+from spatialgan.networks.generator import Generator, SynthesisInputs, draw_noise
 from spatialgan.rng import generator_for
 from spatialgan.scenes.changes import gaussians_of, heatmap_change
-from spatialgan.scenes.scene import Inputs
 from tests.dragging.test_points import CELLS, PX, field
 from tests.tiny import tiny_config
 
@@ -32,16 +31,16 @@ def layout_at(*centers: tuple[float, float]) -> Layout:
     return Layout((Gaussians(places, torch.full(places.shape[:2], 0.3), torch.ones(1, 2)),), 1)
 
 
-def inputs_of(layout: Layout) -> Inputs:
-    return Inputs(torch.zeros(1, 8, 3), layout, [])
+def inputs_of(layout: Layout) -> SynthesisInputs:
+    return SynthesisInputs(torch.zeros(1, 8, 3), layout, [])
 
 
-def obedient(inputs: Inputs) -> torch.Tensor:
+def obedient(inputs: SynthesisInputs) -> torch.Tensor:
     """A field that moves by the first two styles plus the way of the first center from (0.1, -0.2)."""
     return field(shift_of(inputs))
 
 
-def shift_of(inputs: Inputs) -> torch.Tensor:
+def shift_of(inputs: SynthesisInputs) -> torch.Tensor:
     return inputs.ws[0, 0, :2] + gaussians_of(inputs.layout)[0].centers[0, 0] - START[0]
 
 
@@ -87,7 +86,7 @@ def test_a_handle_on_its_target_changes_nothing(name):
     assert torch.equal(result.state.handles, START)
 
 
-def halves(inputs: Inputs) -> torch.Tensor:
+def halves(inputs: SynthesisInputs) -> torch.Tensor:
     """A field whose left and right half move by a style of their own and by one they share."""
     w = inputs.ws[0]
     left, right = field(w[0, :2] + w[2, :2]), field(w[1, :2] + w[2, :2])
@@ -107,7 +106,7 @@ def test_what_the_mask_fixes_stays_put():
 
 
 def test_points_that_do_not_interact_go_as_if_alone():
-    def apart(inputs: Inputs) -> torch.Tensor:
+    def apart(inputs: SynthesisInputs) -> torch.Tensor:
         return halves(
             replace(inputs, ws=inputs.ws * torch.tensor([1.0, 1, 0, 0, 0, 0, 0, 0])[:, None])
         )
@@ -133,7 +132,7 @@ def test_a_point_that_does_not_arrive_says_so():
 
 
 def test_numbers_that_are_not_finite_end_a_drag_in_its_last_good_state():
-    def breaks(inputs: Inputs) -> torch.Tensor:
+    def breaks(inputs: SynthesisInputs) -> torch.Tensor:
         features = obedient(inputs)
         return features * torch.where(shift_of(inputs).norm() > 3 * PX, torch.nan, 1.0)
 
@@ -177,7 +176,7 @@ def test_our_adam_is_adam():
 
 
 def test_a_center_that_the_drag_hardly_needs_hardly_moves():
-    def mostly_first(inputs: Inputs) -> torch.Tensor:
+    def mostly_first(inputs: SynthesisInputs) -> torch.Tensor:
         centers = inputs.layout.levels[0].centers[0]
         return field(centers[0] - START[0] + 0.01 * (centers[1] - centers[1].detach()))
 
@@ -233,7 +232,7 @@ def test_the_coarse_jump_is_equation_6():
 def test_a_handle_that_a_jump_carried_is_found_again_beyond_the_tracking_radius():
     """The image obeys by half, so the handle is 8 px short of where the jump expected it, at radius 6."""
 
-    def half(inputs: Inputs) -> torch.Tensor:
+    def half(inputs: SynthesisInputs) -> torch.Tensor:
         return field((inputs.layout.levels[0].centers[0, 0] - START[0]) / 2)
 
     asked = problem(way=torch.tensor([[0.0, 16 * PX]]), features=half)
@@ -259,7 +258,9 @@ def tiny_problem(row: str, **settings) -> Problem:
     generator, draws = Generator(config.generator).requires_grad_(False), generator_for(0, "t", 0)
     layout = config.sampling(1, draws)
     z = torch.randn(1, *config.generator.z_shape, generator=draws)
-    inputs = Inputs(generator.styles(z, layout), layout, draw_noise(config.generator, 1, draws))
+    inputs = SynthesisInputs(
+        generator.styles(z, layout), layout, draw_noise(config.generator, 1, draws)
+    )
     for parameter in generator.synthesis.blocks[-1].parameters():
         parameter.data.fill_(torch.nan)  # above the feature block: never run
     return Problem(

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from spatialgan.data.archive import write_archive
-from spatialgan.drawn import compose_scene
+from spatialgan.drawn import compose
 from spatialgan.evaluation import fidelity
 from spatialgan.evaluation.fidelity import (
     FidelityRequest,
@@ -60,7 +60,7 @@ class MeanColor(FeatureExtractorBase):
 @pytest.fixture(scope="module")
 def scenes() -> torch.Tensor:
     """Return 240 cats no training has seen, [240 3 32 32]."""
-    drawn = [compose_scene("cat", 991, index).image(32) for index in range(240)]
+    drawn = [compose("cat", 991, index).image(32) for index in range(240)]
     return torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2).contiguous()
 
 

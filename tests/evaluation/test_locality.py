@@ -18,7 +18,8 @@ from spatialgan.evaluation.matching import half_maximum_disc
 from spatialgan.evaluation.partial import PartialResults
 from spatialgan.evaluation.trials import Source, draw_trials
 from spatialgan.heatmaps.moves import objects
-from spatialgan.snapshot import Samples, save_snapshot
+from spatialgan.networks.generator import GeneratorInputs
+from spatialgan.snapshot import save_snapshot
 from spatialgan.training.state import new_state
 from tests.synthetic import layouts
 from tests.tiny import tiny_config
@@ -32,7 +33,7 @@ def lamps(everywhere: int, flip: bool = False, num_objects: int = 1) -> Source:
 
     def draw(start, stop):
         layout = layouts(0.3, num_objects, start, stop)
-        return Samples(torch.zeros(stop - start, 1 + num_objects, 2), layout, [])
+        return GeneratorInputs(torch.zeros(stop - start, 1 + num_objects, 2), layout, [])
 
     def render(samples):
         level = objects(samples.layout)

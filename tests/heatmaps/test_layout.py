@@ -10,11 +10,11 @@ from spatialgan.heatmaps.layout import (
     Gaussians,
     Impulse,
     Layout,
-    Pixels,
+    PixelMaps,
     Retouched,
     from_json,
     pixel_positions,
-    resize,
+    resize_maps,
     to_json,
 )
 
@@ -36,7 +36,7 @@ def levels() -> dict:
     mask = torch.rand(3, 2, 8, 8, generator=torch.Generator().manual_seed(1)) < 0.3
     return {
         "gaussians": base,
-        "pixels": Pixels(torch.randn(3, 2, 8, 8, generator=torch.Generator().manual_seed(2))),
+        "pixels": PixelMaps(torch.randn(3, 2, 8, 8, generator=torch.Generator().manual_seed(2))),
         "impulse": Impulse(base, mask, torch.ones(3, 2, 8, 8)),
         "retouched": Retouched(base, torch.linspace(-1, 1, 384).view(3, 2, 8, 8)),
     }
@@ -120,10 +120,10 @@ def test_absent_gaussian_draws_nothing():
 def test_resize_keeps_constants_and_mirror_symmetry(grid):
     maps = torch.rand(1, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     for resolution in (4, 8, 13, 32):
-        resized = resize(maps, resolution, grid)
-        torch.testing.assert_close(resize(maps.flip(3), resolution, grid), resized.flip(3))
+        resized = resize_maps(maps, resolution, grid)
+        torch.testing.assert_close(resize_maps(maps.flip(3), resolution, grid), resized.flip(3))
         torch.testing.assert_close(
-            resize(torch.full_like(maps, 0.3), resolution, grid),
+            resize_maps(torch.full_like(maps, 0.3), resolution, grid),
             torch.full((1, 1, resolution, resolution), 0.3),
         )
 
@@ -131,7 +131,7 @@ def test_resize_keeps_constants_and_mirror_symmetry(grid):
 def test_reduction_skips_no_pixel():
     maps = torch.zeros(1, 1, 64, 64)
     maps[0, 0, 17, 42] = 256.0  # one pixel in a cell of 16 x 16
-    reduced = resize(maps, 4, "half_pixel")
+    reduced = resize_maps(maps, 4, "half_pixel")
     assert reduced[0, 0, 1, 2] == 1
     assert reduced.sum() == 1
 
@@ -144,7 +144,7 @@ def test_impulses_replace_exactly_the_masked_pixels():
         rendered, base = level.render(resolution), level.base.render(resolution)
         assert (rendered[mask] == 1).all()
         assert torch.equal(rendered[~mask], base[~mask])
-    torch.testing.assert_close(level.render(4), resize(level.render(8), 4, "half_pixel"))
+    torch.testing.assert_close(level.render(4), resize_maps(level.render(8), 4, "half_pixel"))
 
 
 @pytest.mark.parametrize("kind", KINDS)

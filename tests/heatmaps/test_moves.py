@@ -105,9 +105,9 @@ def test_a_copy_has_the_size_of_its_source_and_lies_beside_it():
 
 def test_the_way_between_two_layouts_is_straight_and_ends_exactly():
     before, after = drawn(), move(drawn(), (0.3, -0.2))
-    assert changed(moves.between(before, after, 0.0), before) == set()
-    assert changed(moves.between(before, after, 1.0), after) == set()
-    half = moves.between(before, after, 0.5)
+    assert changed(moves.interpolate(before, after, 0.0), before) == set()
+    assert changed(moves.interpolate(before, after, 1.0), after) == set()
+    half = moves.interpolate(before, after, 0.5)
     for a, b in zip(half.levels, move(drawn(), (0.15, -0.1)).levels, strict=True):
         assert torch.allclose(a.centers, b.centers, atol=1e-6)
 
@@ -116,10 +116,10 @@ def test_what_vanishes_fades_where_it_was():
     before = drawn("multi_object")
     after = moves.shift(before, moves.where_object(before, 0), (0.0, 0.7))
     after = moves.remove(after, moves.where_object(after, 0))
-    half = moves.between(before, after, 0.5).levels[0]
+    half = moves.interpolate(before, after, 0.5).levels[0]
     assert torch.equal(half.centers, before.levels[0].centers)
     assert (half.presence[:, 0] == 0.5).all()
-    assert (moves.between(before, after, 1.0).render(0, 8)[:, 0] == 0).all()
+    assert (moves.interpolate(before, after, 1.0).render(0, 8)[:, 0] == 0).all()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from spatialgan.attention import GradCam
-from spatialgan.heatmaps.layout import Gaussians, Layout, Pixels
+from spatialgan.heatmaps.layout import Gaussians, Layout, PixelMaps
 from spatialgan.heatmaps.samplers import SAMPLERS
 from spatialgan.losses.alignment import (
     ALIGNMENTS,
@@ -36,7 +36,7 @@ def random_attention(n: int = 4, seed: int = 0) -> list[torch.Tensor]:
 
 def pixels(*values: float) -> Layout:
     """Return a layout of one 2 x 2 level that is compared as it is given, in [0, 1] from 0 to 1."""
-    return Layout((Pixels(torch.tensor(values, dtype=torch.float32).view(1, 1, 2, 2)),), 1)
+    return Layout((PixelMaps(torch.tensor(values, dtype=torch.float32).view(1, 1, 2, 2)),), 1)
 
 
 @pytest.mark.parametrize(("key", "heatmaps"), PAIRS)
@@ -72,7 +72,7 @@ def test_selection_of_nothing_is_the_plain_mean():
 @pytest.mark.parametrize("reading", READINGS)
 @pytest.mark.parametrize("compare_at", ["image", "level"])
 def test_perfect_match_is_zero(reading, compare_at):
-    layout = Layout(tuple(Pixels(torch.rand(2, 1, r, r)) for r in (4, 8, 16)), 2)
+    layout = Layout(tuple(PixelMaps(torch.rand(2, 1, r, r)) for r in (4, 8, 16)), 2)
     attention = [7 * level.values[:, 0] for level in layout.levels]  # the scale is normalized away
     loss = L1Alignment(reading=reading, compare_at=compare_at)(attention, layout, RESOLUTION)
     assert loss.item() == pytest.approx(0, abs=1e-6)
@@ -235,7 +235,7 @@ def test_descent_aligns_a_toy_generator_and_leaves_d_alone():
 
 
 def test_statistics_of_a_match_and_of_chance():
-    layout = Layout(tuple(Pixels(torch.rand(2, 1, r, r)) for r in (4, 8, 16)), 2)
+    layout = Layout(tuple(PixelMaps(torch.rand(2, 1, r, r)) for r in (4, 8, 16)), 2)
     same = statistics([level.values[:, 0] for level in layout.levels], layout, RESOLUTION)
     assert list(same) == ["l1", "above_threshold", "iou", "l1_4", "l1_8", "l1_16"]
     assert same["l1"] < 1e-6

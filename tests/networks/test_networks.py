@@ -16,7 +16,7 @@ from spatialgan.networks.modulation import (
     ObjectMaps,
     ObjectModulation,
     ObjectStyles,
-    _quadratic_form,
+    quadratic_form,
 )
 from spatialgan.rng import generator_for
 
@@ -74,7 +74,7 @@ def test_downsampling_is_the_1331_filter():
 
 def test_both_ways_of_downsampling_agree():
     x = torch.randn(2, 3, 16, 16).contiguous(memory_format=torch.channels_last)
-    assert torch.allclose(ops._downsample_by_matmul(x), ops.downsample(x), atol=1e-6)
+    assert torch.allclose(ops.downsample_by_matmul(x), ops.downsample(x), atol=1e-6)
     assert ops.downsample(x.bfloat16()).dtype == torch.bfloat16
 
 
@@ -101,7 +101,7 @@ def test_resampling_keeps_the_position_of_a_blob():
         assert torch.allclose(center(resized), center(x), atol=1e-5)
 
 
-@pytest.mark.parametrize("function", [ops.upsample, ops.downsample, ops._downsample_by_matmul])
+@pytest.mark.parametrize("function", [ops.upsample, ops.downsample, ops.downsample_by_matmul])
 def test_resampling_is_differentiable_twice(function):
     x = torch.randn(1, 1, 4, 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(function, x)
@@ -237,11 +237,12 @@ def test_unknown_encodings_are_named(fields, message):
         EncodingConfig(**fields)
 
 
-def modulation_of(demodulation, resolution=16, seed=0):
-    """Return a modulation of 12 channels by 3 objects at their usual sizes."""
-    draws = torch.Generator().manual_seed(seed)
-    places = ObjectMaps(SAMPLERS["multi_object"]()(2, draws), "half_pixel")
-    codes = torch.randn(2, 4, 12, generator=draws)
+def modulation_of(demodulation, num=2):
+    """Return a modulation of 12 channels by 3 objects at their usual sizes, for the first `num` of 2 samples."""
+    draws = torch.Generator().manual_seed(0)
+    layout = SAMPLERS["multi_object"]()(2, draws)
+    places = ObjectMaps(layout[:num], "half_pixel")
+    codes = torch.randn(2, 4, 12, generator=draws)[:num]
     codes[:, 0] += 1
     return ObjectModulation(codes, places, demodulation)
 
@@ -313,7 +314,7 @@ def test_quadratic_form_is_the_sum_over_channels():
     modulation, weight = modulation_of("local"), torch.randn(5, 12, 3, 3)
     energy = weight.square().sum(dim=(2, 3))
     expected = torch.einsum("oi,nihw->nohw", energy, modulation.scales(16).square())
-    torch.testing.assert_close(_quadratic_form(modulation, weight, 16), expected)
+    torch.testing.assert_close(quadratic_form(modulation, weight, 16), expected)
     (few,) = {len(DEMODULATIONS["local"](modulation, weight, 16))}  # 10 products < 12 channels
     assert few == 2
     narrow = ObjectModulation(modulation.codes[:, :, :6], modulation.places, "local")
@@ -327,11 +328,10 @@ def test_quadratic_form_is_the_sum_over_channels():
 def test_demodulation_gives_unit_variance_per_pixel(demodulation, spread):
     """Variance over 4000 draws of unit noise, inside the border, under one strong, steep style."""
     torch.manual_seed(0)
-    one = modulation_of(demodulation)
+    one = modulation_of(demodulation, num=1)
     num, weight = 4000, torch.randn(1, 12, 3, 3)
-    y = F.conv2d(one.scales(16)[:1] * torch.randn(num, 12, 16, 16), weight, padding=1)
-    single = ObjectModulation(one.codes[:1], ObjectMaps(one.places._layout[:1], "half_pixel"), "")
-    y = y * DEMODULATIONS[demodulation](single, weight, 16)
+    y = F.conv2d(one.scales(16) * torch.randn(num, 12, 16, 16), weight, padding=1)
+    y = y * DEMODULATIONS[demodulation](one, weight, 16)
     std = y.std(dim=0)[0, 2:-2, 2:-2]
     assert (std - 1).abs().max() < 0.05 + spread
 

@@ -9,9 +9,9 @@ import torch
 from spatialgan.segmenters.instances import Instances, areas, mask_boxes
 from spatialgan.segmenters.registry import SEGMENTERS, open_segmenter, weights_path
 from spatialgan.segmenters.training import SegmenterTraining, train_segmenter
-from spatialgan.segmenters.truth import SceneSeries
+from spatialgan.segmenters.truth import DrawingSeries
 
-SHORT = SegmenterTraining(SceneSeries("bedroom", 0, 16), steps=2, batch=2)
+SHORT = SegmenterTraining(DrawingSeries("bedroom", 0, 16), steps=2, batch=2)
 
 
 @pytest.mark.parametrize("name", [name for name in SEGMENTERS if name.startswith("detectron2")])

@@ -19,10 +19,10 @@ from spatialgan.segmenters.training import (
     train_segmenter,
     training_of,
 )
-from spatialgan.segmenters.truth import SceneSeries
+from spatialgan.segmenters.truth import DrawingSeries
 from spatialgan.tensor_file import load_tensors, tensors_sha256
 
-SERIES = SceneSeries("bedroom", 0, 16)
+SERIES = DrawingSeries("bedroom", 0, 16)
 SHORT = SegmenterTraining(SERIES, steps=2, batch=2)
 TINY = MaskRcnnShape(input_side=64, widths=(4, 4, 4), channels=4, box_features=8)
 
@@ -114,7 +114,7 @@ def test_a_profile_says_what_is_learned() -> None:
         assert line["segmenter"] in SEGMENTERS
         if line["data"] == "procedural":
             training = training_of(params, "bedroom", profile)
-            assert training.series == SceneSeries("bedroom", 0, line["resolution"])
+            assert training.series == DrawingSeries("bedroom", 0, line["resolution"])
     with pytest.raises(ValueError, match="'paper' has no masks to learn from.*torchvision_coco"):
         training_of(params, "bedroom", "paper")
 

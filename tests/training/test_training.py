@@ -15,6 +15,8 @@ import torch.multiprocessing as multiprocessing
 
 from spatialgan.files import file_sha256
 from spatialgan.params import load_params
+from spatialgan.provenance import read_stamp
+from spatialgan.results import Results
 from spatialgan.tensor_file import exclusive, tensors_sha256
 from spatialgan.training import loop, phases
 from spatialgan.training.feed import Order
@@ -24,16 +26,17 @@ from spatialgan.training.state import new_state, restore_state, state_to_tensors
 from tests.tiny import ROOT, tiny_archive, tiny_config
 
 CPU = torch.device("cpu")
+STAMP = {"settings": {}, "code": "0", "inputs": {}}
 ROWS = list(load_params(ROOT / "params").rows)
 
 
-def job(folder: Path, config, processes=None) -> loop.Job:
-    archive, manifest = tiny_archive(folder / "datasets")
-    return loop.Job(config, archive, manifest, folder, processes or Processes())
+def job(folder: Path, config, processes=None) -> loop.TrainingJob:
+    tiny_archive(folder)
+    return loop.TrainingJob(config, Results(folder), processes or Processes(), STAMP)
 
 
 def snapshot_of(folder: Path, config) -> str:
-    return file_sha256(folder / "runs" / config.name / "generator.safetensors")
+    return file_sha256(Results(folder).run(config.name).snapshot)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +96,7 @@ def test_alignment_trains_g_and_leaves_d_alone():
 def test_the_curves_are_the_means_of_what_was_observed(tmp_path):
     config = tiny_config()
     loop.train(job(tmp_path, config))
-    header, *rows = (tmp_path / "runs" / config.name / "curves.csv").read_text().splitlines()
+    header, *rows = Results(tmp_path).run(config.name).curves.read_text().splitlines()
     names = header.split(",")
     assert names[0] == "kimg" and float(rows[-1].split(",")[0]) == config.training.kimg
     last = dict(zip(names, rows[-1].split(","), strict=True))
@@ -104,7 +107,8 @@ def test_resuming_a_finished_run_changes_nothing(tmp_path, straight):
     config = tiny_config()
     loop.train(job(tmp_path, config))
     assert snapshot_of(tmp_path, config) == straight
-    (tmp_path / "runs" / config.name / "generator.safetensors").unlink()
+    assert read_stamp(Results(tmp_path).run(config.name).record) == STAMP
+    Results(tmp_path).run(config.name).snapshot.unlink()
     loop.train(job(tmp_path, config))
     assert snapshot_of(tmp_path, config) == straight
 
@@ -145,7 +149,7 @@ def test_a_killed_run_ends_in_the_same_bits(tmp_path, straight):
     config = tiny_config()
     for num_checkpoints in (1, 3):
         process = start_training(tmp_path)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while len(list((tmp_path / "resume").rglob("*.safetensors"))) < min(num_checkpoints, 2):
             assert time.monotonic() < deadline and process.poll() in (None, 0)
             time.sleep(0.002)
@@ -195,7 +199,7 @@ def test_non_finite_gradients_are_skipped_then_stop_and_spare_the_checkpoint(tmp
     )
     with pytest.raises(FloatingPointError, match="20 steps in a row had non-finite gradients"):
         loop.train(archive)
-    assert not (tmp_path / "runs" / config.name / "train.json").exists()
+    assert not Results(tmp_path).run(config.name).record.exists()
 
 
 def test_a_single_bad_step_is_skipped_and_counted(monkeypatch):
@@ -212,7 +216,7 @@ def test_a_single_bad_step_is_skipped_and_counted(monkeypatch):
 
 def test_poisoned_weights_are_never_saved(tmp_path):
     config = tiny_config()
-    folder = open_run_folder(tmp_path, config.name, {"identity": config.identity()})
+    folder = open_run_folder(Results(tmp_path), config.name, {"identity": config.identity()})
     state = new_state(config, CPU)
     save_checkpoint(folder, state)
     good = tensors_sha256(state_to_tensors(state)[0])
@@ -229,20 +233,22 @@ def test_two_trainings_of_one_run_exclude_each_other(tmp_path):
     config = tiny_config()
     this = job(tmp_path, config)
     resolved = loop.resolve_precision(config, CPU)
-    facts = {
+    fixed = {
         "identity": resolved.identity(),
-        "dataset_sha256": json.loads(this.manifest.read_text())["sha256"],
+        "dataset_sha256": json.loads(this.results.dataset("cat").manifest.read_text())["sha256"],
         "code": resolved.code("spatialgan.training.loop.train"),
     }
-    with exclusive(open_run_folder(tmp_path, config.name, facts).resume):
+    with exclusive(open_run_folder(Results(tmp_path), config.name, fixed).resume):
         with pytest.raises(RuntimeError, match=f"in use by process {os.getpid()}"):
             loop.train(this)
 
 
 def test_a_changed_run_does_not_resume_the_old_one(tmp_path):
-    first = open_run_folder(tmp_path, "cat/sel/0", {"identity": tiny_config("sel").identity()})
+    first = open_run_folder(
+        Results(tmp_path), "cat/sel/0", {"identity": tiny_config("sel").identity()}
+    )
     second = open_run_folder(
-        tmp_path, "cat/sel/0", {"identity": tiny_config("sel", r1_gamma=2.0).identity()}
+        Results(tmp_path), "cat/sel/0", {"identity": tiny_config("sel", r1_gamma=2.0).identity()}
     )
     assert first.resume != second.resume and first.outputs == second.outputs
 

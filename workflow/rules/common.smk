@@ -1,53 +1,69 @@
-# What all rules share: the parameters, which profile a results folder belongs to, what a job may use, and
-# the guard that lets a killed workflow start again.
+# What all rules share: the parameters, what is to be made, what a job may use, and the lock that lets a killed
+# workflow start again.
 import fcntl
-import functools
-import json
 import os
-import re
 import sys
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, str(Path.cwd()))
+
 import torch
-from spatialgan.config import resolve
-from spatialgan.digest import code_digest
-from spatialgan.drawing.galleries import check_gallery, gallery_runs
 from spatialgan.params import load_params
 from spatialgan.results import Results
+from workflow.plan import (
+    Machines,
+    Plan,
+    check_params,
+    environment_of,
+    measure_and_segmenter,
+    measure_options,
+    measure_pattern,
+    one_of,
+    run_name,
+    stages,
+)
 
 # The commands of this environment, whether or not it was activated
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
-place = ""
+# Jobs may read this file again in processes of their own, which inherit the variable
+IS_MAIN = os.environ.setdefault("SPATIALGAN_WORKFLOW", str(os.getpid())) == str(os.getpid())
+HOME = Path(".snakemake")
+
 try:
     PARAMS = load_params()
     PROFILE = config.get("profile", PARAMS.default_profile)
     ROOT = PARAMS.root(PROFILE)
-    for row in PARAMS.rows:  # so that a mistake in any of them is told now, in one line
-        place = f"params/runs.yaml, {row}: "
-        resolve(PARAMS, f"{next(iter(PARAMS.datasets))}/{row}/0", PROFILE)
-    GALLERIES = [name for name, item in PARAMS.figures.items() if item["kind"] == "gallery"]
-    DRAG_FIGURES = [name for name, item in PARAMS.figures.items() if item["kind"] == "drags"]
-    for gallery in GALLERIES:
-        place = f"params/figures.yaml, {gallery}: "
-        check_gallery(PARAMS.figure(gallery))
+    check_params(PARAMS, PROFILE)
 except ValueError as error:
-    sys.exit(f"spatialgan: {place}{error}")
+    sys.exit(f"spatialgan: {error}")
 
-# GPUs of a machine that runs jobs: this one's, or as many as --config gpus=8 says. All jobs together take so
-# many, or, where other machines run them, as many as --resources gpu=64 says.
-GPUS = int(config.get("gpus", torch.cuda.device_count()))
-NODES = int(config.get("nodes", 1))  # machines that one training may be spread over
-if "gpu" not in workflow.global_resources:
-    workflow.register_resource("gpu", GPUS)
+PLAN = Plan(PARAMS, HOME / "stale", bool(config.get("train_again")))
+STAGES = stages(PLAN.graph(PROFILE))
+
+# GPUs of a machine that runs jobs: this one's, or as many as --config gpus=8 says; --config nodes=2 lets a training
+# spread over two machines
+try:
+    cores = int(workflow.cores)
+except WorkflowError:  # jobs run elsewhere
+    cores = 0
+MACHINES = Machines(
+    int(config.get("gpus", torch.cuda.device_count())), int(config.get("nodes", 1)), cores
+)
+GPU = min(1, MACHINES.gpus)  # of a job that isn't a training
+# Where files are, with a rule's wildcards in place of names
+FILES = Results(Path("{root}"))
+RUN = "{dataset}/{row}/{seed}"
 
 
 wildcard_constraints:
-    root="|".join(re.escape(str(PARAMS.root(name))) for name in PARAMS.profiles),
-    dataset="|".join(PARAMS.datasets),
-    row="|".join(PARAMS.rows),
+    root=one_of(PARAMS.root(name) for name in PARAMS.profiles),
+    dataset=one_of(PARAMS.datasets),
+    row=one_of(PARAMS.rows),
     seed=r"\d+",
-    table="|".join(PARAMS.tables),
+    table=one_of(PARAMS.tables),
 
 
 def profile_of(wildcards):
@@ -55,52 +71,43 @@ def profile_of(wildcards):
     return PARAMS.profile_of(wildcards.root)
 
 
-@functools.cache  # a job asks several times, and there are thousands of jobs
-def resolved(name, profile):
-    """Return a run with all its settings."""
-    return resolve(PARAMS, name, profile)
+def inputs_of(kind):
+    """Return the input function of the rule that makes steps of a kind."""
+
+    def inputs(wildcards):
+        try:
+            found = PLAN.inputs(PLAN.step(kind, wildcards))
+        except ValueError as error:
+            raise WorkflowError(str(error)) from None
+        return [*(ancient(path) for path in found.files), *(found.marker if IS_MAIN else [])]
+
+    return inputs
 
 
-def run_of(wildcards):
-    """Return the job's run with all its settings."""
-    name = f"{wildcards.dataset}/{wildcards.row}/{wildcards.seed}"
-    return resolved(name, profile_of(wildcards))
+def outputs_of(stage):
+    """Return all files that a stage makes in the profile."""
+    return [str(path) for step in STAGES[stage] for path in step.outputs]
 
 
-def table_runs(table, profile):
-    """Return the runs behind a table, each once."""
-    sections = PARAMS.sections(table).values()
-    return list(dict.fromkeys(run for item in sections for run in PARAMS.runs(item, profile)))
-
-
-def all_runs(profile):
-    """Return the runs behind the tables that `all` makes."""
-    return list(dict.fromkeys(run for t in PARAMS.usual_tables for run in table_runs(t, profile)))
-
-
-def as_json(value):
-    """Return parameters as text, the same for the same values."""
-    return json.dumps(value, sort_keys=True)
-
-
-def clear_stale_locks(folder=Path(".snakemake")):
+def clear_stale_locks():
     """Remove the locks of a workflow that was killed.
 
     Snakemake's own locks outlive a SIGKILL. Every workflow therefore also holds a shared lock of the operating
     system, which ends with its process: who can have it alone for a moment knows that nobody else is running.
     """
-    folder.mkdir(exist_ok=True)
-    alive = (folder / "alive").open("a")
+    alive = (HOME / "alive").open("a")
     try:
         fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         pass
     else:
-        for lock in folder.glob("locks/*.lock"):
+        for lock in HOME.glob("locks/*.lock"):
             lock.unlink()
     fcntl.flock(alive, fcntl.LOCK_SH)
     return alive
 
 
-if workflow.is_main_process:
+if IS_MAIN:
+    HOME.mkdir(exist_ok=True)
+    PLAN.marker.touch()
     ALIVE = clear_stale_locks()

@@ -1,25 +1,42 @@
-# Data sets: one archive and its manifest each. The archive is large, so the manifest, which holds its hash,
-# is what later rules watch.
-
-
-def drawing_code(wildcards):
-    """Return the digest of the code that makes a data set."""
-    source = PARAMS.source(wildcards.dataset, profile_of(wildcards))
-    chosen = {"SOURCES": source["source"], "SCENES": source.get("scene", "")}
-    return code_digest("spatialgan.data.prepare.prepare_dataset", chosen)
+# Data sets and segmenters. Their archives and weights are heavy; a small record of each holds the hash.
 
 
 rule prepare:
+    input:
+        inputs_of("dataset"),
     output:
-        archive="{root}/archives/{dataset}.zip",
-        manifest="{root}/datasets/{dataset}.json",
+        archive=str(FILES.dataset("{dataset}").archive),
+        manifest=str(FILES.dataset("{dataset}").manifest),
     log:
-        "{root}/logs/prepare/{dataset}.log",
+        str(FILES.log("prepare", "{dataset}")),
     benchmark:
-        "{root}/benchmarks/prepare/{dataset}.tsv"
+        str(FILES.timing("prepare", "{dataset}"))
     params:
         profile=profile_of,
-        cfg=lambda w: as_json(PARAMS.source(w.dataset, profile_of(w))),
-        code=drawing_code,
     shell:
         "spatialgan prepare {wildcards.dataset} -p {params.profile} > {log} 2>&1"
+
+
+# Segmenters that are trained on drawn scenes. Published weights are in data/weights/ and no rule makes them.
+rule segmenter:
+    input:
+        inputs_of("segmenter"),
+    output:
+        weights=str(FILES.segmenter("{dataset}", "{trained}").weights),
+        record=str(FILES.segmenter("{dataset}", "{trained}").record),
+    log:
+        str(FILES.log("segmenter", "{dataset}/{trained}")),
+    benchmark:
+        str(FILES.timing("segmenter", "{dataset}/{trained}"))
+    # First of all: what can't start because a library is missing says so before hours of training.
+    priority: 1
+    conda:
+        lambda w: environment_of(w.trained)
+    threads: MACHINES.threads_of(GPU)
+    resources:
+        gpu=GPU,
+    params:
+        profile=profile_of,
+    shell:
+        "python -m spatialgan segmenter {wildcards.dataset} -p {params.profile} --segmenter {wildcards.trained}"
+        " > {log} 2>&1"

@@ -2,16 +2,17 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import torch
 from PIL import Image
+from spatialgan.evaluation.drag_benchmark import DragRequest, measure_drags
 
 from spatialgan.dragging.drag import DRAGS, DragSettings
 from spatialgan.dragging.drag_figure import write_drag_figure
 from spatialgan.evaluation import drag_benchmark
-from spatialgan.evaluation.drag_benchmark import DragRequest, measure_drags
 from spatialgan.evaluation.drag_trials import LENGTHS_PX, NEAR, drag_trials
 from spatialgan.heatmaps import moves
 from spatialgan.params import load_params
@@ -81,21 +82,24 @@ def test_every_method_is_measured_at_every_length(snapshots, tmp_path, row):
     assert list(tmp_path.iterdir()) == [tmp_path / "drags.json"]
 
 
-def test_an_object_that_goes_the_way_of_the_drag_has_no_distance_left(snapshots):
-    """A square of 4 pixels that the second image shows 4 pixels lower, and a drag by so much, or to the right."""
+def test_an_object_that_moves_has_the_rest_of_its_way_left(snapshots, tmp_path):
+    """A segmenter that sees all of the first image, and the lower half of every later one: 0.5 down."""
+    shift, looks = torch.tensor([0.5, 0.0]), []
 
-    def square(top: int) -> Instances:
-        mask = torch.zeros(1, 16, 16, dtype=torch.bool)
-        mask[0, top : top + 4, 4:8] = True
+    def sinking(image: torch.Tensor) -> Instances:
+        mask = torch.ones(1, *image.shape[1:], dtype=torch.bool)
+        if len(looks) % (1 + len(LENGTHS_PX)):  # the first of each trial is the undragged image
+            mask[:, : image.shape[1] // 2] = False
+        looks.append(image)
         return Instances(mask, torch.ones(1), ("box",), identity_features(1))
 
-    snapshot = load_snapshot(snapshots["baseline"])
-    (trial,) = drag_trials(snapshot, "m", 1, start=0)
-    asked = drag_benchmark._drag_all(trial, snapshot, DragSettings(max_steps=0))[0].problem
-    for way, left in (((0.5, 0.0), 0.0), ((-0.5, 0.0), 0.5), ((0.0, 0.5), 0.5**0.5 / 2)):
-        one = replace(asked, targets=asked.handles + torch.tensor([way]))
-        seen = drag_benchmark._seen_distance(0, square(4), square(8), one)
-        assert seen == pytest.approx(left, abs=1e-6)
+    trials = drag_trials(load_snapshot(snapshots["baseline"]), "", 3, start=0)
+    ways = [[target[0] - t.handle[0] for target in t.targets] for t in trials]
+    segmenter = Oracle(sinking, MIN_SCORE)
+    result = measure_drags(snapshots["baseline"], segmenter, REQUEST, tmp_path / "drags.json")
+    for index, one in enumerate(result["drags"]):
+        left = [(way[index] - shift).norm().item() / 2 for way in ways]
+        assert one["seen"] == pytest.approx(left, abs=1e-6)
 
 
 def test_an_object_that_is_not_seen_has_no_distance(snapshots, tmp_path):
@@ -104,21 +108,28 @@ def test_an_object_that_is_not_seen_has_no_distance(snapshots, tmp_path):
     assert all(one["seen"] == [None] * 3 for one in result["drags"])
 
 
-def test_a_killed_measurement_goes_on_after_its_last_trial(snapshots, tmp_path, monkeypatch):
-    straight = measure_drags(snapshots["indoor"], STILL, REQUEST, tmp_path / "straight.json")
-    observe, calls = drag_benchmark._observe, []
+def test_a_killed_measurement_goes_on_after_its_last_trial(snapshots, tmp_path):
+    """Killed while the second of three trials is looked at, it takes the second and the third."""
+    looks = []
 
-    def killed(trial, *rest):
-        calls.append(trial.seed)
-        if len(calls) == 2:
+    def dying(image: torch.Tensor) -> Instances:
+        looks.append(image)
+        if len(looks) == per_trial + 2:
             raise KeyboardInterrupt
-        return observe(trial, *rest)
+        return still_object(image)
 
-    monkeypatch.setattr(drag_benchmark, "_observe", killed)
+    def measure(answer: Callable, name: str) -> dict:
+        return measure_drags(
+            snapshots["baseline"], Oracle(answer, MIN_SCORE), REQUEST, tmp_path / name
+        )
+
+    straight = measure(still_object, "straight.json")
+    per_trial = 1 + len(straight["drags"])
     with pytest.raises(KeyboardInterrupt):
-        measure_drags(snapshots["indoor"], STILL, REQUEST, tmp_path / "drags.json")
-    result = measure_drags(snapshots["indoor"], STILL, REQUEST, tmp_path / "drags.json")
-    assert len(calls) == 4 and calls[1] == calls[2]
+        measure(dying, "drags.json")
+    result = measure(dying, "drags.json")
+    assert len(looks) == per_trial + 2 + 2 * per_trial
+    assert torch.equal(looks[per_trial], looks[per_trial + 2])
     for one, other in zip(result["drags"], straight["drags"], strict=True):
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
 

@@ -2,15 +2,14 @@
 
 Every trial (drag_trials.py) is done by every method, by turns, on one machine. Where a drag ends up is
 seen twice: by its own tracking of features, and by a segmenter, which sees how far the mean position of
-the object under the handle went. The second doesn't believe what the optimised features say.
+the object under the handle went. The second does not rely on the features that were optimized.
 
 Distances are in image widths, lengths in pixels of a 256-pixel image.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import torch
 from jaxtyping import UInt8
@@ -27,62 +26,30 @@ from spatialgan.dragging.drag import (
     snapshot_features,
 )
 from spatialgan.evaluation.drag_trials import LENGTHS_PX, DragTrial, drag_trials
+from spatialgan.evaluation.harness import Findings, Procedure, Setup
 from spatialgan.evaluation.matching import follow, instance_under
-from spatialgan.evaluation.measured import measured, save_measured
-from spatialgan.evaluation.partial import PartialResults
-from spatialgan.files import file_sha256
 from spatialgan.scenes.scene import render_inputs, scene_inputs
 from spatialgan.segmenters.instances import Instances
 from spatialgan.segmenters.registry import Segmenter
-from spatialgan.snapshot import Snapshot, load_snapshot
+from spatialgan.snapshot import Snapshot
 
 COLUMNS = ("seconds", "steps", "reached", "distance", "seen")
 
 
-@dataclass(frozen=True)
-class DragRequest:
-    """What to measure."""
-
-    num_drags: int = 200
-    settings: DragSettings = DragSettings()
-    device: str = "cpu"  # cpu or cuda
+def drag_settings(setup: Setup) -> DragSettings:
+    """Return the settings of every drag: the profile's step cap, if it has one, and the defaults."""
+    limit = setup.settings.get("drag_steps", DragSettings().max_steps)
+    return DragSettings(max_steps=limit)
 
 
-def measure_drags(
-    snapshot_path: Path, segmenter: Segmenter, request: DragRequest, output: Path
-) -> dict:
-    """Write how each method drags on a snapshot, trial by trial, with the protocol to `output`; return it.
-
-    A row without heatmaps is dragged by its latent alone. Killed, it goes on after the last whole trial,
-    kept beside `output`. Raises ValueError, in one line, where a file is missing or damaged.
-    """
-    snapshot = load_snapshot(snapshot_path, request.device)
-    protocol = drag_protocol(segmenter, request)
-    identity = {
-        "protocol": protocol,
-        "snapshot_sha256": file_sha256(snapshot_path),
-        "code": snapshot.config.code("spatialgan.evaluation.drag_benchmark.measure_drags"),
-    }
-    partial = PartialResults(output.with_suffix(".partial.jsonl"), identity)
-    result = measured(snapshot, protocol, ({}, {}))
-    result |= {
-        "feature_resolution": default_feature_resolution(snapshot.config.generator.resolution),
-        "snapshot_sha256": identity["snapshot_sha256"],
-        "drags": drag_columns(observe_drags(snapshot, segmenter, request, partial)),
-    }
-    save_measured(output, result)
-    partial.remove()
-    return result
-
-
-def drag_protocol(segmenter: Segmenter, request: DragRequest) -> dict:
+def drag_protocol(setup: Setup) -> dict:
     """Return what has to agree before two measurements may stand side by side."""
     return {
-        "segmenter": segmenter.name,
-        "segmenter_sha256": segmenter.sha256,
-        "num_drags": request.num_drags,
-        **asdict(request.settings),
-        "device": request.device,
+        "segmenter": setup.segmenter.name,
+        "segmenter_sha256": setup.segmenter.sha256,
+        "num_drags": setup.settings["num_drags"],
+        **asdict(drag_settings(setup)),
+        "device": setup.device,
         "threads": torch.get_num_threads(),
         "truncation_psi": 0.7,
     }
@@ -95,22 +62,28 @@ def methods_of(snapshot: Snapshot) -> list[str]:
     return list(DRAGS) if steered else ["latent"]
 
 
-def observe_drags(
-    snapshot: Snapshot, segmenter: Segmenter, request: DragRequest, partial: PartialResults
-) -> list[dict]:
-    """Return a line per trial, length and method: the columns and what they are of."""
-    done = len(partial.batches)
-    start = partial.batches[-1]["next"] if done else 0
-    missing = request.num_drags - done
-    bar = tqdm(total=request.num_drags, initial=done, desc="trials", unit="trial", disable=None)
+def drag_observations(snapshot: Snapshot, setup: Setup, done: Sequence[dict]) -> Iterator[dict]:
+    """Yield a batch per further trial: a line per length and method.
+
+    A row without heatmaps is dragged by its latent alone.
+    """
+    num, settings = setup.settings["num_drags"], drag_settings(setup)
+    start = done[-1]["next"] if done else 0
+    bar = tqdm(total=num, initial=len(done), desc="trials", unit="trial", disable=None)
     with bar:
-        for number, trial in enumerate(drag_trials(snapshot, "", missing, start)):
+        for number, trial in enumerate(drag_trials(snapshot, "", num - len(done), start)):
             if number == 0:  # what is made once (threads, kernels) is no part of the first drag
-                _drag_all(trial, snapshot, DragSettings(max_steps=2))
-            lines = list(_observe(trial, snapshot, segmenter, request))
-            partial.add({"next": trial.seed + 1, "lines": lines})
+                drag_all(trial, snapshot, DragSettings(max_steps=2))
+            lines = observe_trial(trial, snapshot, setup.segmenter, settings)
             bar.update()
-    return [line for batch in partial.batches for line in batch["lines"]]
+            yield {"next": trial.seed + 1, "lines": lines}
+
+
+def drag_findings(snapshot: Snapshot, setup: Setup, batches: Sequence[dict]) -> Findings:
+    """Return the numbers of all trials by method and length; a table makes means and medians of them."""
+    lines = [line for batch in batches for line in batch["lines"]]
+    cells = default_feature_resolution(snapshot.config.generator.resolution)
+    return Findings({}, details={"feature_resolution": cells, "drags": drag_columns(lines)})
 
 
 @dataclass(frozen=True)
@@ -125,7 +98,7 @@ class Dragged:
     image: UInt8[Tensor, "3 r r"]
 
 
-def _drag_all(trial: DragTrial, snapshot: Snapshot, settings: DragSettings) -> list[Dragged]:
+def drag_all(trial: DragTrial, snapshot: Snapshot, settings: DragSettings) -> list[Dragged]:
     """Return the drags of a trial by all methods and lengths."""
     cells = default_feature_resolution(snapshot.config.generator.resolution)
     inputs, device = scene_inputs(trial.scene, snapshot), snapshot.w_avg.device
@@ -148,28 +121,31 @@ def _drag_all(trial: DragTrial, snapshot: Snapshot, settings: DragSettings) -> l
     return drags
 
 
-def _observe(
-    trial: DragTrial, snapshot: Snapshot, segmenter: Segmenter, request: DragRequest
-) -> Iterator[dict]:
-    """Yield a line per length and method."""
-    drags = _drag_all(trial, snapshot, request.settings)
+def observe_trial(
+    trial: DragTrial, snapshot: Snapshot, segmenter: Segmenter, settings: DragSettings
+) -> list[dict]:
+    """Return a line per length and method: how long it took, and how near it came."""
+    drags = drag_all(trial, snapshot, settings)
     first = render_inputs(scene_inputs(trial.scene, snapshot), snapshot)
     found = segmenter(torch.stack([first, *(one.image for one in drags)]))
-    before, *after = [_on_cpu(instances) for instances in found]
+    before, *after = [instances.to("cpu") for instances in found]
     under = instance_under(trial.handle[0], trial.sigma, before)
-    for one, instances in zip(drags, after, strict=True):
-        line = {"method": one.method, "length_px": one.length_px, "seed": trial.seed}
-        line |= {
+    return [
+        {
+            "method": one.method,
+            "length_px": one.length_px,
+            "seed": trial.seed,
             "seconds": round(one.seconds, 5),
             "steps": one.result.state.step,
             "reached": one.result.reached,
             "distance": round(one.problem.to_go(one.result.state.handles).item(), 6),
-            "seen": _seen_distance(under, before, instances, one.problem),
+            "seen": seen_distance(under, before, instances, one.problem),
         }
-        yield line
+        for one, instances in zip(drags, after, strict=True)
+    ]
 
 
-def _seen_distance(
+def seen_distance(
     under: int | None, before: Instances, after: Instances, problem: Problem
 ) -> float | None:
     """Return how far the object still is from where it should go; None where it isn't seen in both images."""
@@ -182,10 +158,6 @@ def _seen_distance(
     return round(way.norm().item() / 2, 6)
 
 
-def _on_cpu(found: Instances) -> Instances:
-    return Instances(found.masks.cpu(), found.scores.cpu(), found.classes, found.features.cpu())
-
-
 def drag_columns(lines: list[dict]) -> list[dict]:
     """Return the lines by method and length, as one column of numbers each."""
     groups: dict[tuple, dict] = {}
@@ -196,3 +168,6 @@ def drag_columns(lines: list[dict]) -> list[dict]:
         for name in COLUMNS:
             group[name].append(line[name])
     return list(groups.values())
+
+
+DRAG_BENCHMARK = Procedure(drag_protocol, drag_observations, drag_findings)

@@ -1,0 +1,52 @@
+"""The commands that write what people read: tables, figures and training curves."""
+
+from pathlib import Path
+
+import click
+
+from spatialgan.cli.options import open_params, params_option, profile_option
+
+
+@click.command()
+@click.argument("name")
+@profile_option
+@params_option
+def table(name: str, profile: str, params_dir: Path) -> None:
+    """Write table NAME of params/tables.yaml as Markdown, HTML, LaTeX and CSV, and its numbers as JSON."""
+    from spatialgan.graph import Graph
+    from spatialgan.reporting.tables import write_table
+    from spatialgan.steps import stamp
+
+    params, profile = open_params(params_dir, profile)
+    with stamp(params, Graph(params, profile).table(name)):
+        write_table(params, name, profile)
+
+
+@click.command()
+@click.argument("name")
+@profile_option
+@params_option
+def figure(name: str, profile: str, params_dir: Path) -> None:
+    """Draw figure NAME of params/figures.yaml, or the samples of table T as T_samples."""
+    from spatialgan.graph import Graph
+    from spatialgan.reporting.figures import write_figure
+    from spatialgan.steps import stamp
+
+    params, profile = open_params(params_dir, profile)
+    with stamp(params, Graph(params, profile).figure(name)):
+        write_figure(params, name, profile)
+
+
+@click.command()
+@click.argument("run")
+@profile_option
+@params_option
+def curves(run: str, profile: str, params_dir: Path) -> None:
+    """Draw the training curves of RUN (<dataset>/<row>/<seed>)."""
+    from spatialgan.graph import Graph
+    from spatialgan.reporting.curves import write_curves
+    from spatialgan.steps import stamp
+
+    params, profile = open_params(params_dir, profile)
+    with stamp(params, Graph(params, profile).curves(run)):
+        write_curves(params, run, profile)

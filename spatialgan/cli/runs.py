@@ -1,0 +1,96 @@
+"""The commands that make what everything else needs: data sets, trained runs, segmenters, the feature extractor."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from spatialgan.cli.options import open_params, params_option, profile_option
+
+EXIT_PREEMPTED = 75  # EX_TEMPFAIL: rerun the same command
+
+log = logging.getLogger(__name__)
+
+
+@click.command()
+@click.argument("dataset")
+@profile_option
+@params_option
+def prepare(dataset: str, profile: str, params_dir: Path) -> None:
+    """Make the archive of DATASET: draw it, or check, crop and resize the images of its source."""
+    from spatialgan.data.prepare import prepare_dataset
+    from spatialgan.graph import Graph
+    from spatialgan.steps import stamp
+
+    params, profile = open_params(params_dir, profile)
+    source = params.source(dataset, profile)
+    resolution, num_images = source.pop("resolution"), source.pop("num_images")
+    files = params.results(profile).dataset(dataset)
+    with stamp(params, Graph(params, profile).dataset(dataset)):
+        prepare_dataset(source, resolution, num_images, files.archive, files.manifest)
+
+
+@click.command()
+@click.argument("run")
+@profile_option
+@params_option
+@click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop.")
+def train(run: str, profile: str, params_dir: Path, dry_run: bool) -> None:
+    """Train RUN (<dataset>/<row>/<seed>), starting from its newest checkpoint if there is one."""
+    from spatialgan.config import resolve
+    from spatialgan.graph import Graph
+    from spatialgan.steps import made_from
+    from spatialgan.training import loop
+    from spatialgan.training.processes import join_processes
+
+    params, profile = open_params(params_dir, profile)
+    config = resolve(params, run, profile)
+    if dry_run:
+        click.echo(json.dumps(config.identity(), indent=2))
+        return
+    stamp = made_from(params, Graph(params, profile).run(run))
+    with join_processes() as processes:
+        job = loop.TrainingJob(config, params.results(profile), processes, stamp)
+        try:
+            loop.train(job)
+        except loop.Preempted as stop:
+            log.info("spatialgan: %s", stop)
+            sys.exit(EXIT_PREEMPTED)
+
+
+@click.command()
+@click.argument("dataset")
+@profile_option
+@params_option
+@click.option("--segmenter", "name", default="", help="Train this one instead of the profile's.")
+def segmenter(dataset: str, profile: str, params_dir: Path, name: str) -> None:
+    """Train a segmenter on the drawn scenes of DATASET, and score its masks on scenes that it hasn't seen."""
+    import torch
+
+    from spatialgan.graph import Graph
+    from spatialgan.segmenters.training import train_segmenter, training_of
+    from spatialgan.steps import stamp
+
+    params, profile = open_params(params_dir, profile)
+    name = name or params.profile(profile)["segmenter"]
+    files, training = (
+        params.results(profile).segmenter(dataset, name),
+        training_of(params, dataset, profile),
+    )
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    with stamp(params, Graph(params, profile).segmenter(dataset, name)):
+        record = train_segmenter(name, files, training, device)
+    click.echo(json.dumps(record["held_out"], indent=2))
+
+
+@click.command()
+@click.option(
+    "--output", required=True, type=click.Path(path_type=Path), help="Where the weights go."
+)
+def extractor(output: Path) -> None:
+    """Train the scene feature extractor on procedural scenes, as the shipped one was."""
+    from spatialgan.extractors.training import train_extractor
+
+    click.echo(json.dumps(train_extractor(output), indent=2))

@@ -1,0 +1,179 @@
+"""The harness: everything that all measures do alike, from opening a snapshot to saving the record.
+
+A measure observes in batches and makes numbers of the observations (`Procedure`). The harness loads and hashes the
+snapshot, opens the archive, extractor or segmenter that the measure declares in MEASURES, keeps finished batches on
+disk so that a killed measurement can be resumed, and writes the record.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spatialgan.config import resolve
+from spatialgan.data.archive import ImageArchive
+from spatialgan.evaluation.bootstrap import Interval
+from spatialgan.evaluation.measures import MEASURES, Measure
+from spatialgan.evaluation.partial import PartialResults
+from spatialgan.extractors.registry import Extractor, open_extractor
+from spatialgan.files import file_sha256, write_atomically
+from spatialgan.params import Params
+from spatialgan.provenance import source_commit
+from spatialgan.results import Results
+from spatialgan.segmenters.registry import Segmenter, open_segmenter, weights_path
+from spatialgan.snapshot import Snapshot, load_snapshot
+from spatialgan.variants import choose
+
+SEED = 0  # of the latents, layouts, noise and edits of everything that is measured
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a snapshot is measured with."""
+
+    settings: Mapping[str, Any]  # what the measure depends on: columns of the profile's line
+    inputs: Mapping[str, Any]  # what the measure declares, opened
+    device: str = "cpu"  # cpu or cuda
+
+    @property
+    def archive(self) -> ImageArchive:
+        """Return the real images that the run learned from."""
+        return self.inputs["archive"]
+
+    @property
+    def extractor(self) -> Extractor:
+        """Return the network whose features are compared."""
+        return self.inputs["extractor"]
+
+    @property
+    def segmenter(self) -> Segmenter:
+        """Return what finds objects in images."""
+        return self.inputs["segmenter"]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a measure makes of its observations."""
+
+    metrics: dict[str, float]
+    intervals: dict[str, Interval] = field(default_factory=dict)  # of the metrics that have one
+    metric_ids: dict[str, str] = field(default_factory=dict)  # what the literature calls them
+    details: dict = field(default_factory=dict)  # other entries of the record, as JSON data
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """How a measure is carried out. Batches are JSON documents, so that they can be kept on disk."""
+
+    # what has to agree before two results may be compared
+    protocol: Callable[[Setup], dict]
+    # yields further batches, given the finished ones; none for a row that the measure doesn't apply to
+    observe: Callable[[Snapshot, Setup, Sequence[dict]], Iterator[dict]]
+    # makes numbers of all batches, in order
+    conclude: Callable[[Snapshot, Setup, Sequence[dict]], Findings]
+
+    def measure(self, code: str, snapshot_path: Path, setup: Setup, output: Path) -> dict:
+        """Measure a snapshot, write the record to `output` and return it.
+
+        `code` is the dotted name of this procedure. Finished batches are kept beside `output`; a killed measurement
+        resumes after them if protocol, snapshot and code are still the same, with an identical result.
+        Raises ValueError, in one line, where the snapshot is missing or damaged.
+        """
+        snapshot, sha256 = load_hashed(snapshot_path, setup.device)
+        protocol = self.protocol(setup)
+        identity = {
+            "protocol": protocol,
+            "sample_seed": SEED,
+            "snapshot_sha256": sha256,
+            "code": snapshot.config.code(code),
+        }
+        partial = PartialResults(output.with_suffix(".partial.jsonl"), identity)
+        for batch in self.observe(snapshot, setup, tuple(partial.batches)):
+            partial.add(batch)
+        found = self.conclude(snapshot, setup, partial.batches)
+        record = {**_about(snapshot), "snapshot_sha256": sha256, "protocol": protocol}
+        record |= _plain(found)
+        write_atomically(output, (json.dumps(record, indent=2, allow_nan=False) + "\n").encode())
+        partial.remove()
+        return record
+
+
+def measure_run(params: Params, profile: str, run: str, what: str, segmenter: str = "") -> dict:
+    """Measure a run's snapshot, write the record among the profile's results, and return it.
+
+    `segmenter` replaces the profile's; the record then bears its name too. Raises ValueError, in one line, for an
+    unknown name, a missing or damaged file, or a segmenter given to a measure that uses none.
+    """
+    measure = choose(MEASURES, "measure", what)
+    if segmenter and "segmenter" not in measure.inputs:
+        raise ValueError(f"measure '{what}' uses no segmenter: leave out --segmenter {segmenter}")
+    config, results = resolve(params, run, profile), params.results(profile)
+    line = {**params.profile(profile), **({"segmenter": segmenter} if segmenter else {})}
+    output = results.metric(config.name, f"{what}_{segmenter}" if segmenter else what)
+    snapshot_path = results.run(config.name).snapshot
+    if not snapshot_path.is_file():  # before anything large is opened
+        raise ValueError(f"{snapshot_path} does not exist: train {config.name} first")
+    setup = open_setup(measure, line, results, config.dataset)
+    return procedure_of(measure).measure(measure.code, snapshot_path, setup, output)
+
+
+def procedure_of(measure: Measure) -> Procedure:
+    """Return how a measure is carried out."""
+    module, _, name = measure.code.rpartition(".")
+    return getattr(import_module(module), name)
+
+
+def open_setup(measure: Measure, line: Mapping, results: Results, dataset: str) -> Setup:
+    """Return what a profile's line says a measure is made with, opened, on the GPU if there is one."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    openers = {
+        "archive": lambda: ImageArchive(results.dataset(dataset).archive),
+        "extractor": lambda: open_extractor(line["extractor"]),
+        "segmenter": lambda: open_segmenter(
+            line["segmenter"], weights_path(line["segmenter"], results, dataset), device
+        ),
+    }
+    inputs = {name: openers[name]() for name in measure.inputs}
+    return Setup(measure.depends_on(line), inputs, device)
+
+
+def load_hashed(path: Path, device: str) -> tuple[Snapshot, str]:
+    """Return a snapshot and the sha256 of the bytes it was loaded from.
+
+    Raises ValueError where the file is missing or damaged, or was replaced while it was being read.
+    """
+    before = file_sha256(path) if path.is_file() else ""
+    snapshot = load_snapshot(path, device)  # says what is wrong with the file
+    if file_sha256(path) != before:
+        raise ValueError(f"{path} was replaced while it was being read: rerun the command")
+    return snapshot, before
+
+
+def count_name(count: int) -> str:
+    """Return a count as metric names have it: 5k for 5000."""
+    return f"{count // 1000}k" if count % 1000 == 0 else str(count)
+
+
+def _about(snapshot: Snapshot) -> dict:
+    """Return which run a record is of, and which code measured it."""
+    config = snapshot.config
+    return {
+        "run": config.name,
+        "row": config.row,
+        "dataset": config.dataset,
+        "seed": config.seed,
+        "kimg": snapshot.kimg,
+        "commit": source_commit(),
+        "sample_seed": SEED,
+    }
+
+
+def _plain(found: Findings) -> dict:
+    """Return findings as JSON data."""
+    intervals = {name: asdict(bounds) for name, bounds in found.intervals.items()}
+    ids = {"metric_ids": found.metric_ids}
+    return {"metrics": found.metrics, "intervals": intervals, **ids, **found.details}

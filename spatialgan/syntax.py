@@ -1,0 +1,205 @@
+"""Python source as definitions that can be compared: what a name stands for, and what it refers to.
+
+A definition is a top-level function, class or constant of a module, or (under the name "") all that runs when the
+module is imported. Its syntax is compared without positions, comments, docstrings, imports and annotations of
+functions; names imported or defined in the module stand there as what they lead to.
+"""
+
+import ast
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+Place = tuple[str, str]  # module by its dotted name, and the definition's name in it
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+SCOPES = (*FUNCTIONS, ast.Lambda, *COMPREHENSIONS)
+OUTER = ("decorator_list", "args")  # of a function: evaluated outside its scope, defaults included
+IMPORTS = (ast.Import, ast.ImportFrom)
+CHOSEN = "<chosen>"  # in place of the name of a dict of variants
+
+
+@dataclass(frozen=True)
+class Module:
+    """One parsed file."""
+
+    name: str  # dotted
+    definitions: dict[str, list[ast.stmt]]  # every statement that binds the name; "" for all others
+    aliases: dict[str, str]  # local name -> dotted name of all that is imported
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What counts of one definition."""
+
+    sha256: str  # of its syntax, in which others stand by their names alone
+    refers_to: tuple[Place, ...]  # in the order of the text
+
+
+Resolve = Callable[[Module, tuple[str, ...]], tuple[list[Place], list[str]]]
+
+
+def parse_module(name: str, path: Path) -> Module:
+    """Return a file parsed."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    definitions: dict[str, list[ast.stmt]] = {"": []}
+    for node in _without_docstring(tree.body):
+        if isinstance(node, IMPORTS) or _is_for_type_checkers(node):
+            continue
+        for bound in _bound_names(node) or [""]:
+            definitions.setdefault(bound, []).append(node)
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    return Module(name, definitions, dict(_imports(tree, package)))
+
+
+def define(
+    resolve: Resolve, module: Module, name: str, entry: str | None, is_settings: bool
+) -> Definition:
+    """Return a definition of a module: of a dict only one entry, of settings no defaults."""
+    statements = module.definitions[name]
+    if entry is not None:
+        statements = [_keep_entry(s, entry) for s in statements]
+    if is_settings:
+        statements = [_without_defaults(s) for s in statements]
+    reader = _Reader(resolve, module)
+    plain = [name, *(reader.plain(s, frozenset()) for s in statements)]
+    text = json.dumps(plain).encode()
+    return Definition(hashlib.sha256(text).hexdigest(), tuple(reader.references))
+
+
+class _Reader:
+    """Turns syntax into nested lists and collects the definitions that it refers to."""
+
+    def __init__(self, resolve: Resolve, module: Module) -> None:
+        self._resolve, self._module = resolve, module
+        self.references: list[Place] = []
+
+    def plain(self, node: object, local: frozenset[str]) -> object:
+        """Return a syntax tree as nested lists for JSON; `local` names are variables of a function."""
+        if isinstance(node, list):
+            return [self.plain(item, local) for item in node if not isinstance(item, IMPORTS)]
+        if not isinstance(node, ast.AST):
+            return repr(node)
+        chain = _chain(node)
+        if chain and chain[0] not in local:
+            return self._reference(chain)
+        inner = local | _local_names(node) if isinstance(node, SCOPES) else local
+        return [
+            type(node).__name__,
+            *([n, self.plain(v, local if n in OUTER else inner)] for n, v in _fields(node)),
+        ]
+
+    def _reference(self, chain: tuple[str, ...]) -> list:
+        places, rest = self._resolve(self._module, chain)
+        self.references += places
+        if len(places) == 1:
+            return ["Name", places[0][1], *rest]
+        return ["Module" if places else "Name", *rest]
+
+
+def _chain(node: ast.AST) -> tuple[str, ...]:
+    """Return the names of a.b.c, empty for anything else."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.insert(0, node.attr)
+        node = node.value
+    return (node.id, *names) if isinstance(node, ast.Name) else ()
+
+
+def _local_names(scope: ast.AST) -> frozenset[str]:
+    """Return the names that a function, lambda or comprehension binds itself."""
+    names, shared = set(), set()
+    waiting: list[ast.AST] = list(ast.iter_child_nodes(scope))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            names.add(node.name)
+        elif isinstance(node, ast.Global):
+            shared |= set(node.names)
+        elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            names.add(node.name)
+        if not isinstance(node, (*SCOPES, ast.ClassDef)):
+            waiting += ast.iter_child_nodes(node)
+    return frozenset(names - shared)
+
+
+def _fields(node: ast.AST) -> Iterator[tuple[str, object]]:
+    """Yield the fields of a node that count and aren't empty, so that Python versions agree."""
+    is_function = isinstance(node, FUNCTIONS)
+    for name, value in ast.iter_fields(node):
+        if name in ("ctx", "kind", "type_comment") or (is_function and name == "returns"):
+            continue
+        if isinstance(node, ast.arg) and name == "annotation":
+            continue
+        if name == "body" and (is_function or isinstance(node, ast.ClassDef)):
+            value = _without_docstring(value)
+        if value not in (None, []):
+            yield name, value
+
+
+def _bound_names(node: ast.stmt) -> list[str]:
+    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+        return [node.name]
+    targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        return [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+    return []
+
+
+def _is_for_type_checkers(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and _chain(node.test)[-1:] == ("TYPE_CHECKING",)
+
+
+def _imports(tree: ast.Module, package: str) -> Iterator[tuple[str, str]]:
+    """Yield (local name, dotted name) of all imports, wherever they stand."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for item in node.names:
+                first = item.name.split(".")[0]
+                yield (item.asname, item.name) if item.asname else (first, first)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*parents, *([base] if base else [])])
+            for item in node.names:
+                yield item.asname or item.name, f"{base}.{item.name}"
+
+
+def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
+    first = body[0] if body else None
+    is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return body[1:] if is_docstring and isinstance(first.value.value, str) else body
+
+
+def _keep_entry(statement: ast.stmt, key: str) -> ast.stmt:
+    """Return the assignment of a dict literal with only the entry `key`."""
+    value = getattr(statement, "value", None)
+    if not isinstance(value, ast.Dict):
+        return statement
+    pairs = zip(value.keys, value.values, strict=True)
+    kept = [(k, v) for k, v in pairs if isinstance(k, ast.Constant) and k.value == key]
+    entries = ast.Dict([k for k, _ in kept], [v for _, v in kept])
+    return ast.Assign([ast.Name(CHOSEN)], entries)
+
+
+def _without_defaults(statement: ast.stmt) -> ast.stmt:
+    """Return a dataclass without the values of its fields."""
+    if not isinstance(statement, ast.ClassDef):
+        return statement
+    body = []
+    for node in statement.body:
+        is_field = isinstance(node, ast.AnnAssign) and "ClassVar" not in ast.unparse(
+            node.annotation
+        )
+        bare = ast.AnnAssign(node.target, node.annotation, None, node.simple) if is_field else node
+        body.append(bare)
+    return ast.ClassDef(
+        statement.name, statement.bases, statement.keywords, body, statement.decorator_list
+    )
