@@ -1,1 +1,1 @@
-"""Dragging points of an image to where they should be."""
+"""Dragging points of an image to targets, by optimizing what the image is made from."""

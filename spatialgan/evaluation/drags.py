@@ -28,7 +28,7 @@ from spatialgan.dragging.drag import (
 from spatialgan.evaluation.drag_trials import LENGTHS_PX, DragTrial, drag_trials
 from spatialgan.evaluation.harness import Findings, Procedure, Setup
 from spatialgan.evaluation.matching import follow, instance_under
-from spatialgan.scenes.scene import render_inputs, scene_inputs
+from spatialgan.scenes.render import render_inputs, scene_inputs
 from spatialgan.segmenters.instances import Instances
 from spatialgan.segmenters.registry import Segmenter
 from spatialgan.snapshot import Snapshot
