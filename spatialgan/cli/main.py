@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from spatialgan.cli import directions as direction_commands
 from spatialgan.cli import drags as drag_commands
 from spatialgan.cli import measure as measure_commands
 from spatialgan.cli import report as report_commands
@@ -58,6 +59,7 @@ for command in (
     scene_commands.edit,
     scene_commands.ship,
     drag_commands.drag,
+    direction_commands.directions,
     measure_commands.measure,
     report_commands.table,
     report_commands.figure,

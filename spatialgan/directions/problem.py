@@ -12,7 +12,7 @@ from torch import Tensor
 
 from spatialgan.directions.jacobian import Grams, Jacobian, check_masks, gram_matrices
 from spatialgan.directions.spaces import Space, changed_image
-from spatialgan.scenes.scene import Inputs
+from spatialgan.networks.generator import SynthesisInputs
 from spatialgan.snapshot import Snapshot
 
 TAU = 1e-3  # of the trace of B, added to its diagonal [ReSeFa, Eq. 10; the release's default]
@@ -23,7 +23,7 @@ class Problem:
     """One region of one image, and the space in which directions are sought."""
 
     snapshot: Snapshot
-    inputs: Inputs
+    inputs: SynthesisInputs
     space: Space
     mask: Bool[Tensor, "r r"]  # the region
 

@@ -10,15 +10,14 @@ Shapes: d numbers of a direction, l layers (ws), j convolutions, m codes, w styl
 widest convolution. *m stands for no axis where a model has one code.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spatialgan.networks.generator import GeneratorConfig
+from spatialgan.networks.generator import GeneratorConfig, SynthesisInputs
 from spatialgan.networks.style_space import style_channels, synthesize
-from spatialgan.scenes.scene import Inputs
 from spatialgan.snapshot import Snapshot
 from spatialgan.variants import choose
 
@@ -152,18 +151,18 @@ def _check(what: str, chosen: tuple[int, ...], number: int) -> None:
 
 
 def changed_image(
-    snapshot: Snapshot, inputs: Inputs, space: Space, t: Float[Tensor, " d"]
+    snapshot: Snapshot, inputs: SynthesisInputs, space: Space, t: Float[Tensor, " d"]
 ) -> Float[Tensor, "3 r r"]:
     """Return the image, in about [-1, 1], whose styles have moved by the numbers t of a space."""
-    synthesis = snapshot.generator.synthesis
     change = space.change(snapshot.config.generator, t)
     if isinstance(space, Channels):
-        images = synthesize(
-            synthesis, inputs.ws, change.channels[None], inputs.layout, inputs.noise
+        before = (
+            inputs.channels if inputs.channels.numel() else torch.zeros_like(change.channels[None])
         )
+        changed = replace(inputs, channels=before + change.channels)
     else:
-        images = synthesis(inputs.ws + change.latent, inputs.layout, inputs.noise)
-    return images[0]
+        changed = replace(inputs, ws=inputs.ws + change.latent)
+    return synthesize(snapshot.generator.synthesis, changed)[0]
 
 
 SPACES: dict[str, type[Space]] = {"w": Broadcast, "w+": PerLayer, "style": Channels}

@@ -7,16 +7,13 @@ Shapes: n batch, l layers (ws), j convolutions, *m codes where there are several
 of the widest convolution, r resolution.
 """
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 from torch.func import functional_call
 
-from spatialgan.heatmaps.layout import Layout
-from spatialgan.networks.generator import GeneratorConfig, Synthesis
+from spatialgan.networks.generator import GeneratorConfig, Synthesis, SynthesisInputs
 
 
 def style_channels(config: GeneratorConfig) -> list[int]:
@@ -26,23 +23,19 @@ def style_channels(config: GeneratorConfig) -> list[int]:
     return [channels[0], *above]
 
 
-def synthesize(
-    synthesis: Synthesis,
-    ws: Float[Tensor, "n l *m w"],
-    change: Float[Tensor, "n j *m c"],
-    layout: Layout,
-    noise: Sequence[Float[Tensor, "n 1 _ _"]],
-) -> Float[Tensor, "n 3 r r"]:
-    """Return images, fp32, with `change` added to the scales of each convolution's input channels.
+def synthesize(synthesis: Synthesis, inputs: SynthesisInputs) -> Float[Tensor, "n 3 r r"]:
+    """Return images, fp32, with `inputs.channels` added to the scales of each convolution's input channels.
 
     Where a convolution has fewer than c channels, the last numbers of its layer are ignored.
     """
+    change, ws = inputs.channels, inputs.ws
+    if not change.numel():
+        return synthesis(ws, inputs.layout, inputs.noise)
     rest = ws.shape[1] - change.shape[1]
     spread = torch.cat([change, change.new_zeros(change.shape[0], rest, *change.shape[2:])], dim=1)
+    wide = torch.cat([ws, spread], dim=-1)
     weights = _widened(synthesis, change.shape[-1])
-    return functional_call(
-        synthesis, weights, (torch.cat([ws, spread], dim=-1), layout, noise), strict=False
-    )
+    return functional_call(synthesis, weights, (wide, inputs.layout, inputs.noise))
 
 
 def _widened(synthesis: Synthesis, channels: int) -> dict[str, Float[Tensor, "o _"]]:
