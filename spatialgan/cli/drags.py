@@ -1,6 +1,6 @@
 """The command that drags points of a scene.
 
-Ctrl-C ends a drag after the step it is in, and keeps what was reached; a second one ends the program.
+The first Ctrl-C ends a drag after the step it is in and keeps what was reached; a second one ends the program.
 """
 
 import json
@@ -12,8 +12,9 @@ from typing import Any
 
 import click
 
+from spatialgan.dragging import METHOD
+
 FILE = click.Path(path_type=Path)
-METHOD = "coarse+latent+centers"
 
 
 class Interrupts:
@@ -39,9 +40,17 @@ class Interrupts:
 
 @click.command()
 @click.argument("scene_file", type=FILE)
-@click.option("--from", "handles", multiple=True, metavar="Y,X", help="A handle point, -1 to 1.")
-@click.option("--to", "targets", multiple=True, metavar="Y,X", help="Where it shall go.")
-@click.option("--mask", type=FILE, multiple=True, help="Picture: white may change, black stays.")
+@click.option(
+    "--from",
+    "handles",
+    multiple=True,
+    metavar="Y,X",
+    help="A handle point; the image spans -1 to 1.",
+)
+@click.option("--to", "targets", multiple=True, metavar="Y,X", help="The target of that handle.")
+@click.option(
+    "--mask", type=FILE, multiple=True, help="A picture: white may change, black stays as it is."
+)
 @click.option("--method", default=METHOD, show_default=True, help="A key of DRAGS.")
 @click.option("--max-steps", default=300, show_default=True, type=click.IntRange(0, 10000))
 @click.option(
@@ -50,13 +59,14 @@ class Interrupts:
     default=1.0,
     show_default=True,
     type=click.FloatRange(0.75, 100),
-    help="How near is there, in half cells of the features: pixels of images up to 256.",
+    help="How near its target a handle has arrived, in half cells of the features (pixels of the image, "
+    "up to 256 pixels).",
 )
 @click.option(
     "-o",
     "--output",
     default="",
-    help="The dragged scene; .png, _strip.png, .gif and _drag.json go beside it. By default "
+    help="The dragged scene; .png, _strip.png, .gif and _drag.json are written beside it. By default "
     "<scene>_dragged.json.",
 )
 def drag(
@@ -67,34 +77,45 @@ def drag(
     output: str,
     **options: Any,
 ) -> None:
-    """Drag points of a scene to targets: each --from to the --to in the same place."""
+    """Drag points of a scene to targets: the first --from to the first --to, and so on.
+
+    Ctrl-C ends the drag after the step it is in and keeps what was reached.
+    """
     from spatialgan.dragging import drag_scene
     from spatialgan.dragging.drag import DragSettings, run_drag
+    from spatialgan.dragging.drag_film import draw_drag_film
     from spatialgan.drawing import films
     from spatialgan.files import write_atomically
     from spatialgan.pictures import save_png
-    from spatialgan.scenes.scene import render_scene
+    from spatialgan.scenes.render import render_scene
     from spatialgan.scenes.scene_file import load_scene, save_scene
 
     path = Path(output) if output else scene_file.with_name(f"{scene_file.stem}_dragged.json")
     if path.resolve() == scene_file.resolve():
         raise ValueError(f"{path} is the scene itself: name another file for the dragged one")
     found = drag_scene.find_drag(options["method"])
-    ends = drag_scene.parse_pairs(handles, targets)
-    before, snapshot = load_scene(scene_file)
+    starts, ends = ([drag_scene.parse_point(p) for p in texts] for texts in (handles, targets))
+    pairs = drag_scene.pair_points(starts, ends)
+    before, model = load_scene(scene_file)
+    snapshot = model.snapshot
     drag_scene.check_method(snapshot, found)
     fixed = drag_scene.read_masks(mask, drag_scene.feature_resolution(snapshot))
     limits = DragSettings(max_steps=options["max_steps"], tolerance_px=options["tolerance_px"])
-    problem = drag_scene.drag_problem(before, snapshot, *ends, fixed, limits)
+    problem = drag_scene.drag_problem(before, snapshot, *pairs, fixed, limits)
     interrupts, states = Interrupts(), []
+
+    def watch(state: Any) -> bool:
+        states.append(state)
+        return not interrupts.count
+
     with interrupts.counted():
-        result = run_drag(problem, found, lambda s: states.append(s) or not interrupts.count)
+        result = run_drag(problem, found, watch)
     after = drag_scene.dragged_scene(before, result.state)
-    facts = json.dumps(drag_scene.drag_facts(options["method"], problem, result), indent=2)
+    record = json.dumps(drag_scene.drag_record(options["method"], problem, result), indent=2)
     save_scene(path, after)
     save_png(path.with_suffix(".png"), render_scene(after, snapshot))
     strip = films.draw_strip(before, after, snapshot)
     films.save_picture(path.with_name(f"{path.stem}_strip.png"), strip)
-    films.save_gif(path.with_suffix(".gif"), drag_scene.draw_film(states, problem, snapshot))
-    write_atomically(path.with_name(f"{path.stem}_drag.json"), f"{facts}\n".encode())
-    click.echo(facts)
+    draw_drag_film(states, problem, snapshot).save(path.with_suffix(".gif"))
+    write_atomically(path.with_name(f"{path.stem}_drag.json"), f"{record}\n".encode())
+    click.echo(record)

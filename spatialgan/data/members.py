@@ -10,7 +10,6 @@ Shapes: h w pixels.
 import io
 import re
 import stat
-import struct
 import warnings
 import zipfile
 import zlib
@@ -23,17 +22,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 MAX_PIXELS = 64_000_000  # pixels of one image; more is taken for a decompression bomb
 MAX_BYTES = 4 * MAX_PIXELS  # unpacked bytes of one member
-# What Pillow raises for damaged files, by format.
-DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    EOFError,
-    struct.error,
-    zlib.error,
-)
 
 
 class BadMember(ValueError):

@@ -1,13 +1,13 @@
-"""Dragging: handle points of an image are pulled to targets by optimising what the image is made from.
+"""Dragging: handle points of an image are pulled to targets by optimizing what the image is made from.
 
-DRAGS are the methods that the paper compares (section 3.4, Tab. II): how each begins (drag_starts.py)
-and what it optimises in turns (drag_unknowns.py). To add one, give it a key at the foot of this file.
+DRAGS are the methods that the paper compares (section 3.4, Tab. II): how each begins (starts.py) and what it
+optimizes in turns (unknowns.py). To add one, give it a key at the foot of this file.
 
-A drag is an iterator of states: whoever iterates can show each, and cancels by stopping. It ends when
-every handle is within the tolerance of its target, at the step cap, or where numbers stop being finite.
-A state costs one forward pass up to the feature block; so does a step, with its backward pass.
+A drag is an iterator of states: whoever iterates can show each of them, and cancels by stopping. It ends when
+every handle is within the tolerance of its target, at the step cap, or where numbers stop being finite. A
+state costs one forward pass up to the feature block, and a step one backward pass more.
 
-Points are (y, x) in [-1, 1]; names ending in _px count half cells of the feature map (drag_points.py).
+Points are (y, x) in [-1, 1]; names ending in _px count half cells of the feature map (points.py).
 
 Shapes: p points, c channels, f feature cells along an axis.
 """
@@ -32,9 +32,9 @@ from spatialgan.dragging.points import (
 from spatialgan.dragging.starts import Jump, Start, Stay
 from spatialgan.dragging.unknowns import (
     Centers,
+    HeatmapPixels,
     Latent,
     Moments,
-    Pixels,
     Unknown,
     adam_step,
 )
@@ -46,25 +46,25 @@ Features = Callable[[SynthesisInputs], Float[Tensor, "c f f"]]
 GOING = "going"
 REACHED = "reached"  # every handle is within the tolerance of its target
 STEP_CAP = "step cap"
-JUMPED = "jumped"  # a method without steps did what it does
+JUMPED = "jumped"  # a method without steps made its jump and is done
 DIVERGED = "diverged"  # numbers stopped being finite
 CANCELED = "canceled"
 
 
 @dataclass(frozen=True)
 class DragSettings:
-    """Numbers that all methods share; DragGAN's at 256 px, from its paper or, where it says so, its code."""
+    """Numbers that all methods share: DragGAN's at 256 px, from its paper or, where noted, its code."""
 
     motion_radius_px: float = 2.0  # r1: 3 px at 512 (code: rounded, and less than)
     tracking_radius_px: float = 6.0  # r2: 12 px at 512
     mask_weight: float = 20.0  # lambda of the fixed mask
-    tolerance_px: float = 1.0  # a handle so near its target has arrived
+    tolerance_px: float = 1.0  # a handle this near its target has arrived
     max_steps: int = 300
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is to be dragged where."""
+    """What is to be dragged, and where to."""
 
     features: Features  # the feature map of inputs, differentiable
     inputs: SynthesisInputs
@@ -80,23 +80,23 @@ class Problem:
 
 @dataclass(frozen=True)
 class Drag:
-    """A method."""
+    """A method of dragging."""
 
     title: str
     start: Stay | Jump
-    unknowns: tuple[Unknown, ...]  # optimised in turns, one per step
+    unknowns: tuple[Unknown, ...]  # optimized in turns, one per step
 
 
 @dataclass(frozen=True)
 class DragState:
-    """Where a drag is."""
+    """How far a drag has come."""
 
     step: int  # updates made
     outcome: str
     handles: Float[Tensor, "p 2"]  # where tracking sees them
     start: Start
     unknowns: tuple[Unknown, ...]
-    changes: tuple[Tensor, ...]  # of the unknowns, from the start's inputs on
+    changes: tuple[Tensor, ...]  # of the unknowns, since the start's inputs
 
     def inputs(self) -> SynthesisInputs:
         """Return what the image is made from now."""
@@ -114,7 +114,7 @@ class DragState:
 def drag_states(problem: Problem, drag: Drag) -> Iterator[DragState]:
     """Yield the state before the first step and after each; the last one's outcome is not GOING.
 
-    Raises ValueError where the model lacks what the method optimises.
+    Raises ValueError where the model lacks what the method optimizes.
     """
     settings = problem.settings
     with torch.no_grad():
@@ -152,9 +152,9 @@ def _tracked(
     problem: Problem,
     limit: int,
 ) -> DragState:
-    """Return the state with its handles found in `features`, and whether it goes on.
+    """Return the state with its handles found in `features` and its outcome so far.
 
-    A handle that a jump carried along is looked for, once, within half the way of the jump.
+    A handle that a jump carried along is searched for, once, within half the length of the jump.
     """
     settings, px = problem.settings, px_of(features)
     handles = track(features, state.handles, templates, settings.tracking_radius_px)
@@ -201,28 +201,31 @@ class DragResult:
 
     @property
     def reached(self) -> bool:
-        """Return whether every handle arrived."""
+        """Whether every handle arrived."""
         return self.state.outcome == REACHED
 
 
-def go_on(state: DragState) -> bool:
-    """Return that a drag shall go on: a watcher that only watches."""
+def never_cancel(state: DragState) -> bool:
+    """Let a drag go on, whatever its state."""
     return True
 
 
 def run_drag(
-    problem: Problem, drag: Drag, watch: Callable[[DragState], bool] = go_on
+    problem: Problem, drag: Drag, watch: Callable[[DragState], bool] = never_cancel
 ) -> DragResult:
-    """Return how a drag ends, with a progress bar; `watch` sees every state and says whether to go on."""
+    """Return how a drag ends, with a progress bar; `watch` sees every state and returns whether to go on."""
     began = time.perf_counter()
     with tqdm(
         total=problem.settings.max_steps, desc="dragging", unit="step", leave=False, disable=None
     ) as bar:
-        for state in drag_states(problem, drag):
+        states = drag_states(problem, drag)
+        while True:
+            state = next(states)
             bar.update(state.step - bar.n)
             bar.set_postfix(to_go=f"{problem.to_go(state.handles).max().item():.4f}")
             if not watch(state) and state.outcome == GOING:
                 state = replace(state, outcome=CANCELED)
+            if state.outcome != GOING:
                 break
     return DragResult(state, time.perf_counter() - began)
 
@@ -249,7 +252,7 @@ def snapshot_features(snapshot: Snapshot, resolution: int) -> Features:
 
 DRAGS: dict[str, Drag] = {
     "latent": Drag("DragGAN", Stay(), (Latent(),)),
-    "latent+pixels": Drag("Latent and heatmap pixels", Stay(), (Latent(), Pixels())),
+    "latent+pixels": Drag("Latent and heatmap pixels", Stay(), (Latent(), HeatmapPixels())),
     "latent+centers": Drag("Latent and heatmap centers", Stay(), (Latent(), Centers())),
     "coarse": Drag("SpatialGAN (heatmap alone)", Jump(), ()),
     "coarse+latent+centers": Drag("SpatialGAN + DragGAN", Jump(), (Latent(), Centers())),

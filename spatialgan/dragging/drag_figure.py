@@ -1,9 +1,9 @@
 """What each method of dragging does to the heatmaps [paper, v2 Fig. 12], as an entry of figures.yaml asks.
 
-A page has a block per row and data set (the first seed of the profile) and a scene of it: the scene,
-then the same drag by every method, each with its image, its heatmaps (the sum over each level) and what
-changed in them. The handle is the center of object 0 of the scene, as drawn or where the entry's `setup`
-puts it; nothing is selected.
+A page has a block per row and data set (the first seed of the profile), and in it a line per scene: the scene,
+then the same drag by every method, each with its image, its heatmaps (summed over each level) and what
+changed in them. The handle is the center of object 0, as drawn or where the entry's `setup` puts it; nothing
+is cherry-picked.
 
 Shapes: r image pixels.
 """
@@ -17,19 +17,21 @@ from PIL import Image
 from torch import Tensor
 
 from spatialgan.dragging.drag import DRAGS, DragSettings, DragState, Problem, run_drag
-from spatialgan.dragging.drag_scene import drag_problem, feature_resolution, mark_points
+from spatialgan.dragging.drag_film import mark_points
+from spatialgan.dragging.drag_scene import drag_problem, feature_resolution
 from spatialgan.drawing import overlays as drawing
 from spatialgan.drawing.galleries import edited, gallery_runs
 from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Layout
+from spatialgan.models.opened import open_model
 from spatialgan.networks.generator import SynthesisInputs
 from spatialgan.params import Params
 from spatialgan.scenes.changes import without_changes
-from spatialgan.scenes.scene import TRUNCATION_PSI, render_inputs
-from spatialgan.scenes.scene_file import draw_scene
+from spatialgan.scenes.complete import scene_from_seed
+from spatialgan.scenes.render import render_inputs
 from spatialgan.snapshot import Snapshot
 
-STRONGEST = 0.25  # a change of a heatmap that is drawn white
+STRONGEST = 0.25  # change of a heatmap from which on it is drawn white
 
 
 def draw_drags(params: Params, item: dict, profile: str) -> Image.Image:
@@ -50,22 +52,21 @@ def draw_drags(params: Params, item: dict, profile: str) -> Image.Image:
 
 def _line(model: Path, seed: int, item: dict, max_steps: int) -> Image.Image:
     """Return the pictures of one scene: before, and as each method leaves it."""
-    drawn, snapshot = draw_scene(str(model), seed, TRUNCATION_PSI, "random")
-    scene = edited(drawn, item.get("setup", []))
+    opened = open_model(str(model))
+    scene, snapshot = edited(scene_from_seed(opened, seed), item.get("setup", [])), opened.snapshot
     handle = moves.objects(scene.layout).centers[0, :1]
     target = handle + torch.tensor([item["offset"]])
     cells = feature_resolution(snapshot)
     settings = DragSettings(max_steps=max_steps)
     problem = drag_problem(scene, snapshot, handle, target, torch.zeros(cells, cells), settings)
-    columns = []
-    for method, drag in DRAGS.items():
-        state = run_drag(problem, drag).state
-        column = _column(state.inputs(), problem, state, snapshot)
-        took = f"{state.step} steps, {state.outcome}" if drag.unknowns else state.outcome
-        columns.append(drawing.captioned(drawing.captioned(column, took), method))
-    still = replace(state, handles=problem.handles)
+    states = {method: run_drag(problem, drag).state for method, drag in DRAGS.items()}
+    still = replace(next(iter(states.values())), handles=problem.handles)
     before = _column(problem.inputs, problem, still, snapshot)
-    columns.insert(0, drawing.captioned(drawing.captioned(before, "before"), f"scene {seed}"))
+    columns = [drawing.captioned(drawing.captioned(before, "before"), f"scene {seed}")]
+    for method, state in states.items():
+        column = _column(state.inputs(), problem, state, snapshot)
+        took = f"{state.step} steps, {state.outcome}" if state.unknowns else state.outcome
+        columns.append(drawing.captioned(drawing.captioned(column, took), method))
     return drawing.side_by_side(columns)
 
 

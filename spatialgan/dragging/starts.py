@@ -1,6 +1,6 @@
 """How a drag begins: from the image as it is, or after one coarse jump of heatmaps [paper, Eq. 6].
 
-A start is a function `(inputs, handles, targets, settings) -> Start`.
+A start is a function `(inputs, handles, targets) -> Start`.
 
 Shapes: p points, k objects.
 """
@@ -19,9 +19,9 @@ from spatialgan.scenes.changes import gaussians_of, with_gaussians
 
 @dataclass(frozen=True)
 class Jump:
-    """The coarse jump's numbers. The paper's text doesn't give them; these are read off its method figure."""
+    """The coarse jump. The paper's text doesn't give its numbers; these are read off the method figure."""
 
-    step: float = 0.88  # lambda: part of the way to the target that the heatmap goes
+    step: float = 0.88  # lambda: fraction of the way to the target that the heatmap jumps
     radius: float = 0.15  # r: how near a handle must be to an object's center, in [-1, 1] units
 
     def __call__(
@@ -45,24 +45,24 @@ class Jump:
             offset = self.step * (targets - handles)[led].mean(dim=0)
             layout = moves.move_object(layout, index, (float(offset[0]), float(offset[1])))
             expected[led] += offset
-        moved = with_gaussians(inputs.layout, list(layout.levels))
+        moved = with_gaussians(inputs.layout, gaussians_of(layout))
         return Start(replace(inputs, layout=moved), expected, jumped)
 
 
 @dataclass(frozen=True)
 class Stay:
-    """No jump: the image as it is."""
+    """No jump: start from the image as it is."""
 
     def __call__(
         self, inputs: SynthesisInputs, handles: Float[Tensor, "p 2"], targets: Float[Tensor, "p 2"]
     ) -> "Start":
-        """Return what came in."""
+        """Return the inputs and handles unchanged."""
         return Start(inputs, handles, torch.zeros_like(handles[:, 0], dtype=torch.bool))
 
 
 @dataclass(frozen=True)
 class Start:
-    """What a drag optimises from."""
+    """What a drag optimizes from."""
 
     inputs: SynthesisInputs
     handles: Float[Tensor, "p 2"]  # where they should be now

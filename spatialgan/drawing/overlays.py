@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from spatialgan.heatmaps.layout import HALF_MAXIMUM, Layout
+from spatialgan.heatmaps.moves import gaussians
 
 COLORS = ((230, 159, 0), (86, 180, 233), (0, 200, 140), (240, 228, 66), (204, 121, 167))
 MIN_SIDE = 192  # pixels of an enlarged image
@@ -82,7 +83,7 @@ def _marks(layout: Layout, side: int) -> list[Mark]:
     Names stand at centers, but on the circles, all around, in the finer levels of a hierarchy.
     """
     marks = []
-    for number, level in enumerate(layout.levels):
+    for number, level in enumerate(map(gaussians, layout.levels)):
         centers = ((level.centers[0] + 1) * side / 2).tolist()
         radii = (level.sigmas[0] * HALF_MAXIMUM * side / 2).tolist()
         for index, ((y, x), radius) in enumerate(zip(centers, radii, strict=True)):

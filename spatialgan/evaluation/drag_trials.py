@@ -18,8 +18,10 @@ from torch import Tensor
 from spatialgan.dragging.starts import Jump
 from spatialgan.evaluation.trials import MAX_WITHOUT, can_be_tried
 from spatialgan.heatmaps import moves
+from spatialgan.models.opened import OpenedModel
 from spatialgan.rng import generator_for
-from spatialgan.scenes.scene import Scene, scene_of_seed
+from spatialgan.scenes.complete import scene_from_seed
+from spatialgan.scenes.scene import SceneData
 from spatialgan.snapshot import Snapshot
 
 LENGTHS_PX = (30, 60)  # of a drag, in pixels of a 256-pixel image [paper, Tab. II]
@@ -33,7 +35,7 @@ SIGMA = 0.3  # of a point's surroundings where no object says how large it is
 class DragTrial:
     """One point of one scene, to be dragged by several lengths."""
 
-    scene: Scene
+    scene: SceneData
     handle: Float[Tensor, "1 2"]
     targets: tuple[Float[Tensor, "1 2"], ...]  # one per length, all in one direction
     sigma: float  # of the object at the handle
@@ -46,10 +48,10 @@ class DragTrial:
 
 def drag_trials(snapshot: Snapshot, model: str, num_trials: int, start: int) -> Iterator[DragTrial]:
     """Yield trials of the scenes of seeds `start` and on; raises ValueError where none has an object."""
-    made, without = 0, 0
+    opened, made, without = OpenedModel(model, "", snapshot), 0, 0
     seed = start
     while made < num_trials:
-        scene = scene_of_seed(model, "", snapshot.config, seed)
+        scene = scene_from_seed(opened, seed)
         draws = generator_for(seed, "drag", 0)
         seed += 1
         if not scene.layout.levels:
@@ -81,7 +83,7 @@ def _direction(draws: torch.Generator) -> Float[Tensor, " 2"]:
 
 
 def _trial(
-    scene: Scene, handle: Float[Tensor, " 2"], sigma: float, draws: torch.Generator
+    scene: SceneData, handle: Float[Tensor, " 2"], sigma: float, draws: torch.Generator
 ) -> DragTrial:
     """Return a trial in a direction, uniform among those whose targets are all inside the frame."""
     while True:  # at least a quarter of all directions leads to where there is room

@@ -167,17 +167,17 @@ def _local(
     """
     m, channels = modulation.codes.shape[1:]
     if m * (m + 1) // 2 < channels:
-        variance = _quadratic_form(modulation, weight, resolution)
+        variance = quadratic_form(modulation, weight, resolution)
     else:
         energy = weight.square().sum(dim=(2, 3))[:, :, None, None]
         variance = F.conv2d(modulation.scales(resolution).square(), energy)
     return torch.rsqrt(variance.clamp_min(EPSILON))  # rounding may fall below 0
 
 
-def _quadratic_form(
+def quadratic_form(
     modulation: ObjectModulation, weight: Float[Tensor, "o i _ _"], resolution: int
 ) -> Float[Tensor, "n o r r"]:
-    """Return sum_i q_oi s_i(p)^2."""
+    """Return sum_i q_oi s_i(p)^2 with q_oi = sum_k w_oik^2, by products of maps rather than of channels."""
     codes = modulation.codes
     a, b = torch.triu_indices(codes.shape[1], codes.shape[1], device=codes.device)
     energy = weight.square().sum(dim=(2, 3)).T

@@ -59,13 +59,13 @@ def downsample(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
     """Return x at half its resolution, filtered by [1, 3, 3, 1]."""
     channels = x.shape[1]
     if x.device.type == "cpu" and x.dtype == torch.bfloat16:
-        return _downsample_by_matmul(x)
+        return downsample_by_matmul(x)
     return F.conv2d(
         x, blur_kernel(channels, 1.0, x.dtype, x.device), stride=2, padding=1, groups=channels
     )
 
 
-def _downsample_by_matmul(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
+def downsample_by_matmul(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
     """Return downsample(x) as two banded matrix products.
 
     CPUs have no bf16 kernel for the backward pass of a strided depthwise convolution: at 32 pixels and

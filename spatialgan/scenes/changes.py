@@ -1,6 +1,6 @@
-"""Changes: the part of a scene that no seed draws, because a drag optimised it.
+"""Changes: the part of a scene that no seed draws, because a drag optimized it.
 
-In a scene's file they are little-endian float32 numbers in base64, so that they come back to the bit.
+In a scene's file they are little-endian float32 numbers in base64, so that they read back bit for bit.
 
 Shapes: j first layers, l layers, *m codes where there are several, w style space, k sub-heatmaps of all
 levels together, s = HEATMAP_PIXELS.
@@ -9,17 +9,15 @@ levels together, s = HEATMAP_PIXELS.
 import base64
 import binascii
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Gaussians, Layout, Retouched
-from spatialgan.networks.generator import GeneratorConfig
 
 HEATMAP_PIXELS = 16  # of a change of heatmaps: the resolution of the finest level
 LIMIT = 1000.0  # of a changed number: far beyond what any model can take
@@ -32,7 +30,7 @@ def _nothing() -> Tensor:
 
 @dataclass(frozen=True)
 class Changes:
-    """What is added to styles and heatmaps; empty where nothing is."""
+    """What is added to a scene's styles and heatmaps; empty tensors where nothing is."""
 
     latent: Float[Tensor, "1 j *m w"] = field(default_factory=_nothing)  # truncated styles
     heatmaps: Float[Tensor, "1 k s s"] = field(default_factory=_nothing)
@@ -45,7 +43,7 @@ class Changes:
         """Return the changed layout; its levels are `Retouched` where heatmaps change."""
         if not self.heatmaps.numel():
             return layout
-        return retouched(layout, self.heatmaps.to(layout.levels[0].centers.device))
+        return retouched(layout, self.heatmaps.to(gaussians_of(layout)[0].centers.device))
 
     def plus(self, other: "Changes") -> "Changes":
         """Return both changes together."""
@@ -53,7 +51,7 @@ class Changes:
 
 
 def _sum(a: Tensor, b: Tensor) -> Tensor:
-    """Return a + b, where an empty one adds nothing, nor do the layers that only one has."""
+    """Return a + b; an empty tensor counts as 0, and so do the layers that only the other one has."""
     if not (a.numel() and b.numel()):
         return a if a.numel() else b
     longer, shorter = (a, b) if a.shape[1] >= b.shape[1] else (b, a)
@@ -63,15 +61,15 @@ def _sum(a: Tensor, b: Tensor) -> Tensor:
 def add_to_first_layers(
     ws: Float[Tensor, "1 l *m w"], change: Float[Tensor, "1 j *m w"]
 ) -> Float[Tensor, "1 l *m w"]:
-    """Return styles with a change added to the first layers, as many as it has."""
+    """Return styles with a change added to the first j layers, j being the layers that the change has."""
     layers = change.shape[1]
     return torch.cat([ws[:, :layers] + change, ws[:, layers:]], dim=1)
 
 
 def gaussians_of(layout: Layout) -> list[Gaussians]:
-    """Return the Gaussians of all levels, without changes; raises ValueError where there are none."""
-    levels = [level.base if isinstance(level, Retouched) else level for level in layout.levels]
-    if not levels or not all(isinstance(level, Gaussians) for level in levels):
+    """Return the Gaussians of all levels, without changes; raises ValueError where a level has none."""
+    levels = [level for level in without_changes(layout).levels if isinstance(level, Gaussians)]
+    if not levels or len(levels) < len(layout.levels):
         raise ValueError(
             "a generator without heatmaps of Gaussians has none to drag: choose the method latent"
         )
@@ -88,13 +86,12 @@ def with_gaussians(layout: Layout, gaussians: list[Gaussians]) -> Layout:
 
 
 def retouched(layout: Layout, change: Float[Tensor, "1 k s s"]) -> Layout:
-    """Return a layout with maps added to the sub-heatmaps of all its levels, in their order."""
-    parts = change.split([g.centers.shape[1] for g in gaussians_of(layout)], dim=1)
+    """Return a layout with a map added to each sub-heatmap: level by level, in their order."""
+    bases = gaussians_of(layout)
+    parts = change.split([base.centers.shape[1] for base in bases], dim=1)
     levels = [
-        Retouched(level.base, level.change + part)
-        if isinstance(level, Retouched)
-        else Retouched(level, part)
-        for level, part in zip(layout.levels, parts, strict=True)
+        Retouched(base, level.change + part if isinstance(level, Retouched) else part)
+        for level, base, part in zip(layout.levels, bases, parts, strict=True)
     ]
     return Layout(tuple(levels), len(layout))
 
@@ -106,7 +103,7 @@ def without_changes(layout: Layout) -> Layout:
 
 
 def interpolate(before: Layout, after: Layout, fraction: float) -> Layout:
-    """Return the layout, changes included, on the straight way from `before` (fraction 0) to `after` (1)."""
+    """Return the layout, changes included, on the straight line from `before` (fraction 0) to `after` (1)."""
     layout = moves.interpolate(without_changes(before), without_changes(after), fraction)
     if not any(isinstance(level, Retouched) for level in (*before.levels, *after.levels)):
         return layout
@@ -114,41 +111,21 @@ def interpolate(before: Layout, after: Layout, fraction: float) -> Layout:
 
 
 def heatmap_change(layout: Layout) -> Float[Tensor, "1 k s s"]:
-    """Return the maps that are added to the sub-heatmaps of all levels, 0 where nothing is."""
+    """Return the maps that are added to the sub-heatmaps of all levels, 0 where nothing is added."""
     size = (HEATMAP_PIXELS, HEATMAP_PIXELS)
     parts = [
         level.change
         if isinstance(level, Retouched)
-        else level.sigmas.new_zeros(*level.sigmas.shape, *size)
-        for level in layout.levels
+        else base.sigmas.new_zeros(*base.sigmas.shape, *size)
+        for level, base in zip(layout.levels, gaussians_of(layout), strict=True)
     ]
     return torch.cat(parts, dim=1)
 
 
-def changes_to_document(changes: Changes) -> dict[str, str]:
+def encode_changes(changes: Changes) -> dict[str, str]:
     """Return the changes as JSON data, without those that are empty."""
     tensors = {"latent": changes.latent, "heatmaps": changes.heatmaps}
     return {name: _encoded(tensor) for name, tensor in tensors.items() if tensor.numel()}
-
-
-def changes_from_document(document: dict[str, Any], config: GeneratorConfig) -> Changes:
-    """Return the changes that `changes_to_document` wrote, for a model of this size.
-
-    Raises ValueError, naming the field, for what isn't base64, doesn't fit the model or isn't finite.
-    """
-    codes = (1 + config.num_objects,) if config.num_objects else ()
-    heatmaps = (sum(config.heatmap_channels), HEATMAP_PIXELS, HEATMAP_PIXELS)
-    found = {}
-    if "latent" in document:
-        found["latent"] = _decoded("latent", document["latent"], (*codes, config.w_dim))
-        if found["latent"].shape[1] > config.num_ws:
-            raise ValueError(f"changes, latent: this model has {config.num_ws} layers only")
-    if "heatmaps" in document:
-        maps = _decoded("heatmaps", document["heatmaps"], heatmaps[1:])
-        if maps.shape[1] != heatmaps[0]:
-            raise ValueError(f"changes, heatmaps: this model has {heatmaps[0]} sub-heatmaps")
-        found["heatmaps"] = maps
-    return Changes(**found)
 
 
 def _encoded(tensor: Tensor) -> str:
@@ -156,18 +133,19 @@ def _encoded(tensor: Tensor) -> str:
     return base64.b64encode(numbers.tobytes()).decode()
 
 
-def _decoded(name: str, text: Any, shape: tuple[int, ...]) -> Float[Tensor, "1 _ *shape"]:
-    """Return [1 j *shape] numbers, as many j as there are; raises ValueError that names the field."""
+def decode_numbers(name: str, text: Any) -> Float32[np.ndarray, " _"]:
+    """Return the numbers of one field that `encode_changes` wrote, in one line.
+
+    Raises ValueError, naming the field, for what is not base64 of float32 numbers that are at most LIMIT.
+    """
     place = f"changes, {name}"
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, TypeError, ValueError):
-        raise ValueError(f"{place}: is no text in base64") from None
-    if not data or len(data) % (4 * prod(shape)):
-        raise ValueError(
-            f"{place}: has {len(data):,} bytes, but this model needs a multiple of {4 * prod(shape):,}"
-        )
-    numbers = torch.from_numpy(np.frombuffer(data, "<f4").astype(np.float32))
-    if not (numbers.abs() <= LIMIT).all():
-        raise ValueError(f"{place}: has numbers beyond {LIMIT:g}, or no numbers")
-    return numbers.view(1, -1, *shape)
+        raise ValueError(f"{place}: is not text in base64") from None
+    if not data or len(data) % 4:
+        raise ValueError(f"{place}: has {len(data):,} bytes, which are no numbers of 4 bytes each")
+    numbers = np.frombuffer(data, "<f4").astype(np.float32)
+    if not (np.abs(numbers) <= LIMIT).all():
+        raise ValueError(f"{place}: has values that are beyond {LIMIT:g} or not numbers")
+    return numbers

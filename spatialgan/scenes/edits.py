@@ -1,51 +1,61 @@
-"""EDITS: what can be done to a scene, as text ("move 0:0.3,-0.2") and as pure functions Scene -> Scene.
+"""EDITS: what can be done to a scene, as pure functions from a scene to a scene.
 
-An edit names what it is of: `1` is object 1 (of a hierarchy there is object 0 only: all of it), `2/1` is
-sub-heatmap 1 of level 2 alone. Coordinates are (y, x) in [-1, 1]; moving by 0,1 is half an image to the right.
+An edit is of an object, `1` (a hierarchy is the only object, 0, of its model), or of a single sub-heatmap,
+`2/1`: sub-heatmap 1 of level 2. Coordinates are (y, x) in [-1, 1]; moving by (0, 1) is half an image to the
+right.
 
-To add one: write a frozen dataclass with a class method `parse(text)` and `__call__(scene) -> scene`, a
-SYNTAX that says what its text looks like, give it a key at the foot of this file, from where galleries have it,
-and an option of that name to the command in scene_commands.py.
+To add one: write a frozen dataclass whose fields are its numbers and whose first docstring line says what it
+does, with a SYNTAX that shows its text, `parse(text)` and `__call__(scene) -> scene`, and give it a key at
+the foot of this file. That makes it an option of `spatialgan edit`, a word of galleries, and a method of
+`spatialgan.Scene` with the fields as its arguments.
 """
 
 import re
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Protocol, runtime_checkable
 
 from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Gaussians, Layout
-from spatialgan.scenes.scene import CENTER_LIMIT, MAX_SEED, Scene, Style
+from spatialgan.scenes import checks
+from spatialgan.scenes.scene import CENTER_LIMIT, MAX_SEED, SceneData, StyleSeed
 from spatialgan.variants import choose
 
-WHAT = r"(?P<level>\d{1,6}/)?(?P<index>\d{1,6})"
+WHAT = r"(?P<what>\d{1,6}|\d{1,6}/\d{1,6})"
 NUMBER = r"[-+]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})"
 PAIR = rf"(?P<y>{NUMBER}),(?P<x>{NUMBER})"
 
 
-@dataclass(frozen=True)
-class ObjectAddress:
-    """An object: a sub-heatmap of a layout of one level, or a whole hierarchy."""
+@runtime_checkable
+class Edit(Protocol):
+    """An edit: data that maps a scene to a scene."""
 
-    index: int
+    SYNTAX: ClassVar[str]
 
-    def where(self, layout: Layout) -> moves.Where:
-        """Return the sub-heatmaps of the object; raises ValueError where the layout has no such one."""
-        return moves.where_object(layout, self.index)
+    @classmethod
+    def parse(cls, text: str) -> "Edit":
+        """Return the edit that a text describes; raises ValueError, showing SYNTAX, for any other text."""
+        ...
 
-
-@dataclass(frozen=True)
-class PartAddress:
-    """A single sub-heatmap."""
-
-    level: int
-    index: int
-
-    def where(self, layout: Layout) -> moves.Where:
-        """Return the sub-heatmap; raises ValueError where the layout has no such one."""
-        return moves.where_part(layout, self.level, self.index)
+    def __call__(self, scene: SceneData) -> SceneData:
+        """Return the edited scene; raises ValueError where the scene can't be edited so."""
+        ...
 
 
-Address = ObjectAddress | PartAddress
+def where_of(what: int | str, layout: Layout) -> moves.Where:
+    """Return the sub-heatmaps that 1 or "1" (an object) or "2/1" (level/index) names.
+
+    Raises ValueError for anything else, and where the layout has no such one.
+    """
+    if isinstance(what, str):
+        if re.fullmatch(WHAT, what) is None:
+            raise ValueError(
+                f"'{what[:40]}' names neither an object, such as 1, nor a sub-heatmap, such as 2/1"
+            )
+        level, slash, index = what.partition("/")
+        if slash:
+            return moves.where_part(layout, int(level), int(index))
+        return moves.where_object(layout, int(level))
+    return moves.where_object(layout, checks.whole_number("the object", what))
 
 
 def _match(pattern: str, text: str, syntax: str) -> re.Match:
@@ -55,171 +65,185 @@ def _match(pattern: str, text: str, syntax: str) -> re.Match:
     return found
 
 
-def _address(found: re.Match) -> Address:
-    index = int(found["index"])
-    return PartAddress(int(found["level"][:-1]), index) if found["level"] else ObjectAddress(index)
-
-
-def _pair(found: re.Match) -> tuple[float, float]:
-    return float(found["y"]), float(found["x"])
-
-
 @dataclass(frozen=True)
 class Move:
-    """Shift by an offset."""
+    """Shift by an offset (DY, DX); an offset of 2 is the whole image."""
 
     SYNTAX: ClassVar[str] = "WHAT:DY,DX"
-    of: Address
-    offset: tuple[float, float]
+    what: int | str
+    dy: float = field(default=0.0, kw_only=True)
+    dx: float = field(default=0.0, kw_only=True)
 
     @classmethod
     def parse(cls, text: str) -> "Move":
         """Return the edit that a text describes."""
         found = _match(f"{WHAT}:{PAIR}", text, cls.SYNTAX)
-        return cls(_address(found), _pair(found))
+        return cls(found["what"], dy=float(found["y"]), dx=float(found["x"]))
 
-    def __call__(self, scene: Scene) -> Scene:
-        """Return the scene with it shifted."""
-        where = self.of.where(scene.layout)
-        return replace(scene, layout=moves.shift(scene.layout, where, self.offset))
+    def __call__(self, scene: SceneData) -> SceneData:
+        """Return the scene with the centers shifted."""
+        offset = (checks.number("dy", self.dy), checks.number("dx", self.dx))
+        where = where_of(self.what, scene.layout)
+        return replace(scene, layout=moves.shift(scene.layout, where, offset))
 
 
 @dataclass(frozen=True)
 class Place:
-    """Put the center at a point; a hierarchy goes along with the center of its level 0."""
+    """Put the center at a point (Y, X), -1 to 1 in the image; a hierarchy moves as one."""
 
     SYNTAX: ClassVar[str] = "WHAT:Y,X"
-    of: Address
-    center: tuple[float, float]
+    what: int | str
+    y: float = field(kw_only=True)
+    x: float = field(kw_only=True)
 
     @classmethod
     def parse(cls, text: str) -> "Place":
         """Return the edit that a text describes."""
         found = _match(f"{WHAT}:{PAIR}", text, cls.SYNTAX)
-        return cls(_address(found), _pair(found))
+        return cls(found["what"], y=float(found["y"]), x=float(found["x"]))
 
-    def __call__(self, scene: Scene) -> Scene:
-        """Return the scene with it there."""
-        where = self.of.where(scene.layout)
-        y, x = _first_center(scene.layout, where)
-        offset = (self.center[0] - y, self.center[1] - x)
+    def __call__(self, scene: SceneData) -> SceneData:
+        """Return the scene with the center of the first sub-heatmap there, and the others along with it."""
+        y, x = checks.number("y", self.y), checks.number("x", self.x)
+        where = where_of(self.what, scene.layout)
+        from_y, from_x = _first_center(scene.layout, where)
+        offset = (y - from_y, x - from_x)
         return replace(scene, layout=moves.shift(scene.layout, where, offset))
 
 
 @dataclass(frozen=True)
 class Resize:
-    """Make larger or smaller by a factor."""
+    """Make larger or smaller by a positive factor."""
 
     SYNTAX: ClassVar[str] = "WHAT:FACTOR"
-    of: Address
+    what: int | str
     factor: float
 
     @classmethod
     def parse(cls, text: str) -> "Resize":
-        """Return the edit that a text describes; raises ValueError for factors that aren't positive."""
+        """Return the edit that a text describes; raises ValueError for a factor that is not positive."""
         found = _match(f"{WHAT}:(?P<factor>{NUMBER})", text, cls.SYNTAX)
-        if not float(found["factor"]) > 0:
-            raise ValueError(f"'{text[:40]}' resizes by a factor that is not positive")
-        return cls(_address(found), float(found["factor"]))
+        return cls(found["what"], _positive(float(found["factor"])))
 
-    def __call__(self, scene: Scene) -> Scene:
-        """Return the scene with it resized."""
-        where = self.of.where(scene.layout)
-        return replace(scene, layout=moves.resize(scene.layout, where, self.factor))
+    def __call__(self, scene: SceneData) -> SceneData:
+        """Return the scene with the standard deviations, and a hierarchy's distances, times the factor."""
+        factor = _positive(checks.number("factor", self.factor))
+        where = where_of(self.what, scene.layout)
+        return replace(scene, layout=moves.resize(scene.layout, where, factor))
 
 
 @dataclass(frozen=True)
 class Remove:
-    """Take away: the heatmap is 0, and so is the object's style."""
+    """Take away: its heatmap becomes 0, and its style no longer matters."""
 
     SYNTAX: ClassVar[str] = "WHAT"
-    of: Address
+    what: int | str
 
     @classmethod
     def parse(cls, text: str) -> "Remove":
         """Return the edit that a text describes."""
-        return cls(_address(_match(WHAT, text, cls.SYNTAX)))
+        return cls(_match(WHAT, text, cls.SYNTAX)["what"])
 
-    def __call__(self, scene: Scene) -> Scene:
-        """Return the scene without it."""
-        where = self.of.where(scene.layout)
+    def __call__(self, scene: SceneData) -> SceneData:
+        """Return the scene with the presence 0."""
+        where = where_of(self.what, scene.layout)
         return replace(scene, layout=moves.remove(scene.layout, where))
 
 
 @dataclass(frozen=True)
 class Copy:
-    """Put a second one of an object, its style included, at an offset from the first.
+    """Put a second one, in the same style, at an offset (DY, DX) from the first.
 
-    A model has a fixed number of objects, so the copy takes the place of one that was removed or lies
-    outside the image.
+    A model has a fixed number of objects, so the copy replaces one that was removed or lies outside the image.
     """
 
     SYNTAX: ClassVar[str] = "OBJECT:DY,DX"
     index: int
-    offset: tuple[float, float]
+    dy: float = field(default=0.0, kw_only=True)
+    dx: float = field(default=0.0, kw_only=True)
 
     @classmethod
     def parse(cls, text: str) -> "Copy":
         """Return the edit that a text describes."""
         found = _match(rf"(?P<index>\d{{1,6}}):{PAIR}", text, cls.SYNTAX)
-        return cls(int(found["index"]), _pair(found))
+        return cls(int(found["index"]), dy=float(found["y"]), dx=float(found["x"]))
 
-    def __call__(self, scene: Scene) -> Scene:
+    def __call__(self, scene: SceneData) -> SceneData:
         """Return the scene with the copy in it; raises ValueError where no object is free for it."""
         layout = scene.layout
-        source = moves.where_object(layout, self.index)
+        index = checks.whole_number("the object", self.index)
+        offset = (checks.number("dy", self.dy), checks.number("dx", self.dx))
+        source = moves.where_object(layout, index)
         if len(layout.levels) > 1:
             raise ValueError("a hierarchy is the only object of its model and can't be copied")
-        target = _free_object(layout.levels[0], self.index)
-        layout = moves.copy(layout, source, moves.where_object(layout, target), self.offset)
+        target = _free_object(moves.objects(layout), index)
+        layout = moves.copy(layout, source, moves.where_object(layout, target), offset)
         styles = list(scene.styles)
         if len(styles) > 1:
-            styles[1 + target] = styles[1 + self.index]
+            styles[1 + target] = styles[1 + index]
         return replace(scene, layout=layout, styles=tuple(styles))
 
 
 @dataclass(frozen=True)
 class Restyle:
-    """Draw the style of an object, of the background or of everything anew; the layout stays."""
+    """Draw a new style for an object, the background or all, from SEED or the next seed."""
 
     SYNTAX: ClassVar[str] = "OBJECT[:SEED], background[:SEED] or all[:SEED]"
-    of: str  # an object's index, "background" or "all"
-    seeds: tuple[int, ...]  # the seed, or none for the one after the present one
+    what: int | str  # an object's index, "background" or "all"
+    seed: int | None = None  # None: the seed after the present one
 
     @classmethod
     def parse(cls, text: str) -> "Restyle":
         """Return the edit that a text describes."""
         found = _match(r"(\d{1,6}|background|all)(?::(\d{1,19}))?", text, cls.SYNTAX)
-        return cls(found[1], (int(found[2]),) if found[2] else ())
+        return cls(found[1], int(found[2]) if found[2] else None)
 
-    def __call__(self, scene: Scene) -> Scene:
-        """Return the scene restyled; raises ValueError where the model has no such style."""
+    def __call__(self, scene: SceneData) -> SceneData:
+        """Return the scene with other styles and the same layout.
+
+        Raises ValueError where the model has no such style.
+        """
         chosen = self._codes(scene)
-        styles = [
-            Style(*(self.seeds or ((style.seed + 1) % MAX_SEED,)), code)
-            if code in chosen
-            else style
+        styles = tuple(
+            StyleSeed(self._next(style.seed), code) if code in chosen else style
             for code, style in enumerate(scene.styles)
-        ]
-        return replace(scene, styles=tuple(styles))
+        )
+        return replace(scene, styles=styles)
 
-    def _codes(self, scene: Scene) -> range:
+    def _next(self, seed: int) -> int:
+        return (
+            (seed + 1) % MAX_SEED if self.seed is None else checks.whole_number("seed", self.seed)
+        )
+
+    def _codes(self, scene: SceneData) -> range:
         num_codes = len(scene.styles)
-        if self.of == "all":
+        if self.what == "all":
             return range(num_codes)
-        if self.of == "background":
+        if self.what == "background":
             return range(1)
-        moves.where_object(scene.layout, int(self.of))
+        if isinstance(self.what, str) and not re.fullmatch(r"\d{1,6}", self.what):
+            raise ValueError(
+                f"'{self.what[:40]}' is neither an object, such as 1, nor background nor all"
+            )
+        index = int(self.what) if isinstance(self.what, str) else self.what
+        moves.where_object(scene.layout, checks.whole_number("the object", index))
         if num_codes == 1:
             raise ValueError(
                 "this model has one style for the whole image: restyle all, or use a model with SEL_indoor"
             )
-        return range(1 + int(self.of), 2 + int(self.of))
+        return range(1 + index, 2 + index)
+
+
+def _positive(factor: float) -> float:
+    if not factor > 0:
+        raise ValueError(f"the factor is {factor:g}, but must be positive")
+    return factor
 
 
 def _first_center(layout: Layout, where: moves.Where) -> tuple[float, float]:
     """Return the center of the first chosen sub-heatmap."""
-    centers = [level.centers[0, chosen] for level, chosen in zip(layout.levels, where, strict=True)]
+    levels = [moves.gaussians(level) for level in layout.levels]
+    centers = [level.centers[0, chosen] for level, chosen in zip(levels, where, strict=True)]
     y, x = next(level[0] for level in centers if len(level)).tolist()
     return y, x
 
@@ -237,7 +261,7 @@ def _free_object(level: Gaussians, taken: int) -> int:
     return free
 
 
-def parse_edit(name: str, text: str) -> Any:
+def parse_edit(name: str, text: str) -> Edit:
     """Return the edit `name` that a text describes; raises ValueError that names both."""
     edit = choose(EDITS, "edit", name)
     try:
@@ -246,16 +270,24 @@ def parse_edit(name: str, text: str) -> Any:
         raise ValueError(f"{name}: {error}") from None
 
 
-def apply_edit(scene: Scene, edit: Any) -> Scene:
+def parse_words(words: str) -> Edit:
+    """Return the edit that "move 0:0,0.4" describes; raises ValueError that names it."""
+    name, _, text = words.partition(" ")
+    return parse_edit(name, text)
+
+
+def apply_edit(scene: SceneData, edit: Edit) -> SceneData:
     """Return the edited scene; raises ValueError, naming the edit, where the scene can't be edited so."""
+    names = {cls: name for name, cls in EDITS.items()}
+    if type(edit) not in names:
+        raise ValueError(f"{checks.shown(edit)} is not an edit: choose one of {', '.join(EDITS)}")
     try:
         return edit(scene)
     except ValueError as error:
-        name = next(key for key, cls in EDITS.items() if type(edit) is cls)
-        raise ValueError(f"{name}: {error}") from None
+        raise ValueError(f"{names[type(edit)]}: {error}") from None
 
 
-EDITS = {
+EDITS: dict[str, type[Edit]] = {
     "move": Move,
     "place": Place,
     "resize": Resize,

@@ -98,14 +98,23 @@ def state_to_tensors(state: TrainState) -> tuple[dict[str, Tensor], dict]:
 
 
 def restore_state(state: TrainState, tensors: dict[str, Tensor], counters: dict) -> None:
-    """Put saved tensors and counters into a new state of the same run."""
+    """Put saved tensors and counters into a new state of the same run.
+
+    Raises ValueError where they are those of a run with other networks.
+    """
     tensors = dict(tensors)
-    state.curves.rows = tensors.pop("curves.rows")
+    rows = tensors.pop("curves.rows", state.curves.rows)
     named = _named_tensors(state)
-    assert named.keys() == tensors.keys(), "checkpoint and run have different tensors"
+    different = sorted(named.keys() ^ tensors.keys())
+    if different:
+        raise ValueError(
+            f"the checkpoint is of another run: {len(different)} tensors, such as {different[0]}, are "
+            f"in one of them only; move it away to train from the start"
+        )
     with torch.no_grad():
         for name, tensor in named.items():
             tensor.copy_(tensors[name])
+    state.curves.rows = rows
     for key, value in counters.items():
         setattr(state, key, value)
 

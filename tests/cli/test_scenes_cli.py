@@ -9,12 +9,14 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
+import spatialgan
 from spatialgan import models
 from spatialgan.cli.main import main
 from spatialgan.drawing import films
 from spatialgan.files import file_sha256
 from spatialgan.models import shipping
-from spatialgan.scenes.scene import render_scene
+from spatialgan.scenes.edits import EDITS, Remove
+from spatialgan.scenes.render import render_scene
 from spatialgan.scenes.scene_file import load_scene
 from spatialgan.snapshot import load_snapshot
 from spatialgan.tensor_file import load_tensors
@@ -37,6 +39,11 @@ def invoke(*arguments: str):
     return CliRunner().invoke(main, list(arguments))
 
 
+def rendered(path):
+    scene, model = load_scene(path)
+    return render_scene(scene, model.snapshot)
+
+
 def pixels(path):
     return torch.from_numpy(np.array(Image.open(path))).permute(2, 0, 1)
 
@@ -49,7 +56,7 @@ def test_a_scene_goes_to_a_file_or_to_standard_output(place):
 
 def test_the_command_line_and_the_library_render_the_same_bits(place):
     assert invoke("render", "room.json", "--outlined", "objects.png").exit_code == 0
-    assert torch.equal(pixels("room.png"), render_scene(*load_scene(place / "room.json")))
+    assert torch.equal(pixels("room.png"), rendered(place / "room.json"))
     first = (place / "room.png").read_bytes()
     assert invoke("render", "room.json", "-o", "again.png").exit_code == 0
     assert (place / "again.png").read_bytes() == first
@@ -71,8 +78,8 @@ def test_an_edit_writes_scene_picture_strip_and_film(place):
     assert invoke("edit", "room.json", *edits, "-o", "out/new.json").exit_code == 0
     made = {path.name for path in (place / "out").iterdir()}
     assert made == {"new.json", "new.png", "new_strip.png", "new.gif"}
-    assert torch.equal(pixels("out/new.png"), render_scene(*load_scene(place / "out/new.json")))
-    assert not torch.equal(pixels("out/new.png"), render_scene(*load_scene(place / "room.json")))
+    assert torch.equal(pixels("out/new.png"), rendered(place / "out/new.json"))
+    assert not torch.equal(pixels("out/new.png"), rendered(place / "room.json"))
     with Image.open("out/new.gif") as film:
         # frames that show the same are one, so a film may have fewer than it was made of
         assert 2 * films.STEPS < film.n_frames <= 4 * films.STEPS + 1
@@ -80,15 +87,15 @@ def test_an_edit_writes_scene_picture_strip_and_film(place):
 
 
 def test_films_show_the_scenes_themselves(place):
-    scene, snapshot = load_scene(place / "room.json")
+    scene, model = load_scene(place / "room.json")
     other, _ = load_scene(place / "room.json")
-    frames = films.draw_frames([scene, other, scene], snapshot)
+    frames = films.draw_film([scene, other, scene], model.snapshot).frames
     assert len(frames) == 2 * films.STEPS + 1
     held = [i for i, (_, duration) in enumerate(frames) if duration == films.HOLD_MS]
     assert held == [0, films.STEPS, 2 * films.STEPS]
     right = np.asarray(frames[0][0])[:, -192:]
     factor = 192 // 16
-    image = render_scene(scene, snapshot).permute(1, 2, 0).numpy()
+    image = render_scene(scene, model.snapshot).permute(1, 2, 0).numpy()
     assert (right[factor // 2 :: factor, factor // 2 :: factor] == image).all()
 
 
@@ -103,7 +110,10 @@ def test_films_show_the_scenes_themselves(place):
         (["edit", "room.json", "--move", "9:0,0"], "move: objects of this layout are 0 to 2"),
         (["edit", "cat.json", "--remove", "1"], "remove: objects of this layout are only 0"),
         (["edit", "room.json", "--remove", "1", "-o", "room.json"], "is the scene itself"),
-        (["ship", "cat/sel/0", "--name", "x", "-p", "smoke"], "generator.safetensors does not"),
+        (
+            ["ship", "cat/sel/0", "--name", "x", "-p", "smoke"],
+            "cat/sel/0.safetensors does not exist",
+        ),
         (["ship", "cat/nothing/0", "--name", "x", "-p", "smoke"], "unknown row 'nothing'"),
     ],
 )
@@ -127,7 +137,7 @@ def test_help_of_a_command_is_no_error(place):
 def finished(place):
     """The working directory with a finished run in it, measured."""
     shutil.copytree(ROOT / "params", "params")
-    tiny_snapshot(place / "results/smoke/runs/cat/indoor/0/generator.safetensors", "indoor")
+    tiny_snapshot(place / "results/smoke/snapshots/cat/indoor/0.safetensors", "indoor")
     metrics = place / "results/smoke/metrics/cat/indoor/0"
     metrics.mkdir(parents=True)
     measured = {
@@ -145,7 +155,7 @@ def finished(place):
 def test_a_shipped_model_is_its_run_in_half_the_bytes(finished):
     result = invoke("ship", "cat/indoor/0", "--name", "x", "-p", "smoke", "--folder", "models")
     assert result.exit_code == 0, result.stderr
-    source = finished / "results/smoke/runs/cat/indoor/0/generator.safetensors"
+    source = finished / "results/smoke/snapshots/cat/indoor/0.safetensors"
     tensors, header = load_tensors(finished / "models/x.safetensors")
     assert {t.dtype for name, t in tensors.items() if name != "w_avg"} == {torch.float16}
     assert header["snapshot_sha256"] == file_sha256(source)
@@ -185,3 +195,19 @@ def test_a_model_that_is_too_large_does_not_ship(finished, monkeypatch):
     result = invoke("ship", "cat/indoor/0", "--name", "x", "-p", "smoke", "--folder", "models")
     assert result.exit_code == 1 and "a shipped model has at most 1,000" in result.stderr
     assert not list((finished / "models").glob("x*"))
+
+
+def test_a_new_edit_is_an_option_and_a_method_by_itself(place, monkeypatch):
+    """One class and one key: here Remove under another name."""
+
+    class Erase(Remove):
+        """Take away, by another name."""
+
+    monkeypatch.setitem(EDITS, "erase", Erase)
+    assert "--erase EDIT     WHAT. Take away, by another name." in invoke("edit", "--help").stdout
+    assert invoke("edit", "room.json", "--erase", "1").exit_code == 0
+    erased = (place / "room_edited.json").read_text()
+    assert invoke("edit", "room.json", "--remove", "1").exit_code == 0
+    assert (place / "room_edited.json").read_text() == erased
+    scene = spatialgan.open_scene(place / "room.json")
+    assert scene.edit("erase 1") == scene.remove(1)

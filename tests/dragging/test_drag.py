@@ -10,9 +10,9 @@ from spatialgan.dragging.drag import DRAGS, DragSettings, Problem, drag_states, 
 from spatialgan.dragging.starts import Jump
 from spatialgan.dragging.unknowns import (
     Centers,
+    HeatmapPixels,
     Latent,
     Moments,
-    Pixels,
     adam_step,
 )
 from spatialgan.heatmaps.layout import Gaussians, Layout
@@ -205,16 +205,16 @@ def test_the_finer_levels_go_along_with_the_first_center():
 
 def test_pixels_are_added_to_their_own_sub_heatmap():
     inputs = inputs_of(hierarchy())
-    change = Pixels().zeros(inputs)
+    change = HeatmapPixels().zeros(inputs)
     change[0, 3] = 0.5  # level 2's first, after 1 + 2 others
-    after = Pixels().apply(inputs, change).layout
+    after = HeatmapPixels().apply(inputs, change).layout
     for level, (k, size) in enumerate(((1, 4), (2, 8), (4, 16))):
         added = after.render(level, size) - inputs.layout.render(level, size)
         expected = torch.zeros(1, k, size, size)
         if level == 2:
             expected[0, 0] = 0.5
         torch.testing.assert_close(added, expected)
-    twice = Pixels().apply(replace(inputs, layout=after), change).layout
+    twice = HeatmapPixels().apply(replace(inputs, layout=after), change).layout
     torch.testing.assert_close(heatmap_change(twice), 2 * change)
 
 

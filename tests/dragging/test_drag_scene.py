@@ -14,9 +14,11 @@ from spatialgan.cli.drags import Interrupts
 from spatialgan.cli.main import main
 from spatialgan.dragging import drag_scene
 from spatialgan.dragging.drag import DRAGS, DragSettings, run_drag
+from spatialgan.models.opened import open_model
 from spatialgan.scenes.changes import Changes, heatmap_change
-from spatialgan.scenes.scene import inputs_between, render_inputs, render_scene, scene_inputs
-from spatialgan.scenes.scene_file import draw_scene, load_scene, save_scene, scene_text
+from spatialgan.scenes.complete import scene_from_seed
+from spatialgan.scenes.render import interpolate_inputs, render_inputs, render_scene, scene_inputs
+from spatialgan.scenes.scene_file import load_scene, save_scene, scene_text
 from tests.tiny import tiny_snapshot
 
 HANDLES, TARGETS = torch.tensor([[0.1, -0.2]]), torch.tensor([[0.1, 0.5]])
@@ -28,6 +30,12 @@ def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     rows = ("baseline", "spatialgan", "indoor", "flatten")
     return {row: str(tiny_snapshot(folder / f"{row}.safetensors", row)) for row in rows}
+
+
+def drawn(path):
+    """Return a model's scene of seed 3, and its snapshot."""
+    model = open_model(path)
+    return scene_from_seed(model, 3), model.snapshot
 
 
 def dragged(scene, snapshot, name, steps=4):
@@ -43,21 +51,21 @@ STEERED = [(row, name) for row in ("spatialgan", "indoor") for name in DRAGS]
 
 @pytest.mark.parametrize(("row", "name"), [("baseline", "latent"), *STEERED])
 def test_a_dragged_scene_is_replayed_to_the_bit(models, tmp_path, row, name):
-    scene, snapshot = draw_scene(models[row], 3, 0.7, "random")
+    scene, snapshot = drawn(models[row])
     after, result, _ = dragged(scene, snapshot, name)
     assert torch.equal(
         render_scene(after, snapshot), render_inputs(result.state.inputs(), snapshot)
     )
     save_scene(tmp_path / "s.json", after)
     loaded, again = load_scene(tmp_path / "s.json")
-    assert torch.equal(render_scene(loaded, again), render_scene(after, snapshot))
+    assert torch.equal(render_scene(loaded, again.snapshot), render_scene(after, snapshot))
     assert scene_text(loaded) == scene_text(after)
     if name != "coarse":
         assert not torch.equal(render_scene(after, snapshot), render_scene(scene, snapshot))
 
 
 def test_a_scene_that_no_drag_changed_has_no_changes_in_its_file(models):
-    scene, snapshot = draw_scene(models["indoor"], 3, 0.7, "random")
+    scene, snapshot = drawn(models["indoor"])
     problem = drag_scene.drag_problem(
         scene, snapshot, HANDLES, HANDLES, torch.zeros(8, 8), DragSettings()
     )
@@ -66,7 +74,7 @@ def test_a_scene_that_no_drag_changed_has_no_changes_in_its_file(models):
 
 
 def test_a_second_drag_adds_to_the_first(models):
-    scene, snapshot = draw_scene(models["spatialgan"], 3, 0.7, "random")
+    scene, snapshot = drawn(models["spatialgan"])
     first, _, _ = dragged(scene, snapshot, "latent+pixels")
     second, result, _ = dragged(first, snapshot, "latent+pixels")
     torch.testing.assert_close(scene_inputs(second, snapshot).ws, result.state.inputs().ws)
@@ -88,52 +96,54 @@ def test_changes_of_few_and_of_many_layers_add_up():
 
 
 def test_the_way_to_a_scene_with_other_heatmaps_begins_and_ends_with_them(models):
-    scene, snapshot = draw_scene(models["spatialgan"], 3, 0.7, "random")
+    scene, snapshot = drawn(models["spatialgan"])
     after, _, _ = dragged(scene, snapshot, "latent+pixels")
     ends = scene_inputs(scene, snapshot), scene_inputs(after, snapshot)
     for fraction, end in ((0.0, scene), (1.0, after)):
-        image = render_inputs(inputs_between(*ends, fraction), snapshot)
+        image = render_inputs(interpolate_inputs(*ends, fraction), snapshot)
         assert torch.equal(image, render_scene(end, snapshot))
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"latent": "*"}, "changes, latent: is no text in base64"),
-        ({"latent": 3}, "changes, latent: is no text in base64"),
-        ({"latent": "AAAA"}, "has 3 bytes, but this model needs a multiple of 256"),
+        ({"latent": "*"}, "changes, latent: is not text in base64"),
+        ({"latent": 3}, "changes, latent: is not text in base64"),
+        ({"latent": "AAAA"}, "has 3 bytes, which are no numbers of 4 bytes each"),
         ({"latent": base64.b64encode(bytes(256 * 99)).decode()}, "this model has 6 layers only"),
         ({"heatmaps": base64.b64encode(bytes(1024)).decode()}, "this model has 3 sub-heatmaps"),
         (
             {"latent": base64.b64encode(np.full(64, np.nan, "<f4").tobytes()).decode()},
-            "has numbers beyond 1000, or no numbers",
+            "has values that are beyond 1000 or not numbers",
         ),
         ({"else": ""}, "unknown field 'else': choose from latent, heatmaps"),
         ([], "changes is list, but must be a JSON object"),
     ],
 )
 def test_bad_changes_are_named(models, tmp_path, changes, message):
-    scene, _ = draw_scene(models["indoor"], 3, 0.7, "random")
+    scene, _ = drawn(models["indoor"])
     document = json.loads(scene_text(scene)) | {"changes": changes}
     (tmp_path / "s.json").write_text(json.dumps(document))
     with pytest.raises(ValueError, match=message):
         load_scene(tmp_path / "s.json")
 
 
-def test_facts_are_in_image_widths(models):
-    scene, snapshot = draw_scene(models["baseline"], 3, 0.7, "random")
+def test_distances_of_a_record_are_in_image_widths(models):
+    scene, snapshot = drawn(models["baseline"])
     _, result, problem = dragged(scene, snapshot, "latent", steps=2)
-    facts = drag_scene.drag_facts("latent", problem, result)
-    (point,) = facts["points"]
+    record = drag_scene.drag_record("latent", problem, result)
+    (point,) = record["points"]
     assert point["from"] == [0.1, -0.2] and point["to"] == [0.1, 0.5]
     assert point["distance_before"] == 0.35
-    assert facts["steps"] == 2 and facts["outcome"] == "step cap" and facts["reached"] is False
-    assert facts["distance"] == point["distance"] > 0
-    json.dumps(facts, allow_nan=False)
+    assert record["steps"] == 2 and record["outcome"] == "step cap" and record["reached"] is False
+    assert record["distance"] == point["distance"] > 0
+    json.dumps(record, allow_nan=False)
 
 
 def test_handles_may_be_negative_and_points_are_pairs():
-    handles, targets = drag_scene.parse_pairs(["-0.2,0.1", ".5,-1"], ["0,0", "1,1"])
+    handles, targets = drag_scene.pair_points(
+        [drag_scene.parse_point("-0.2,0.1"), drag_scene.parse_point(".5,-1")], [(0, 0), (1, 1)]
+    )
     assert handles.tolist() == torch.tensor([[-0.2, 0.1], [0.5, -1.0]]).tolist()
     assert targets.tolist() == [[0, 0], [1, 1]]
 
@@ -156,7 +166,7 @@ def test_black_stays_and_white_may_change(tmp_path):
 @pytest.fixture
 def scene_file(models, tmp_path):
     path = tmp_path / "scene.json"
-    save_scene(path, draw_scene(models["indoor"], 3, 0.7, "random")[0])
+    save_scene(path, drawn(models["indoor"])[0])
     return path
 
 
@@ -171,12 +181,12 @@ def test_the_command_writes_scene_pictures_film_and_numbers(scene_file, tmp_path
     arguments = ("--from", "0.1,-.2", "--to", "0.1,0.2", "--mask", tmp_path / "m.png")
     result = invoke("drag", scene_file, *arguments, "--max-steps", 5)
     assert result.exit_code == 0, result.output
-    facts = json.loads((tmp_path / "scene_dragged_drag.json").read_text())
-    assert json.loads(result.stdout) == facts and facts["steps"] == 5
-    loaded, snapshot = load_scene(tmp_path / "scene_dragged.json")
+    record = json.loads((tmp_path / "scene_dragged_drag.json").read_text())
+    assert json.loads(result.stdout) == record and record["steps"] == 5
+    loaded, model = load_scene(tmp_path / "scene_dragged.json")
     with Image.open(tmp_path / "scene_dragged.png") as picture:
         shown = torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1)
-    assert torch.equal(shown, render_scene(loaded, snapshot))
+    assert torch.equal(shown, render_scene(loaded, model.snapshot))
     with Image.open(tmp_path / "scene_dragged.gif") as film:
         assert film.n_frames == 6
     assert (tmp_path / "scene_dragged_strip.png").is_file()
@@ -185,14 +195,17 @@ def test_the_command_writes_scene_pictures_film_and_numbers(scene_file, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "from 1 to 32 points to as many, not from 0 to 0"),
-        (["--from", "0,0"], "not from 1 to 0"),
-        (["--from", "0,0", "--to", "0,0.1", "--to", "1,1"], "not from 1 to 2"),
-        (["--from", "0;0", "--to", "0,0"], "'0;0' is no point: write y,x"),
-        (["--from", "0,nan", "--to", "0,0"], "'0,nan' is no point"),
+        ([], "1 to 32 handles and as many targets, not 0 and 0"),
+        (["--from", "0,0"], "not 1 and 0"),
+        (["--from", "0,0", "--to", "0,0.1", "--to", "1,1"], "not 1 and 2"),
+        (["--from", "0;0", "--to", "0,0"], "'0;0' is not a point: write y,x"),
+        (["--from", "0,nan", "--to", "0,0"], "'0,nan' is not a point"),
         (["--from", "0,1.5", "--to", "0,0"], "point 0,1.5 is outside the image"),
         (["--from", "0,0", "--to", "0,1", "--method", "magic"], "unknown method 'magic'"),
-        (["--from", "0,0", "--to", "0,1", "--mask", "none.png"], "is no picture that can be read"),
+        (
+            ["--from", "0,0", "--to", "0,1", "--mask", "none.png"],
+            "is not a picture that can be read",
+        ),
         (["--from", "0,0", "--to", "0,1", "--mask", "wide.png"], "not 16 x 8"),
         (["--from", "0,0", "--to", "0,1", "--mask", "black.png"], "leaves nothing that may change"),
         (["--from", "0,0", "--to", "0,1", "-o", "scene.json"], "is the scene itself"),
@@ -211,7 +224,7 @@ def test_bad_drags_end_in_one_clear_line(scene_file, tmp_path, monkeypatch, argu
 
 @pytest.mark.parametrize("name", ["coarse", "latent+centers"])
 def test_a_layout_in_the_latent_can_only_be_dragged_by_it(models, name):
-    _, snapshot = draw_scene(models["flatten"], 3, 0.7, "random")
+    _, snapshot = drawn(models["flatten"])
     drag_scene.check_method(snapshot, DRAGS["latent"])
     with pytest.raises(ValueError, match="don't reach its synthesis network"):
         drag_scene.check_method(snapshot, DRAGS[name])

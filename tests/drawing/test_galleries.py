@@ -9,16 +9,17 @@ from PIL import Image
 
 from spatialgan.drawing import overlays as drawing
 from spatialgan.drawing.galleries import (
-    _touched,
     check_gallery,
     draw_gallery,
     gallery_runs,
-    write_gallery,
+    touched,
 )
+from spatialgan.models.opened import open_model
 from spatialgan.params import load_params
+from spatialgan.reporting.figures import write_figure
+from spatialgan.scenes.complete import scene_from_seed
 from spatialgan.scenes.edits import apply_edit, parse_edit
-from spatialgan.scenes.scene import render_scene
-from spatialgan.scenes.scene_file import draw_scene
+from spatialgan.scenes.render import render_scene
 from tests.tiny import ROOT, tiny_snapshot
 
 CELL = drawing.MIN_SIDE + drawing.GAP
@@ -30,7 +31,7 @@ def params(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     params = load_params(ROOT / "params")
     for run, row in (("bedroom/indoor/0", "indoor"), ("cat/spatialgan/0", "spatialgan")):
-        tiny_snapshot(params.root("smoke") / "runs" / run / "generator.safetensors", row)
+        tiny_snapshot(params.results("smoke").run(run).snapshot, row)
     return params
 
 
@@ -66,18 +67,19 @@ def test_a_cell_is_the_edited_scene(params):
     top = 3 * drawing.CAPTION_HEIGHT
     assert page.size[0] == 3 * CELL - drawing.GAP
     corner = page.crop((2 * CELL, top, 2 * CELL + 192, top + 192))
-    model = params.root("smoke") / "runs/bedroom/indoor/0/generator.safetensors"
-    scene, snapshot = draw_scene(str(model), 0, 0.7, "random")
+    model = params.results("smoke").run("bedroom/indoor/0").snapshot
+    opened = open_model(str(model))
+    scene = scene_from_seed(opened, 0)
     for edit in (("place", "0:0.2,0"), ("remove", "0"), ("restyle", "all:3")):
         scene = apply_edit(scene, parse_edit(*edit))
-    expected = np.asarray(drawing.enlarged(render_scene(scene, snapshot))).astype(int)
+    expected = np.asarray(drawing.enlarged(render_scene(scene, opened.snapshot))).astype(int)
     differs = np.abs(np.asarray(corner).astype(int) - expected).sum(axis=2) > 0
     assert differs.mean() < 0.2  # the faint circle of what was removed
     assert not differs[:20].any() and not differs[-20:].any()
 
 
 def test_a_gallery_is_written_as_the_same_picture_every_time(params):
-    pictures = [write_gallery(params, "level_moves", "smoke").read_bytes() for _ in range(2)]
+    pictures = [write_figure(params, "level_moves", "smoke").read_bytes() for _ in range(2)]
     assert pictures[0] == pictures[1]
     path = Path("results/smoke/figures/level_moves.png")
     assert Image.open(path).width == 6 * CELL - drawing.GAP
@@ -98,12 +100,12 @@ def test_a_gallery_is_written_as_the_same_picture_every_time(params):
 )
 def test_what_was_edited_is_touched(params, row, edits, expected):
     dataset = "bedroom" if row == "indoor" else "cat"
-    model = params.root("smoke") / f"runs/{dataset}/{row}/0/generator.safetensors"
-    start, _ = draw_scene(str(model), 1, 0.7, "random")
+    model = params.results("smoke").run(f"{dataset}/{row}/0").snapshot
+    start = scene_from_seed(open_model(str(model)), 1)
     scene = replace(start)
     for edit in edits:
         scene = apply_edit(scene, parse_edit(*edit.split(" ")))
-    assert [chosen.int().tolist() for chosen in _touched(start, scene)] == expected
+    assert [chosen.int().tolist() for chosen in touched(start, scene)] == expected
 
 
 @pytest.mark.parametrize(

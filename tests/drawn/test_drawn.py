@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spatialgan import drawn
-from spatialgan.drawn.canvas import SCENERY, Canvas, Light, VectorDrawing
+from spatialgan.drawn.canvas import SCENERY, Canvas, Label, Light, VectorDrawing
 from spatialgan.drawn.palette import BLACK, WHITE
 from spatialgan.drawn.shapes import box, ellipse
 from spatialgan.drawn.solids import Block, View
@@ -29,6 +29,12 @@ def moved(
         for shape in drawing.shapes
     ]
     return dataclasses.replace(drawing, shapes=tuple(shapes), light=Light())
+
+
+def lineage(drawing: VectorDrawing, label: int) -> set[int]:
+    """Return a label and those of everything it is a part of."""
+    parent = drawing.labels[label - 1].parent
+    return {label} if parent == SCENERY else {label} | lineage(drawing, parent)
 
 
 @pytest.mark.parametrize("name", drawn.DRAWINGS)
@@ -76,10 +82,12 @@ def test_bedroom_has_all_furniture_and_hidden_pieces():
         counts.add(len(whole))
         back = [shape for shape in drawing.shapes if shape.label == SCENERY]
         for label, one in enumerate(drawing.instances(32), start=1):
-            own = [shape for shape in drawing.shapes if shape.label == label]
-            alone = dataclasses.replace(drawing, shapes=(*back, *own))
-            ids = alone._paint_labels([s for s in alone.shapes if s.color[3] == 255], 32)
-            occluded += not one.owner and (ids == label).sum() > 1.3 * one.mask.sum() + 6
+            own = [dataclasses.replace(s, label=1) for s in drawing.shapes if s.label == label]
+            alone = dataclasses.replace(
+                drawing, shapes=(*back, *own), labels=(Label(one.name, SCENERY),)
+            )
+            (shown,) = alone.instances(32)
+            occluded += not one.owner and shown.mask.sum() > 1.3 * one.mask.sum() + 6
     assert seen == FURNITURE
     assert len(counts) >= 4  # pieces come and go
     assert occluded > 12
@@ -89,8 +97,9 @@ def test_bedroom_has_all_furniture_and_hidden_pieces():
 def test_masks_are_where_the_picture_shows_the_object(name):
     """Painting one instance, parts and all, in other colors changes the picture inside its mask only."""
     drawing = drawn.compose(name, 1, 2)
+    labels = range(1, len(drawing.labels) + 1)
     for index, instance in enumerate(drawing.instances(64)):
-        family = {i + 1 for i in range(len(drawing.labels)) if index in drawing._line(i)}
+        family = {label for label in labels if index + 1 in lineage(drawing, label)}
         shapes = [
             dataclasses.replace(s, color=(*((c + 128) % 256 for c in s.color[:3]), 255))
             if s.label in family and s.color[3] == 255

@@ -4,9 +4,10 @@ import pytest
 
 from spatialgan.files import file_sha256
 from spatialgan.models import model_path, shipped_models
+from spatialgan.models.opened import open_model
 from spatialgan.models.shipping import MAX_BYTES
-from spatialgan.scenes.scene import render_scene
-from spatialgan.scenes.scene_file import draw_scene
+from spatialgan.scenes.complete import scene_from_seed
+from spatialgan.scenes.render import render_scene
 from tests.tiny import tiny_snapshot
 
 
@@ -15,7 +16,8 @@ def test_a_shipped_model_is_small_has_its_card_and_renders(name):
     path = model_path(name)
     assert path.stat().st_size < MAX_BYTES
     assert file_sha256(path) in path.with_suffix(".md").read_text()
-    image = render_scene(*draw_scene(name, 0, 0.7, "random"))
+    model = open_model(name)
+    image = render_scene(scene_from_seed(model, 0), model.snapshot)
     assert image.float().std() > 20
 
 

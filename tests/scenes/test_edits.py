@@ -7,15 +7,15 @@ import torch
 
 from spatialgan.heatmaps.layout import Gaussians, Layout
 from spatialgan.scenes.edits import EDITS, apply_edit, parse_edit
-from spatialgan.scenes.scene import Scene, Style
+from spatialgan.scenes.scene import SceneData, StyleSeed
 
 
-def scene_of(*centers, num_styles=0, levels=1) -> Scene:
+def scene_of(*centers, num_styles=0, levels=1) -> SceneData:
     """Return a scene with objects at these centers, all of sigma 0.2."""
     n = len(centers)
     level = Gaussians(torch.tensor([centers]), torch.full((1, n), 0.2), torch.ones(1, n))
-    styles = tuple(Style(5, code) for code in range(1 + num_styles))
-    return Scene("m", "0", 5, 0.7, "random", Layout((level,) * levels, 1), styles)
+    styles = tuple(StyleSeed(5, code) for code in range(1 + num_styles))
+    return SceneData("m", "0", 5, 0.7, "random", Layout((level,) * levels, 1), styles)
 
 
 ROOM = scene_of((0.0, 0.0), (0.5, -0.5), (-0.4, 0.6), num_styles=3)
@@ -66,7 +66,7 @@ def test_a_copy_takes_the_slot_of_a_removed_object_with_its_style():
     after = edited(edited(ROOM, "remove", "1"), "copy", "2:0.1,-0.2")
     assert centers(after)[1] == [-0.3, 0.4]
     assert after.layout.levels[0].presence[0].tolist() == [1, 1, 1]
-    assert after.styles == (Style(5, 0), Style(5, 1), Style(5, 3), Style(5, 3))
+    assert after.styles == (StyleSeed(5, 0), StyleSeed(5, 1), StyleSeed(5, 3), StyleSeed(5, 3))
 
 
 def test_a_copy_takes_the_object_farthest_outside_when_none_was_removed():
@@ -89,14 +89,14 @@ def test_a_restyle_draws_one_style_or_all():
     assert seeds("2:40") == [5, 5, 5, 40]
     assert seeds("background:40") == [40, 5, 5, 5]
     assert seeds("all") == [6, 6, 6, 6]
-    copied = replace(ROOM, styles=(*ROOM.styles[:3], Style(5, 1)))
-    assert edited(copied, "restyle", "2:9").styles[3] == Style(9, 3)
+    copied = replace(ROOM, styles=(*ROOM.styles[:3], StyleSeed(5, 1)))
+    assert edited(copied, "restyle", "2:9").styles[3] == StyleSeed(9, 3)
 
 
 def test_an_object_without_a_style_of_its_own_is_not_restyled():
     with pytest.raises(ValueError, match="restyle: this model has one style for the whole image"):
         edited(CAT, "restyle", "0")
-    assert edited(CAT, "restyle", "all:3").styles == (Style(3, 0),)
+    assert edited(CAT, "restyle", "all:3").styles == (StyleSeed(3, 0),)
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_what_a_scene_cannot_be_is_refused_in_the_edits_name(name, text, message
         ("move", "0:1,2,3", "is not of the form"),
         ("move", "-1:0,0", "is not of the form"),
         ("place", "0:1e9,0", "is not of the form WHAT:Y,X"),
-        ("resize", "0:0", "resizes by a factor that is not positive"),
-        ("resize", "0:-2", "resizes by a factor that is not positive"),
+        ("resize", "0:0", "the factor is .*, but must be positive"),
+        ("resize", "0:-2", "the factor is .*, but must be positive"),
         ("remove", "one", "is not of the form WHAT"),
         ("copy", "1/0:0,0", "is not of the form OBJECT:DY,DX"),
         ("restyle", "0:red", "is not of the form OBJECT"),

@@ -1,5 +1,6 @@
 """Scenes: an image as a pure function of data, each part of which changes what it says."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -7,14 +8,15 @@ import torch
 
 from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Gaussians, Layout
-from spatialgan.scenes.scene import (
-    Style,
-    inputs_between,
+from spatialgan.models.opened import OpenedModel
+from spatialgan.scenes.complete import scene_from_seed
+from spatialgan.scenes.render import (
+    interpolate_inputs,
     render_inputs,
     render_scene,
     scene_inputs,
-    scene_of_seed,
 )
+from spatialgan.scenes.scene import StyleSeed
 from spatialgan.snapshot import draw_samples, load_snapshot, render, to_uint8
 from tests.tiny import tiny_snapshot
 
@@ -29,7 +31,7 @@ def snapshots(tmp_path_factory):
 
 
 def drawn(snapshot, seed=3, noise_mode="random", truncation_psi=0.7):
-    return scene_of_seed("m", "0", snapshot.config, seed, truncation_psi, noise_mode)
+    return scene_from_seed(OpenedModel("m", "0", snapshot), seed, truncation_psi, noise_mode)
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -74,7 +76,7 @@ def test_every_part_of_a_scene_counts(snapshots):
         replace(scene, noise_mode="const"),
         replace(scene, noise_mode="none"),
         placed,
-        replace(scene, styles=(Style(4, 0), *scene.styles[1:])),
+        replace(scene, styles=(StyleSeed(4, 0), *scene.styles[1:])),
     ):
         assert not torch.equal(render_scene(changed, snapshot), image)
 
@@ -95,7 +97,7 @@ def test_constant_noise_is_the_same_in_all_scenes_and_none_is_zero(snapshots):
 def test_a_style_reaches_its_object_alone(snapshots):
     snapshot = snapshots["indoor"]
     scene = drawn(snapshot)
-    other = replace(scene, styles=(*scene.styles[:2], Style(9, 2), *scene.styles[3:]))
+    other = replace(scene, styles=(*scene.styles[:2], StyleSeed(9, 2), *scene.styles[3:]))
     before, after = (scene_inputs(each, snapshot).ws for each in (scene, other))
     changed = (before != after).any(dim=-1)[0]
     assert changed.all(dim=0).tolist() == [False, False, True, False]
@@ -114,7 +116,7 @@ def test_a_removed_object_of_any_style_leaves_the_same_bits(snapshots):
     scene = drawn(snapshot)
     gone = moves.remove(scene.layout, moves.where_object(scene.layout, 0))
     scene = replace(scene, layout=gone)
-    other = replace(scene, styles=(scene.styles[0], Style(99, 1), *scene.styles[2:]))
+    other = replace(scene, styles=(scene.styles[0], StyleSeed(99, 1), *scene.styles[2:]))
     assert torch.equal(render_scene(scene, snapshot), render_scene(other, snapshot))
 
 
@@ -127,9 +129,9 @@ def test_the_way_between_two_scenes_begins_and_ends_with_them(snapshots, row):
     )
     ends = scene_inputs(first, snapshot), scene_inputs(second, snapshot)
     for fraction, scene in ((0.0, first), (1.0, second)):
-        image = render_inputs(inputs_between(*ends, fraction), snapshot)
+        image = render_inputs(interpolate_inputs(*ends, fraction), snapshot)
         assert torch.equal(image, render_scene(scene, snapshot))
-    half = render_inputs(inputs_between(*ends, 0.5), snapshot)
+    half = render_inputs(interpolate_inputs(*ends, 0.5), snapshot)
     assert not torch.equal(half, render_scene(first, snapshot))
 
 
@@ -168,3 +170,17 @@ def test_noise_heatmaps_are_no_scene(tmp_path):
     snapshot = load_snapshot(tiny_snapshot(tmp_path / "g.safetensors", "gaussian_noise"))
     with pytest.raises(ValueError, match="heatmaps are noise, which no scene can describe"):
         drawn(snapshot)
+
+
+def test_scenes_rendered_in_several_threads_at_once_keep_their_bits(snapshots):
+    snapshot = snapshots["indoor"]
+    scenes = [drawn(snapshot, seed) for seed in range(6)]
+    expected = [render_scene(scene, snapshot) for scene in scenes]
+    torch.set_num_threads(2)
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            images = list(pool.map(lambda scene: render_scene(scene, snapshot), scenes * 4))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert all(torch.equal(a, b) for a, b in zip(images, expected * 4, strict=True))

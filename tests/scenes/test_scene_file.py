@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from spatialgan import models
+from spatialgan.models.opened import open_model
+from spatialgan.scenes.complete import scene_from_seed
 from spatialgan.scenes.edits import apply_edit, parse_edit
-from spatialgan.scenes.scene import render_scene
-from spatialgan.scenes.scene_file import draw_scene, load_scene, save_scene, scene_text
+from spatialgan.scenes.render import render_scene
+from spatialgan.scenes.scene_file import load_scene, save_scene, scene_text
 from tests.tiny import tiny_snapshot
 
 
@@ -32,7 +34,8 @@ def shipped(folder, monkeypatch):
 
 
 def drawn(model, seed=3):
-    return draw_scene(model, seed, 0.7, "random")
+    opened = open_model(str(model))
+    return scene_from_seed(opened, seed), opened.snapshot
 
 
 def written(tmp_path, document):
@@ -55,7 +58,7 @@ def test_a_scene_reads_back_to_the_same_data_and_bits(tmp_path, model):
         assert scene_text(loaded) == scene_text(scene)
         for a, b in zip(scene.layout.levels, loaded.layout.levels, strict=True):
             assert torch.equal(a.centers, b.centers) and torch.equal(a.sigmas, b.sigmas)
-    assert torch.equal(render_scene(loaded, again), render_scene(scene, snapshot))
+    assert torch.equal(render_scene(loaded, again.snapshot), render_scene(scene, snapshot))
 
 
 def test_a_copied_style_reads_back(tmp_path):
@@ -88,7 +91,7 @@ def test_a_scene_remembers_which_file_its_model_was(tmp_path, folder):
 
 def test_a_model_may_be_a_path(tmp_path, folder):
     path = str(folder / "cat.safetensors")
-    scene, snapshot = draw_scene(path, 3, 0.7, "random")
+    scene, snapshot = drawn(path)
     named = replace(scene, model="cat")
     assert torch.equal(render_scene(scene, snapshot), render_scene(named, drawn("cat")[1]))
 
@@ -131,7 +134,7 @@ BAD = {
         lambda: json.dumps(document_of("room")).replace('"sigma": 0.', '"sigma": 1e999'),
         "sigma is Infinity, but must be a number",
     ),
-    "NaN": (edited(put("layout", 0, 0, "center", [float("nan"), 0])), "NaN is no number"),
+    "NaN": (edited(put("layout", 0, 0, "center", [float("nan"), 0])), "NaN is not a number"),
     "10,000 objects": (
         edited(put("layout", 0, [GAUSSIAN] * 10_000)),
         "layout, level 0 has 10,000 entries, but this model has 3 sub-heatmaps",
@@ -144,7 +147,7 @@ BAD = {
     "level is no list": (edited(put("layout", 0, {})), "layout, level 0 is dict, but must be a"),
     "one coordinate": (
         edited(put("layout", 0, 0, "center", [0.5])),
-        "sub-heatmap 0: center has 1 entries, but this model has 2 coordinates",
+        "sub-heatmap 0: center has 1 entries, but must have 2 coordinates",
     ),
     "text for a number": (
         edited(put("layout", 0, 0, "sigma", "0.3")),
@@ -165,7 +168,7 @@ BAD = {
     "fraction for a seed": (edited(put("seed", 1.5)), "seed is 1.5, but must be a whole number"),
     "endless seed": (
         lambda: '{"seed": ' + "9" * 5000 + "}",
-        "999... is no number that a scene can have",
+        "999... is not a number that a scene can have",
     ),
     "noise mode": (edited(put("noise_mode", "loud")), "unknown noise_mode 'loud': choose one of"),
     "too many styles": (
@@ -182,7 +185,7 @@ BAD = {
     "empty": (lambda: "", "is not valid JSON: "),
     "a list": (lambda: "[]", "the scene is list, but must be a JSON object"),
     "null": (lambda: "null", "the scene is null, but must be a JSON object"),
-    "not text": (lambda: "\udcff\ud800", "is no text in UTF-8"),
+    "not text": (lambda: "\udcff\ud800", "is not text in UTF-8"),
     "nested": (lambda: "[" * 200_000, "nests too deep"),
     "too large": (lambda: " " * 1_000_001, "is larger than 1,000,000 bytes"),
 }

@@ -9,11 +9,12 @@ from click.testing import CliRunner
 
 from spatialgan.cli.main import main
 from spatialgan.params import load_params
+from spatialgan.results import Results
 from spatialgan.segmenters.mask_rcnn import MaskRcnnLearner, MaskRcnnShape
 from spatialgan.segmenters.registry import SEGMENTERS, open_segmenter
 from spatialgan.segmenters.training import (
     TRAINERS,
-    Job,
+    SegmenterJob,
     SegmenterTraining,
     learn,
     train_segmenter,
@@ -28,7 +29,7 @@ TINY = MaskRcnnShape(input_side=64, widths=(4, 4, 4), channels=4, box_features=8
 
 
 def train_tiny(path: Path, training: SegmenterTraining) -> str:
-    job = Job(path, training, {}, "cpu")
+    job = SegmenterJob(path, training, {}, "cpu")
     learn(job, lambda classes: MaskRcnnLearner(TINY, classes, "cpu"))
     return tensors_sha256(load_tensors(path)[0])
 
@@ -56,7 +57,7 @@ def test_a_step_lowers_the_loss(tmp_path: Path) -> None:
             seen.append(sum(value.item() for value in losses.values()))
             return losses
 
-    job = Job(tmp_path / "m.safetensors", training, {}, "cpu")
+    job = SegmenterJob(tmp_path / "m.safetensors", training, {}, "cpu")
     learn(job, lambda classes: Watched(TINY, classes, "cpu"))
     assert len(seen) == 60
     assert sum(seen[-5:]) < 0.75 * sum(seen[:5])
@@ -73,7 +74,7 @@ def test_every_scene_is_seen_once_before_any_is_seen_again(tmp_path: Path) -> No
             return super().losses(images, truth)
 
     learn(
-        Job(tmp_path / "m.safetensors", training, {}, "cpu"),
+        SegmenterJob(tmp_path / "m.safetensors", training, {}, "cpu"),
         lambda classes: Watched(TINY, classes, "cpu"),
     )
     for turn in range(3):
@@ -82,17 +83,18 @@ def test_every_scene_is_seen_once_before_any_is_seen_again(tmp_path: Path) -> No
 
 
 def test_the_oracle_scores_1_through_the_whole_path(tmp_path: Path) -> None:
-    weights = tmp_path / "oracle" / "model.safetensors"
-    result = train_segmenter("oracle", weights, SHORT, "cpu")
+    files = Results(tmp_path).segmenter("bedroom", "oracle")
+    result = train_segmenter("oracle", files, SHORT, "cpu")
     assert result["held_out"]["ap"] == pytest.approx(1)
     assert result["held_out"]["num_images"] == 4
     assert sum(result["held_out"]["num_by_class"].values()) == result["held_out"]["num_objects"]
-    assert json.loads(weights.with_name("segmenter.json").read_text()) == result
+    assert json.loads(files.record.read_text()) == result
 
 
 def test_a_trained_segmenter_says_how_and_is_scored_on_other_scenes(tmp_path: Path) -> None:
-    weights = tmp_path / "model.safetensors"
-    result = train_segmenter("torchvision", weights, SHORT, "cpu")
+    files = Results(tmp_path).segmenter("bedroom", "torchvision")
+    result = train_segmenter("torchvision", files, SHORT, "cpu")
+    weights = files.weights
     assert result["training"]["series"] == {"scene": "bedroom", "seed": 0, "resolution": 16}
     assert result["seconds"] > 0 and result["cpu_seconds"] > 0 and 0 <= result["held_out"]["ap"] < 1
     assert result["held_out"]["num_images"] == 4
@@ -105,7 +107,7 @@ def test_what_can_be_trained_can_be_opened() -> None:
     with pytest.raises(
         ValueError, match="unknown trainable segmenter 'torchvision_coco': choose one of"
     ):
-        train_segmenter("torchvision_coco", Path("nowhere"), SHORT, "cpu")
+        train_segmenter("torchvision_coco", Results(Path("no")).segmenter("cat", "x"), SHORT, "cpu")
 
 
 def test_a_profile_says_what_is_learned() -> None:
@@ -125,6 +127,6 @@ def test_the_command_trains_and_scores(tmp_path: Path, monkeypatch: pytest.Monke
     arguments = ["segmenter", "bedroom", "-p", "smoke", "--params", str(params)]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
-    folder = tmp_path / "results/smoke/segmenters/bedroom/torchvision"
-    assert (folder / "model.safetensors").is_file() and (folder / "segmenter.json").is_file()
+    files = load_params(params).results("smoke").segmenter("bedroom", "torchvision")
+    assert files.weights.is_file() and files.record.is_file()
     assert '"ap50"' in result.output

@@ -1,0 +1,26 @@
+"""A model opened by its name: its snapshot in memory, and the hash that scenes record."""
+
+from dataclasses import dataclass
+
+from spatialgan.files import file_sha256
+from spatialgan.models import model_path
+from spatialgan.snapshot import Snapshot, load_snapshot
+
+
+@dataclass(frozen=True)
+class OpenedModel:
+    """A model and what scenes call it."""
+
+    name: str  # of a shipped model, or the path of a snapshot
+    sha256: str  # of the snapshot's file
+    snapshot: Snapshot
+
+
+def open_model(name: str) -> OpenedModel:
+    """Return a shipped model by its name, or any model by the path of its snapshot, on the CPU.
+
+    The CPU, so that a scene's bits don't depend on the machine's GPU. Raises ValueError, naming the shipped
+    models, where there is no such model, and naming the file where it is damaged.
+    """
+    path = model_path(name)
+    return OpenedModel(name, file_sha256(path), load_snapshot(path))
