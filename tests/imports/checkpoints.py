@@ -58,6 +58,10 @@ class Layer(Part):
         super().__init__(cls.__name__, {}, parts)
         self.cls = cls
 
+    @property
+    def __class__(self):  # of which pickle makes sure
+        return self.cls
+
     def __reduce_ex__(self, protocol: int):
         return copyreg.__newobj__, (self.cls,), self.state
 

@@ -11,9 +11,10 @@ from PIL import Image
 from spatialgan.cli.main import main
 from spatialgan.imports.discriminators import load_discriminator
 from spatialgan.imports.model import import_discriminator, import_generator
+from spatialgan.models.opened import open_model
 from spatialgan.networks.released import const_noise
-from spatialgan.scenes.scene import render_scene, scene_inputs
-from spatialgan.scenes.scene_file import draw_scene
+from spatialgan.scenes.complete import scene_from_seed
+from spatialgan.scenes.render import render_scene, scene_inputs
 from spatialgan.snapshot import load_snapshot, to_uint8
 from spatialgan.tensor_file import load_tensors
 from tests.imports import checkpoints, reference
@@ -35,7 +36,8 @@ def largest_difference(ours, theirs):
 def test_images_are_those_of_the_network(tmp_path, clamp, with_sel):
     network = checkpoints.generator(clamp, with_sel)
     snapshot = imported(tmp_path, network)
-    generator, own = snapshot.generator, const_noise(snapshot.generator)
+    generator = snapshot.generator
+    own = [maps.expand(3, -1, -1, -1) for maps in const_noise(generator)]
     draws = torch.Generator().manual_seed(0)
     z, layout = torch.randn(3, Z, generator=draws), snapshot.config.sampling(3, draws)
     maps = [layout.render(level, 16, "corners") for level in range(len(layout.levels))]
@@ -92,12 +94,14 @@ def test_constant_noise_of_a_scene_is_the_models_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     network = checkpoints.generator(0.5)
     imported(tmp_path, network)
-    scene, snapshot = draw_scene("model.safetensors", 3, 0.7, "const")
+    model = open_model("model.safetensors")
+    scene, snapshot = scene_from_seed(model, 3, 0.7, "const"), model.snapshot
     shown = render_scene(scene, snapshot)
     styles = scene_inputs(scene, snapshot).ws[:, 0]
     wanted = to_uint8(reference.images(network, styles, 1.0, []))[0]
     assert (shown.int() - wanted.int()).abs().max() <= 1
-    assert not torch.equal(shown, render_scene(*draw_scene("model.safetensors", 3, 0.7, "random")))
+    random = scene_from_seed(model, 3, 0.7, "random")
+    assert not torch.equal(shown, render_scene(random, snapshot))
 
 
 def test_the_file_says_what_it_was_made_of(tmp_path):
@@ -124,6 +128,8 @@ def test_an_imported_model_draws_renders_and_drags(tmp_path, monkeypatch):
     assert np.asarray(Image.open("s.png")).std() > 0
     points = ("--from", "0,0", "--to", "0.25,0.25", "--method", "latent", "--max-steps", "2")
     assert json.loads(run("drag", "s.json", *points))["steps"] > 0
+    failed = CliRunner().invoke(main, ["drag", "s.json", *points[:4]])
+    assert failed.exit_code == 1 and "latent" in failed.output
     assert (tmp_path / "s_dragged.png").exists() and not (tmp_path / "canary").exists()
 
 
