@@ -71,8 +71,7 @@ def find_channels(widths: dict[int, int], path: str) -> tuple[int, int]:
     Raises ValueError where there are none.
     """
     largest = max(widths.values())
-    below = {r: width for r, width in widths.items() if width < largest}
-    base = max((r * width for r, width in below.items()), default=largest * max(widths))
+    base = max(r * width for r, width in widths.items())
     if any(min(base // r, largest) != width for r, width in widths.items()):
         listed = ", ".join(f"{width} at {r}" for r, width in widths.items())
         raise ValueError(f"{path} has channels that don't follow one rule: {listed}")

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.networks import ops
 from spatialgan.networks.discriminator import Discriminator, DiscriminatorConfig
-from spatialgan.networks.encoding import NormEncoding
 from spatialgan.networks.generator import Generator, GeneratorConfig, Synthesis
 from spatialgan.networks.projector import HeatmapProjector
 
@@ -65,9 +64,9 @@ class ReleasedSynthesis(Synthesis):
         for block in self.blocks:
             block.convs = nn.ModuleList(Clamped(conv, conventions.clamp) for conv in block.convs)
             block.to_rgb = Clamped(block.to_rgb, conventions.clamp)
-        if isinstance(config.encoding, NormEncoding):
+        if isinstance(self.projector, HeatmapProjector):
             self.projector = FlooredProjector(
-                config.encoding, config.heatmap_channels, config.resolution
+                self.projector.projection, config.heatmap_channels, config.resolution
             )
             self.projector.floor = conventions.heatmap_floor
         for index, size in enumerate(config.noise_sizes):
