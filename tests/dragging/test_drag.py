@@ -298,7 +298,7 @@ def test_the_baseline_is_dragged_by_its_latent_alone():
         ("flatten", "heatmaps don't reach its synthesis network"),
     ],
 )
-def test_what_has_no_centers_to_optimise_says_so(row, message):
+def test_what_has_no_centers_to_optimize_says_so(row, message):
     assert run_drag(tiny_problem(row, max_steps=1), DRAGS["latent"]).state.step == 1
     with pytest.raises(ValueError, match=f"{message}.*: choose the method latent"):
         run_drag(tiny_problem(row), DRAGS["latent+centers"])
