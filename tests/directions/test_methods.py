@@ -171,7 +171,10 @@ def test_a_small_step_along_resefa_s_first_changes_the_region_as_its_eigenvalue_
     found = METHODS["resefa"]()(problem)
     base, after = (
         changed_image(
-            problem.snapshot, problem.inputs, problem.space, step * found.directions[0].float()
+            problem.snapshot.generator.synthesis,
+            problem.inputs,
+            problem.space,
+            step * found.directions[0].float(),
         )
         for step in (0.0, 1e-2)
     )
