@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 UV_PIP := $(BIN)/uv pip
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help ablation test workstation pull dvc.yaml environment lint format docs prose lock clean
+.PHONY: help ablation test workstation pull environment lint format docs prose lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -24,9 +24,6 @@ workstation: $(INSTALLED) ## the ablation at a larger budget, several seeds: res
 pull: $(INSTALLED) ## bring data sets, weights and segmenters from DVC's remote, and check their bytes
 	dvc pull --allow-missing
 	spatialgan verify
-
-dvc.yaml: $(INSTALLED) ## write dvc.yaml anew after a change of tables, figures, rows or rules
-	python -m workflow.dvc_stages
 
 environment: $(INSTALLED) ## make .venv and nothing else
 

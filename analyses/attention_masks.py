@@ -1,11 +1,12 @@
 """Where trained discriminators look: correlation of each GradCAM reading with the masks of real objects.
 
-    python -m analyses.attention_masks CHECKPOINT [CHECKPOINT ...]
+    python -m analyses.attention_masks CHECKPOINT [CHECKPOINT ...] -o FILE
 
 A checkpoint is a training's state (results/.../resume/<run>/<key>/checkpoint-*.safetensors). Images are new
 procedural scenes of its data set, whose masks are known; a discriminator with random weights is the control.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from analyses.documents import output_option, write_document
 from spatialgan import drawn
 from spatialgan.attention import RELUS, SIGNS, GradCam
 from spatialgan.config import run_from_identity
@@ -44,8 +46,11 @@ def correlation(maps: Float[Tensor, "n r r"], masks: Float[Tensor, "n r r"]) -> 
     return ((a * b).sum(dim=1) / norms.clamp(min=1e-8)).mean().item()
 
 
-def report(title: str, d: Discriminator, images: Tensor, masks: Tensor) -> None:
-    """Print the correlations of all readings at all levels."""
+def correlations(
+    d: Discriminator, images: Float[Tensor, "n 3 r r"], masks: Float[Tensor, "n r r"]
+) -> list[dict]:
+    """Return a line per reading of GradCAM: its correlation with the masks at each level, and their mean."""
+    lines = []
     for sign in SIGNS:
         for relu in RELUS:
             logits, features = d(images.clone().requires_grad_())
@@ -53,10 +58,28 @@ def report(title: str, d: Discriminator, images: Tensor, masks: Tensor) -> None:
             found = [
                 correlation(normalize_attention(m.detach(), images.shape[-1]), masks) for m in maps
             ]
-            cells = "  ".join(
-                f"{r}x{r} {value:+.3f}" for r, value in zip(LEVELS, found, strict=True)
-            )
-            print(f"{title:24} {sign:6} {relu:12} {cells}  mean {sum(found) / len(found):+.3f}")
+            by_level = {f"{r}x{r}": value for r, value in zip(LEVELS, found, strict=True)}
+            mean = sum(found) / len(found)
+            lines.append({"sign": sign, "relu": relu, "levels": by_level, "mean": mean})
+    return lines
+
+
+def measure_attention(checkpoints: Sequence[Path], num: int) -> dict:
+    """Return the correlations of trained discriminators, and of one with random weights."""
+    trained: dict[str, list[dict]] = {}
+    control: list[dict] = []
+    for path in checkpoints:
+        tensors, header = load_tensors(path)
+        config = run_from_identity(header["fixed"]["identity"])
+        d = Discriminator(config.discriminator).requires_grad_(False)
+        images, masks = scenes_and_masks(config.dataset, num, config.discriminator.resolution)
+        if not control:
+            control = correlations(d, images, masks)
+        d.load_state_dict(
+            {k.removeprefix("d."): t for k, t in tensors.items() if k.startswith("d.")}
+        )
+        trained[config.name] = correlations(d, images, masks)
+    return {"num_scenes": num, "random_weights": control, "runs": trained}
 
 
 @click.command()
@@ -64,19 +87,10 @@ def report(title: str, d: Discriminator, images: Tensor, masks: Tensor) -> None:
     "checkpoints", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
 )
 @click.option("--num", default=160, show_default=True, help="Scenes.")
-def main(checkpoints: tuple[Path, ...], num: int) -> None:
-    """Print one line per checkpoint and reading, and the control."""
-    for path in checkpoints:
-        tensors, header = load_tensors(path)
-        config = run_from_identity(header["facts"]["identity"])
-        d = Discriminator(config.discriminator).requires_grad_(False)
-        images, masks = scenes_and_masks(config.dataset, num, config.discriminator.resolution)
-        if path == checkpoints[0]:
-            report("random weights", d, images, masks)
-        d.load_state_dict(
-            {k.removeprefix("d."): t for k, t in tensors.items() if k.startswith("d.")}
-        )
-        report(config.name, d, images, masks)
+@output_option
+def main(checkpoints: tuple[Path, ...], num: int, output: Path) -> None:
+    """Write the correlations of each checkpoint and reading, and those of the control."""
+    write_document(output, measure_attention(checkpoints, num))
 
 
 if __name__ == "__main__":

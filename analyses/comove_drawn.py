@@ -1,10 +1,10 @@
 """What the Co-move Ratio of perfect obedience is, with a trained segmenter: drawn bedrooms with one piece moved.
 
-    python -m analyses.comove_drawn WEIGHTS [--scenes 600]
+    python -m analyses.comove_drawn WEIGHTS -o FILE [--scenes 600]
 
-WEIGHTS is a torchvision segmenter's model.safetensors. Every bedroom is drawn twice, the second time with
-one piece of furniture at another place. Segmenting and matching are those of `spatialgan comove`, the way
-that the piece went is the ground truth's. What is missing to 1 is the segmenter's and the matching's: with
+WEIGHTS is those of a torchvision segmenter. Every bedroom is drawn twice, the second time with
+one piece of furniture at another place. Segmenting and matching are those of the measure `comove`, but the
+way that the piece went is known. What is missing to 1 is the segmenter's and the matching's: with
 the drawings as they are, and damaged, as a generator's images are.
 """
 
@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 
 from analyses.attention_masks import FIRST_INDEX
+from analyses.documents import lines_of, output_option, write_document
 from spatialgan import drawn
 from spatialgan.drawn import bedroom
 from spatialgan.drawn.canvas import Drawing
@@ -36,7 +37,7 @@ DAMAGES = (("", 0.0), ("blur", 0.4), ("noise", 0.3), ("warp", 0.6), ("patches", 
 
 def draw(index: int, resolution: int, moved: int | None) -> Drawing:
     """Return a bedroom; with piece number `moved`, in the order of drawing, at another free place."""
-    place, count = bedroom._spot, -1
+    place, count = bedroom.find_spot, -1
 
     def elsewhere(rng, room, width, length, taken):
         nonlocal count
@@ -47,7 +48,7 @@ def draw(index: int, resolution: int, moved: int | None) -> Drawing:
         other = np.random.default_rng(index)
         return place(other, room, spot.right - spot.left, length, taken) or spot
 
-    with patch.object(bedroom, "_spot", elsewhere):
+    with patch.object(bedroom, "find_spot", elsewhere):
         return drawn.draw("bedroom", 0, index, resolution)
 
 
@@ -103,14 +104,29 @@ def score_moves(
             track = follow(seen, first, second)
             way = tuple((end - start).tolist())
             scores.append(score(track.shift, way) if track.is_matched else np.nan)
-    scored = pd.Series(scores)
+    scored = pd.Series(scores, dtype=float)
     return {
-        "damage": f"{damage} {strength:g}" if damage else "none",
+        "damage": damage or "none",
+        "strength": strength,
         "moved": pieces,
         "seen": len(scored) / pieces,
-        "found again": scored.count() / len(scored),
-        "Co-move Ratio": scored.mean(),
-        "standard error": scored.sem(),
+        "found_again": scored.count() / max(len(scored), 1),
+        "comove": scored.mean(),
+        "standard_error": scored.sem(),
+    }
+
+
+def measure_drawn(weights: Path, num_scenes: int, resolution: int) -> dict:
+    """Return the Co-move Ratio of drawn moves, and how many pieces are seen and found again, by damage."""
+    segmenter = open_segmenter("torchvision", weights, "cpu")
+    indices = range(FIRST_INDEX, FIRST_INDEX + num_scenes)
+    pairs = [(draw(i, resolution, None), draw(i, resolution, i % 3)) for i in indices]
+    lines = [score_moves(pairs, segmenter, *damage) for damage in DAMAGES]
+    return {
+        "segmenter_sha256": segmenter.sha256,
+        "num_scenes": num_scenes,
+        "resolution": resolution,
+        "damages": lines_of(pd.DataFrame(lines)),
     }
 
 
@@ -118,13 +134,10 @@ def score_moves(
 @click.argument("weights", type=click.Path(exists=True, path_type=Path))
 @click.option("--scenes", default=600, show_default=True, help="Bedrooms to draw twice.")
 @click.option("--resolution", default=32, show_default=True, help="Pixels along an axis.")
-def main(weights: Path, scenes: int, resolution: int) -> None:
-    """Print the Co-move Ratio of drawn moves, and how many pieces are seen and found again."""
-    segmenter = open_segmenter("torchvision", weights, "cpu")
-    indices = range(FIRST_INDEX, FIRST_INDEX + scenes)
-    pairs = [(draw(i, resolution, None), draw(i, resolution, i % 3)) for i in indices]
-    lines = [score_moves(pairs, segmenter, *damage) for damage in DAMAGES]
-    click.echo(pd.DataFrame(lines).round(3).to_markdown(index=False))
+@output_option
+def main(weights: Path, scenes: int, resolution: int, output: Path) -> None:
+    """Write the Co-move Ratio of drawn moves, and how many pieces are seen and found again."""
+    write_document(output, measure_drawn(weights, scenes, resolution))
 
 
 if __name__ == "__main__":

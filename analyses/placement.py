@@ -1,16 +1,19 @@
 """How far the objects of drawn scenes stand apart from scene to scene: what a generator can do about a move.
 
-    python -m analyses.placement bedroom [--num 1000]
+    python -m analyses.placement bedroom -o FILE [--num 1000]
 
 A generator that draws scenes of its data's distribution can follow a heatmap no further than objects of a kind
 stand apart in the data. `reach` is that, along each axis: the standard deviation of the mean positions of a
 class over that of the centers of sub-heatmaps, at most 1.
 """
 
+from pathlib import Path
+
 import click
 import pandas as pd
 
 from analyses.attention_masks import FIRST_INDEX
+from analyses.documents import lines_of, output_option, write_document
 from spatialgan import drawn
 from spatialgan.heatmaps.samplers import SAMPLERS
 from spatialgan.rng import generator_for
@@ -31,12 +34,8 @@ def placement(scene: str, num: int, resolution: int) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-@click.command()
-@click.argument("scene")
-@click.option("--num", default=1000, show_default=True, help="Scenes to draw.")
-@click.option("--resolution", default=32, show_default=True, help="Pixels along an axis.")
-def main(scene: str, num: int, resolution: int) -> None:
-    """Print how often, where and how large objects of each class of SCENE are."""
+def measure_placement(scene: str, num: int, resolution: int) -> dict:
+    """Return how often, where and how large objects of each class are in drawn scenes, largest class first."""
     centers = SAMPLERS["multi_object"]()(num, generator_for(0, "placement", 0)).levels[0].centers
     spread = centers[centers.abs().amax(dim=2) < 1].std().item()
     objects = placement(scene, num, resolution).groupby("class")
@@ -45,10 +44,24 @@ def main(scene: str, num: int, resolution: int) -> None:
     )
     for axis in ("y", "x"):
         table[f"{axis}_reach"] = (table[f"{axis}_std"] / spread).clip(upper=1)
-    click.echo(table.sort_values("area", ascending=False).round(2).to_markdown())
-    click.echo(
-        f"\ncenters of sub-heatmaps inside the frame: standard deviation {spread:.2f} along each axis"
-    )
+    ordered = table.sort_values("area", ascending=False).reset_index()
+    return {
+        "scene": scene,
+        "num_scenes": num,
+        "resolution": resolution,
+        "std_of_centers_in_frame": spread,  # along each axis
+        "classes": lines_of(ordered),
+    }
+
+
+@click.command()
+@click.argument("scene")
+@click.option("--num", default=1000, show_default=True, help="Scenes to draw.")
+@click.option("--resolution", default=32, show_default=True, help="Pixels along an axis.")
+@output_option
+def main(scene: str, num: int, resolution: int, output: Path) -> None:
+    """Write how often, where and how large objects of each class of SCENE are."""
+    write_document(output, measure_placement(scene, num, resolution))
 
 
 if __name__ == "__main__":

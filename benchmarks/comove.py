@@ -2,12 +2,11 @@
 
     python -m benchmarks.comove SNAPSHOT WEIGHTS [--segmenter torchvision] [--moves 64]
 
-Runs the evaluation as `spatialgan comove` does, with a stopwatch around the renderer and the segmenter, and
+Runs the evaluation as `spatialgan measure --what comove` does, with a stopwatch around the renderer and the segmenter, and
 takes the median over rounds of each part's share: shares are of one run, so a busy machine slows all parts.
 """
 
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,10 +16,10 @@ from typing import Any
 import click
 import torch
 
-from spatialgan.evaluation.comove import ComoveRequest, observe_moves
+from spatialgan.evaluation.comove import observations_in, observe_moves
 from spatialgan.evaluation.comove_scores import class_scores, scores
-from spatialgan.evaluation.partial import PartialResults
-from spatialgan.evaluation.trials import Source, snapshot_source
+from spatialgan.evaluation.harness import SEED
+from spatialgan.evaluation.trials import Renderer, snapshot_renderer
 from spatialgan.segmenters.registry import Segmenter, open_segmenter
 from spatialgan.snapshot import load_snapshot
 
@@ -57,18 +56,17 @@ def now() -> float:
     return time.perf_counter()
 
 
-def time_parts(source: Source, segmenter: Segmenter, request: ComoveRequest) -> dict[str, float]:
+def time_parts(renderer: Renderer, segmenter: Segmenter, num_moves: int) -> dict[str, float]:
     """Return the seconds of an evaluation's parts, and how many images were segmented."""
-    rendering = Stopwatch(source.render, lambda samples: len(samples.layout))
+    rendering = Stopwatch(renderer.render, lambda samples: len(samples.layout))
     segmenting = TimedSegmenter(segmenter)
-    with tempfile.TemporaryDirectory() as folder:
-        started = now()
-        partial = PartialResults(Path(folder) / "partial.jsonl", {})
-        seen = observe_moves(replace(source, render=rendering), segmenting, request, partial)
-        observed = now()
-        scores(seen)
-        class_scores(seen)
-        ended = now()
+    started = now()
+    timed = replace(renderer, render=rendering)
+    seen = observations_in(observe_moves(timed, segmenting, num_moves, ()))
+    observed = now()
+    scores(seen)
+    class_scores(seen)
+    ended = now()
     matching = observed - started - rendering.seconds - segmenting.seconds
     return {
         "segmenting": segmenting.seconds,
@@ -93,11 +91,10 @@ def main(
     """Print the share of each part, and images per second."""
     torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    source = snapshot_source(load_snapshot(snapshot, device), 0)
+    renderer = snapshot_renderer(load_snapshot(snapshot, device), SEED)
     opened = open_segmenter(segmenter, weights, device)
-    request = ComoveRequest(num_moves=moves, device=device)
-    time_parts(source, opened, replace(request, num_moves=8))  # warm
-    found = [time_parts(source, opened, request) for _ in range(rounds)]
+    time_parts(renderer, opened, 8)  # warm
+    found = [time_parts(renderer, opened, moves) for _ in range(rounds)]
     shares = {
         part: statistics.median(one[part] / one["total"] for one in found)
         for part in found[0]

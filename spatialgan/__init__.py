@@ -4,6 +4,8 @@ The public Python face is `__all__`; docs/python.md is its guide. It is imported
 first used, so that `import spatialgan` stays quick and imports no torch. `__init__.pyi` tells type checkers.
 """
 
+# pyright: reportUnsupportedDunderAll=false
+
 __all__ = [
     "DragSettings",
     "DragSummary",

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 from PIL import Image
 
-from spatialgan.dragging import drag_scene
+from spatialgan.dragging import METHOD, drag_scene
 from spatialgan.dragging.drag import REACHED, DragSettings, DragState, Problem, run_drag
 from spatialgan.dragging.drag_film import draw_drag_film
 from spatialgan.drawing import films, overlays
@@ -214,7 +214,7 @@ class Scene:
         handles: Sequence[drag_scene.Point],
         targets: Sequence[drag_scene.Point],
         *,
-        method: str = drag_scene.METHOD,
+        method: str = METHOD,
         mask: str | Path | Image.Image | None = None,
         settings: DragSettings = DRAG_SETTINGS,
     ) -> tuple["Scene", "DragSummary"]:

@@ -15,8 +15,9 @@ from spatialgan.digest import code_digest
 from spatialgan.heatmaps.samplers import SAMPLERS
 from spatialgan.losses.alignment import ALIGNMENTS
 from spatialgan.networks.discriminator import DiscriminatorConfig
-from spatialgan.networks.encoding import EncodingConfig
+from spatialgan.networks.encoding import ENCODINGS
 from spatialgan.networks.generator import GeneratorConfig
+from spatialgan.networks.projector import Projection
 from spatialgan.params import Params, split_run
 from spatialgan.params import load_params as load_params
 from spatialgan.variants import choose
@@ -83,6 +84,8 @@ class RunConfig:
             used.append("attention")
         for part in used:
             plain[part] = dataclasses.asdict(getattr(self, part))
+        encoding = _variant_to_json(ENCODINGS, self.generator.encoding)
+        plain["generator"]["encoding"] = {**ENCODING_NUMBERS, **encoding}
         return json.loads(json.dumps(plain))
 
     def code(self, entry_point: str) -> str:
@@ -90,11 +93,13 @@ class RunConfig:
 
         Variants that the run doesn't use don't count, nor do defaults, which are in `identity`.
         """
-        variants = {"SAMPLERS": self.sampling, "ALIGNMENTS": self.alignment}
-        dicts = {"SAMPLERS": SAMPLERS, "ALIGNMENTS": ALIGNMENTS}
-        chosen = {name: _key_of(dicts[name], instance) for name, instance in variants.items()}
-        chosen["ENCODINGS"] = self.generator.encoding.name
-        settings = (*SETTINGS, *SAMPLERS.values(), *ALIGNMENTS.values())
+        chosen = {
+            "SAMPLERS": _key_of(SAMPLERS, self.sampling),
+            "ENCODINGS": _key_of(ENCODINGS, self.generator.encoding),
+            "ALIGNMENTS": _key_of(ALIGNMENTS, self.alignment),
+        }
+        variants = (*SAMPLERS.values(), *ENCODINGS.values(), *ALIGNMENTS.values())
+        settings = (*SETTINGS, *variants)
         names = [f"{cls.__module__}.{cls.__qualname__}" for cls in settings]
         return code_digest(entry_point, chosen, names)
 
@@ -102,12 +107,26 @@ class RunConfig:
 # Dataclasses whose values are part of a run's identity, or (the last) change no result.
 SETTINGS = (
     GradCam,
-    EncodingConfig,
+    Projection,
     GeneratorConfig,
     DiscriminatorConfig,
     TrainingConfig,
     ExecutionConfig,
 )
+
+
+# An identity lists these numbers whatever the encoding, so that the files of all snapshots have one form; those
+# that an encoding doesn't have are at these values, the defaults.
+ENCODING_NUMBERS = {
+    "places": ["conv"],
+    "max_resolution": 16,
+    "processing": "coarse",
+    "kernel_size": 3,
+    "dilation": 1,
+    "grid": "half_pixel",
+    "demodulation": "local",
+    "object_bias": 1.0,
+}
 
 
 def run_from_identity(identity: dict) -> RunConfig:
@@ -120,10 +139,18 @@ def run_from_identity(identity: dict) -> RunConfig:
         sampling=_variant(SAMPLERS, "sampling", identity["sampling"]),
         alignment=_variant(ALIGNMENTS, "alignment", identity["alignment"]),
         attention=_build(GradCam, identity.get("attention", {})),
-        generator=_build(GeneratorConfig, identity["generator"]),
+        generator=_generator_from_identity(identity["generator"]),
         discriminator=_build(DiscriminatorConfig, identity["discriminator"]),
         training=_build(TrainingConfig, identity["training"]),
     )
+
+
+def _generator_from_identity(values: dict) -> GeneratorConfig:
+    """Return a generator's configuration, its encoding without the numbers that it doesn't have."""
+    cls = choose(ENCODINGS, "encoding", values["encoding"]["name"])
+    foreign = ENCODING_NUMBERS.keys() - {f.name for f in dataclasses.fields(cls)}
+    own = {key: value for key, value in values["encoding"].items() if key not in foreign}
+    return _build(GeneratorConfig, {**values, "encoding": _variant(ENCODINGS, "encoding", own)})
 
 
 def resolve(params: Params, run: str, profile: str) -> RunConfig:
@@ -136,9 +163,7 @@ def resolve(params: Params, run: str, profile: str) -> RunConfig:
     row = params.row(row_name)
     settings = {**params.profile(profile), **row}
     sampling = _variant(SAMPLERS, "sampling", row.get("sampling", "none"))
-    encoding = row.get("encoding", "none")
-    encoding = {"name": encoding} if isinstance(encoding, str) else encoding
-    settings["encoding"] = _build(EncodingConfig, encoding)
+    settings["encoding"] = _variant(ENCODINGS, "encoding", row.get("encoding", "none"))
     settings["heatmap_channels"] = sampling.heatmap_channels
     return RunConfig(
         dataset=dataset,
@@ -155,7 +180,7 @@ def resolve(params: Params, run: str, profile: str) -> RunConfig:
     )
 
 
-def _build(cls: type, values: dict) -> Any:
+def _build(cls: Any, values: dict) -> Any:
     known = {f.name: f.type for f in dataclasses.fields(cls)}
     for key in values:
         if key not in known:

@@ -146,10 +146,13 @@ def _fields(node: ast.AST) -> Iterator[tuple[str, object]]:
 def _bound_names(node: ast.stmt) -> list[str]:
     if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
         return [node.name]
-    targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
-    if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
-        return [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
-    return []
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, ast.AnnAssign | ast.AugAssign):
+        targets = [node.target]
+    else:
+        return []
+    return [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
 
 
 def _is_for_type_checkers(node: ast.stmt) -> bool:
@@ -173,9 +176,10 @@ def _imports(tree: ast.Module, package: str) -> Iterator[tuple[str, str]]:
 
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
-    first = body[0] if body else None
-    is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-    return body[1:] if is_docstring and isinstance(first.value.value, str) else body
+    match body:
+        case [ast.Expr(ast.Constant(str())), *rest]:
+            return rest
+    return body
 
 
 def _keep_entry(statement: ast.stmt, key: str) -> ast.stmt:
@@ -195,11 +199,9 @@ def _without_defaults(statement: ast.stmt) -> ast.stmt:
         return statement
     body = []
     for node in statement.body:
-        is_field = isinstance(node, ast.AnnAssign) and "ClassVar" not in ast.unparse(
-            node.annotation
-        )
-        bare = ast.AnnAssign(node.target, node.annotation, None, node.simple) if is_field else node
-        body.append(bare)
+        if isinstance(node, ast.AnnAssign) and "ClassVar" not in ast.unparse(node.annotation):
+            node = ast.AnnAssign(node.target, node.annotation, None, node.simple)
+        body.append(node)
     return ast.ClassDef(
         statement.name, statement.bases, statement.keywords, body, statement.decorator_list
     )

@@ -20,5 +20,12 @@ def copy_project(folder: Path) -> dict[str, str]:
 def copy_dvc(folder: Path) -> None:
     """Copy what DVC needs beside that, without its cache."""
     (folder / ".dvc").mkdir()
-    for name in (".gitignore", ".gitattributes", ".dvcignore", ".dvc/config", ".dvc/.gitignore"):
+    for name in (
+        ".gitignore",
+        ".gitattributes",
+        ".dvcignore",
+        ".dvc/config",
+        ".dvc/.gitignore",
+        "dvc.yaml",
+    ):
         shutil.copy(PROJECT / name, folder / name)

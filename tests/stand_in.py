@@ -1,10 +1,9 @@
-"""A stand-in for the command line, for tests of the workflow around it: the same files, at once, and no training.
+"""A stand-in for the command line, for tests of the workflow around it: the same files at once, and no training.
 
-A file's bytes depend on what the real command's depend on in params/; tables of numbers are the real ones.
-Weights and data sets are over 1 MB, since Snakemake compares small files by their checksums and large ones by
-time. A "training" takes
-STEPS steps of the seconds in the environment variable STEP_SECONDS, goes on from its checkpoint, and writes
-what it did to the file in the environment variable DIARY.
+A file's bytes depend on the step's settings and inputs, as the real command's do; tables are the real ones. Weights
+and data sets are over 1 MB, because Snakemake compares small files by their checksums and large ones by time. A
+"training" takes STEPS steps of the seconds in the environment variable STEP_SECONDS, resumes from its checkpoint, and
+notes what it did in the file that the environment variable DIARY names.
 """
 
 import hashlib
@@ -14,8 +13,13 @@ import sys
 import time
 from pathlib import Path
 
-from spatialgan.params import Params, load_params, split_run
+from PIL import Image
+
+from spatialgan.graph import Graph
+from spatialgan.params import Params, load_params
 from spatialgan.provenance import source_commit
+from spatialgan.results import Results
+from spatialgan.steps import HASH_KEYS, Step, stamp
 
 HEAVY = 1_500_000  # bytes
 STEPS = 20
@@ -24,83 +28,81 @@ STEPS = 20
 def main() -> None:
     """Do as the command line says."""
     command, name = sys.argv[1:3]
-    params = load_params()
-    profile = sys.argv[sys.argv.index("-p") + 1]
-    {"train": train, "prepare": prepare, "segmenter": segmenter}.get(command, small)(
-        params, profile, command, name
-    )
+    params, profile = load_params(), _option("-p")
+    graph = Graph(params, profile)
+    step = {
+        "prepare": lambda: graph.dataset(name),
+        "segmenter": lambda: graph.segmenter(name, _option("--segmenter")),
+        "train": lambda: graph.run(name),
+        "measure": lambda: graph.metric(name, _option("--what"), _option("--segmenter")),
+        "curves": lambda: graph.curves(name),
+        "table": lambda: graph.table(name),
+        "figure": lambda: graph.figure(name),
+    }[command]()
+    with stamp(params, step) as made:
+        if step.kind == "run":
+            _pretend_to_train(params.results(profile), name)
+        if step.kind == "table":
+            from spatialgan.reporting.tables import write_table
+
+            write_table(params, name, profile)
+        else:
+            pretend(step, made)
 
 
-def train(params: Params, profile: str, command: str, run: str) -> None:
-    """Write what a training leaves, step by step."""
-    dataset, row, seed = split_run(run)
-    root = params.root(profile)
-    state = root / "resume" / run / "checkpoint"
+def pretend_all(params: Params, steps: list[Step]) -> None:
+    """Make some steps and all that they need, without commands; what is there stays."""
+    for step in steps:
+        pretend_all(params, list(step.needs))
+        if not step.record.is_file():
+            with stamp(params, step) as made:
+                pretend(step, made)
+
+
+def pretend(step: Step, made: dict) -> None:
+    """Write the files of a step; their bytes depend on its stamp, as far as that says what is in them."""
+    meaning = [step.name, made["settings"], made["inputs"]]
+    sha256 = "".join(_heavy(path, meaning) for path in step.heavy)
+    for path in step.small:
+        _small(path, meaning)
+    if step.record.suffix == ".json":
+        record = {HASH_KEYS[step.kind]: sha256} if sha256 else {}
+        record |= {"commit": source_commit(), "kimg": STEPS, "resolution": 16, "precision": "fp32"}
+        if step.kind == "metric":
+            record |= _measured(step)
+        step.record.parent.mkdir(parents=True, exist_ok=True)
+        step.record.write_text(json.dumps(record))
+
+
+def _measured(step: Step) -> dict:
+    """Return a measure's numbers, which depend on the weights."""
+    run, sha256 = step.name.rpartition("/")[0], step.needs[0].result_hash()
+    dataset, row, seed = run.split("/")
+    names = ("fid", "kid", "precision", "recall")
+    return {
+        **{"run": run, "dataset": dataset, "row": row, "seed": int(seed)},
+        "snapshot_sha256": sha256,
+        "protocol": {"num_real": 9, "num_fake": 9, "dataset_sha256": "0"},
+        "metrics": {name: _number(sha256, name) for name in names},
+        "metric_ids": {"fid": "scene_fid9"},
+        "sample_seed": 0,
+    }
+
+
+def _pretend_to_train(results: Results, run: str) -> None:
+    """Count steps, with a checkpoint after each."""
+    state = results.resume(run) / "checkpoint"
     state.parent.mkdir(parents=True, exist_ok=True)
     done = int(state.read_text()) if state.exists() else 0
-    note(f"{run} from {done}")
+    _note(f"{run} from {done}")
     for step in range(done, STEPS):
         time.sleep(float(os.environ.get("STEP_SECONDS", "0")))
         state.write_text(str(step + 1))
-    data = (root / "datasets" / f"{dataset}.json").read_text()
-    folder = root / "runs" / run
-    sha256 = heavy(folder / "generator.safetensors", [params.rows[row], seed, data])
-    facts = {"snapshot_sha256": sha256, "kimg": STEPS, "resolution": 16, "precision": "fp32"}
-    write(folder / "train.json", json.dumps({**facts, "commit": source_commit()}))
-    lines = "".join(f"{step},{number(sha256, step)}\n" for step in range(STEPS))
-    write(folder / "curves.csv", f"kimg,loss_g\n{lines}")
-    for picture in ("samples", "attention"):
-        write(folder / f"{picture}.png", f"{picture} {sha256}")
     state.unlink()
-    note(f"{run} finished")
+    _note(f"{run} finished")
 
 
-def prepare(params: Params, profile: str, command: str, dataset: str) -> None:
-    """Write a data set and its manifest."""
-    stem = params.root(profile) / "datasets" / dataset
-    sha256 = heavy(stem.with_suffix(".zip"), params.source(dataset, profile))
-    write(stem.with_suffix(".json"), json.dumps({"sha256": sha256}))
-
-
-def segmenter(params: Params, profile: str, command: str, dataset: str) -> None:
-    """Write a segmenter and what says how good it is."""
-    name = sys.argv[sys.argv.index("--segmenter") + 1]
-    folder = params.root(profile) / "segmenters" / dataset / name
-    sha256 = heavy(folder / "model.safetensors", params.source(dataset, profile))
-    write(folder / "segmenter.json", json.dumps({"sha256": sha256}))
-
-
-def small(params: Params, profile: str, command: str, name: str) -> None:
-    """Write a metric, table or figure: numbers or words that depend on the weights."""
-    root = params.root(profile)
-    if command == "table" and name != "drag":
-        from spatialgan.reporting.tables import write_table
-
-        write_table(params, name, profile)
-    elif command in ("table", "figure"):
-        sources = sorted(root.glob("runs/**/train.json"))
-        text = "\n".join(f"{path}: {path.read_text()}" for path in sources)
-        for suffix in ("md", "csv", "html") if command == "table" else ("png",):
-            write(root / f"{command}s" / f"{name}.{suffix}", text)
-    elif command == "curves":
-        write(
-            root / "runs" / name / "curves.png", (root / "runs" / name / "curves.csv").read_text()
-        )
-    else:
-        facts = json.loads((root / "runs" / name / "train.json").read_text())
-        names = ("fid", "kid", "precision", "recall")
-        numbers = {metric: number(facts["snapshot_sha256"], metric) for metric in names}
-        result = {
-            "commit": source_commit(),
-            "protocol": {"num_real": 9, "num_fake": 9, "dataset_sha256": "0"},
-            "metrics": numbers,
-            "metric_ids": {"fid": "scene_fid9"},
-            "sample_seed": 0,
-        }
-        write(root / "metrics" / name / f"{command}.json", json.dumps(result))
-
-
-def heavy(path: Path, meaning: object) -> str:
+def _heavy(path: Path, meaning: object) -> str:
     """Write a large file whose bytes depend on its meaning; return its sha256."""
     seed = hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).digest()
     data = seed * (HEAVY // len(seed))
@@ -109,18 +111,30 @@ def heavy(path: Path, meaning: object) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def write(path: Path, text: str) -> None:
-    """Write a small file."""
+def _small(path: Path, meaning: object) -> None:
+    """Write a picture, curves or text whose bytes depend on its meaning."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    numbers = [_number(json.dumps(meaning, sort_keys=True), place) for place in range(STEPS)]
+    if path.suffix == ".png":
+        Image.new("RGB", (8, 8), tuple(number % 256 for number in numbers[:3])).save(path)
+    elif path.suffix == ".json":
+        path.write_text("{}")
+    else:
+        lines = "".join(f"{place},{number}\n" for place, number in enumerate(numbers))
+        path.write_text(f"kimg,loss_g\n{lines}")
 
 
-def number(sha256: str, salt: object) -> int:
+def _number(text: str, salt: object) -> int:
     """Return a number that looks measured."""
-    return int(hashlib.sha256(f"{sha256} {salt}".encode()).hexdigest()[:4], 16)
+    return int(hashlib.sha256(f"{text} {salt}".encode()).hexdigest()[:4], 16)
 
 
-def note(line: str) -> None:
+def _option(name: str) -> str:
+    """Return the value of an option of the command line, "" where it isn't given."""
+    return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else ""
+
+
+def _note(line: str) -> None:
     """Add a line to the diary."""
     with Path(os.environ["DIARY"]).open("a") as file:
         file.write(f"{line}\n")

@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from spatialgan.evaluation.trials import Source
+from spatialgan.evaluation.trials import Renderer
 from spatialgan.heatmaps.layout import Gaussians, Layout, pixel_positions
 from spatialgan.heatmaps.moves import objects
 from spatialgan.networks.generator import GeneratorInputs
@@ -45,9 +45,9 @@ def layouts(spread: float, num_objects: int, start: int, stop: int) -> Layout:
     return Layout((Gaussians(centers, RADIUS * ones, ones),), stop - start)
 
 
-def source(
+def renderer(
     place: Place, draw_layouts: Callable[[int, int], Layout], resolution: int = 64
-) -> Source:
+) -> Renderer:
     """Return samples of the given layouts whose objects are drawn as discs at `place`."""
 
     def draw(start: int, stop: int) -> GeneratorInputs:
@@ -58,12 +58,12 @@ def source(
         now = objects(samples.layout).centers
         return draw_discs(place(samples.z.view(now.shape), now), resolution)
 
-    return Source(draw, render)
+    return Renderer(draw, render)
 
 
-def three_objects(place: str, spread: float = 0.04, resolution: int = 64) -> Source:
+def three_objects(place: str, spread: float = 0.04, resolution: int = 64) -> Renderer:
     """Return samples of three objects each, drawn by one of PLACES."""
-    return source(PLACES[place], partial(layouts, spread, len(NAMES)), resolution)
+    return renderer(PLACES[place], partial(layouts, spread, len(NAMES)), resolution)
 
 
 def draw_discs(centers: Tensor, resolution: int) -> Tensor:

@@ -1,11 +1,14 @@
 """From params/ to runs: precedence, names, identity, and errors that say what would be right."""
 
+import dataclasses
+import json
 import shutil
 
 import pytest
 import yaml
 
-from spatialgan.config import load_params, resolve, run_from_identity
+from spatialgan.config import ENCODING_NUMBERS, load_params, resolve, run_from_identity
+from spatialgan.networks.encoding import ENCODINGS
 from tests.tiny import ROOT
 
 PARAMS = load_params(ROOT / "params")
@@ -73,6 +76,48 @@ def test_attention_is_part_of_a_run_that_aligns_and_of_no_other():
     assert resolve(PARAMS, "cat/spatialgan/0", "laptop").identity()["attention"]["sign"] == "score"
     assert resolve(PARAMS, "cat/loss_sign/0", "laptop").identity()["attention"]["sign"] == "loss"
     assert "attention" not in resolve(PARAMS, "cat/sel/0", "laptop").identity()
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_an_identity_lists_the_numbers_of_all_encodings(name):
+    """The files of snapshots that are out there do, and their hashes are in results."""
+    config = encoded(name, "multi_object")
+    assert config.identity()["generator"]["encoding"] == {"name": name, **ENCODING_NUMBERS}
+    own = {f.name: f.default for f in dataclasses.fields(ENCODINGS[name])}
+    listed = {key: ENCODING_NUMBERS[key] for key in own}
+    assert json.loads(json.dumps(own)) == listed
+
+
+def test_numbers_of_an_encoding_survive_an_identity_and_foreign_ones_are_left_out():
+    row = {"name": "style", "demodulation": "exact", "object_bias": 0, "grid": "corners"}
+    config = encoded(row, "multi_object")
+    identity = config.identity()
+    assert identity["generator"]["encoding"] == {**ENCODING_NUMBERS, **row}
+    identity["generator"]["encoding"]["kernel_size"] = 7  # means nothing to it
+    assert run_from_identity(identity).generator == config.generator
+    identity["generator"]["encoding"]["kernel"] = 7
+    with pytest.raises(ValueError, match="StyleEncoding has no field 'kernel'"):
+        run_from_identity(identity)
+
+
+def test_a_row_gives_no_numbers_that_its_encoding_does_not_have():
+    with pytest.raises(ValueError, match="'demodulation': choose from dilation, grid, kernel_size"):
+        encoded({"name": "norm", "demodulation": "exact"})
+    with pytest.raises(ValueError, match="unknown encoding 'sel': choose one of none, norm"):
+        encoded("sel")
+
+
+def test_the_identities_of_committed_runs_are_read_and_written_as_they_are():
+    records = sorted((ROOT / "results/workstation/runs").glob("*/*/*/train.json"))
+    assert len(records) > 10
+    for path in records:
+        identity = json.loads(path.read_text())["identity"]
+        assert run_from_identity(identity).identity() == identity, path
+
+
+def encoded(encoding, sampling="hierarchical"):
+    rows = {**PARAMS.rows, "mine": {"title": "x", "sampling": sampling, "encoding": encoding}}
+    return resolve(dataclasses.replace(PARAMS, rows=rows), "cat/mine/0", "smoke")
 
 
 def test_how_a_run_is_executed_is_not_what_it_is():

@@ -1,8 +1,8 @@
 """What the rules ask: the step that makes a file, its inputs, and what its job may use.
 
-Rules know files, `spatialgan.graph` knows steps; this is between the two. Every input is `ancient` to Snakemake: file
-times say nothing about a result, which carries a stamp of what made it. A step whose stamp isn't what it would be
-today gets one more input, the marker, which is newer than everything.
+Rules know files, `spatialgan.graph` knows steps; this is between the two. File times say nothing about a result, which
+carries a stamp of what made it. So all inputs of a step whose stamp is what it would be today are `ancient` to
+Snakemake, and a step that is to be made gets one more input, the marker, which is newer than everything.
 """
 
 import re
@@ -69,8 +69,8 @@ class Machines:
 class Inputs:
     """What a job waits for."""
 
-    files: list[str]  # must exist; their times don't count
-    marker: list[str]  # newer than the outputs, where they are to be made again
+    files: list[str]  # must exist
+    is_current: bool  # whether there is no reason to run it
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Plan:
                 raise ValueError(NOT_HERE.format(path=path))
         if is_due and step.kind == "metric":
             self._check_weights(step)
-        return Inputs([str(path) for path in files], [str(self.marker)] if is_due else [])
+        return Inputs([str(path) for path in files], not is_due)
 
     def absent(self, steps: Iterable[Step]) -> list[Path]:
         """Return the heavy files of current steps that aren't here."""

@@ -12,8 +12,9 @@ from typing import Any
 
 import click
 
+from spatialgan.dragging import METHOD
+
 FILE = click.Path(path_type=Path)
-METHOD = "coarse+latent+centers"
 
 
 class Interrupts:

@@ -10,6 +10,7 @@ import click
 
 from spatialgan.cli import directions as direction_commands
 from spatialgan.cli import drags as drag_commands
+from spatialgan.cli import imports as import_commands
 from spatialgan.cli import measure as measure_commands
 from spatialgan.cli import report as report_commands
 from spatialgan.cli import runs as run_commands
@@ -59,6 +60,7 @@ for command in (
     scene_commands.edit,
     scene_commands.ship,
     drag_commands.drag,
+    import_commands.import_command,
     direction_commands.directions,
     measure_commands.measure,
     report_commands.table,

@@ -2,7 +2,7 @@
 
 What Pillow can bring to 8-bit RGB without losing anything is converted: gray, palettes, an alpha channel
 that is opaque everywhere, EXIF rotation. What cannot (transparency, 16 bits, CMYK, animations) is
-reported, since every silent choice there would change the images people think they train on.
+reported, since any silent choice there would change the images that people believe they train on.
 
 Shapes: h w pixels.
 """
@@ -10,7 +10,6 @@ Shapes: h w pixels.
 import io
 import re
 import stat
-import struct
 import warnings
 import zipfile
 import zlib
@@ -23,17 +22,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 MAX_PIXELS = 64_000_000  # pixels of one image; more is taken for a decompression bomb
 MAX_BYTES = 4 * MAX_PIXELS  # unpacked bytes of one member
-# What Pillow raises for damaged files, by format.
-DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    EOFError,
-    struct.error,
-    zlib.error,
-)
 
 
 class BadMember(ValueError):

@@ -35,7 +35,6 @@ from spatialgan.scenes.scene import SceneData
 from spatialgan.snapshot import Snapshot
 from spatialgan.variants import choose
 
-METHOD = "coarse+latent+centers"  # of DRAGS, where nobody says which
 MAX_POINTS = 32
 
 Point = tuple[float, float]  # (y, x) in [-1, 1]
@@ -129,8 +128,7 @@ def drag_problem(
 def check_method(snapshot: Snapshot, drag: Drag) -> None:
     """Raise ValueError where a method needs heatmaps in the synthesis network and the model has none there."""
     generator = snapshot.generator
-    in_latent = generator.encoding.latent_size(generator.config.heatmap_channels) > 0
-    if in_latent and drag is not DRAGS["latent"]:
+    if generator.config.parts.code_size > 0 and drag is not DRAGS["latent"]:
         raise ValueError(
             "this model's heatmaps don't reach its synthesis network: choose the method latent"
         )

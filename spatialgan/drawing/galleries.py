@@ -72,28 +72,28 @@ def _line(model: Path, seed: int, item: dict) -> Image.Image:
 
 def _show_change(picture: Image.Image, start: SceneData, scene: SceneData) -> Image.Image:
     """Return a picture under the circles of what was edited: where it was (faint) and where it is."""
-    touched = _touched(start, scene)
-    former = _only(start.layout, touched, FORMER_OPACITY)
-    present = _only(scene.layout, touched, 1.0)
+    where = touched(start, scene)
+    former = _only(start.layout, where, FORMER_OPACITY)
+    present = _only(scene.layout, where, 1.0)
     return drawing.named(drawing.circled(drawing.circled(picture, former), present), present)
 
 
-def _touched(start: SceneData, scene: SceneData) -> Where:
+def touched(start: SceneData, scene: SceneData) -> Where:
     """Return the sub-heatmaps that differ in place, size, presence or in their own style.
 
     A hierarchy that differs as a whole is shown by its level 0; where all styles differ, none is shown.
     """
-    touched = []
+    where = []
     for levels in zip(start.layout.levels, scene.layout.levels, strict=True):
         before, after = map(gaussians, levels)
         same = (before.centers == after.centers).all(dim=-1) & (before.sigmas == after.sigmas)
-        touched.append(~(same & (before.presence == after.presence))[0])
+        where.append(~(same & (before.presence == after.presence))[0])
     restyled = [a != b for a, b in zip(start.styles, scene.styles, strict=True)]
     if any(restyled) and not all(restyled):
-        touched[0] = touched[0] | torch.tensor(restyled[1:])
-    if all(chosen.all() for chosen in touched) and len(touched) > 1:
-        touched[1:] = [torch.zeros_like(chosen) for chosen in touched[1:]]
-    return tuple(touched)
+        where[0] = where[0] | torch.tensor(restyled[1:])
+    if all(chosen.all() for chosen in where) and len(where) > 1:
+        where[1:] = [torch.zeros_like(chosen) for chosen in where[1:]]
+    return tuple(where)
 
 
 def _only(layout: Layout, where: Where, opacity: float) -> Layout:

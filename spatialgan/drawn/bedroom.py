@@ -147,7 +147,7 @@ def _on_floor(canvas: Canvas, rng: np.random.Generator, room: Room, style: Style
     pieces = []
     for index in rng.choice(len(PIECES), rng.integers(3, 6), replace=False, p=chances):
         piece = PIECES[index]
-        spot = _spot(rng, room, piece.width * rng.uniform(0.85, 1.2), piece.length, spots)
+        spot = find_spot(rng, room, piece.width * rng.uniform(0.85, 1.2), piece.length, spots)
         if spot is not None:
             spots.append(spot)
             pieces.append(piece)
@@ -181,7 +181,7 @@ class Spot:
         return across and self.near < other.far and other.near < self.far
 
 
-def _spot(
+def find_spot(
     rng: np.random.Generator, room: Room, width: float, length: float, taken: list[Spot]
 ) -> Spot | None:
     """Return a free place on the floor for something this wide and long, None where there is none."""

@@ -98,12 +98,12 @@ def observe(trials: Trials, renderer: Renderer, segmenter: Segmenter) -> list[Ob
     of the object of one sub-heatmap alone."""
     layout = trials.samples.layout
     moved = move_objects(layout, trials.objects, trials.offsets)
-    still = [row for row, index in enumerate(trials.indices) if index % STILL_EVERY == 0]
+    still = [i for i, index in enumerate(trials.indices) if index % STILL_EVERY == 0]
     parts = _parts(trials)
-    rows = [*range(len(trials)), *still, *parts]
-    others = [layout[row : row + 1] for row in still] + [part.moved for part in parts.values()]
+    drawn = [*range(len(trials)), *still, *parts]
+    others = [layout[i : i + 1] for i in still] + [part.moved for part in parts.values()]
     drawn_again = dataclasses.replace(
-        trials.samples.take(rows), layout=Layout.cat([moved, *others])
+        trials.samples.take(drawn), layout=Layout.cat([moved, *others])
     )
     before = segment(segmenter, renderer.render(trials.samples))
     after = segment(segmenter, renderer.render(drawn_again))
@@ -111,24 +111,24 @@ def observe(trials: Trials, renderer: Renderer, segmenter: Segmenter) -> list[Ob
     unmoved = dict(zip(still, after[len(trials) : end], strict=True))
     alone = dict(zip(parts, after[end:], strict=True))
     observations = []
-    for row, (center, sigma) in enumerate(zip(trials.centers(), trials.sigmas(), strict=True)):
-        index = instance_under(center, float(sigma), before[row])
+    for i, (center, sigma) in enumerate(zip(trials.centers(), trials.sigmas(), strict=True)):
+        index = instance_under(center, float(sigma), before[i])
         tracks = (NOTHING, NOTHING, NOTHING)
         if index is not None:
-            bystander = _bystander(index, before[row], trials.indices[row])
+            bystander = _bystander(index, before[i], trials.indices[i])
             tracks = (
-                follow(index, before[row], after[row]),
-                NOTHING if bystander is None else follow(bystander, before[row], after[row]),
-                follow(index, before[row], unmoved[row]) if row in unmoved else NOTHING,
+                follow(index, before[i], after[i]),
+                NOTHING if bystander is None else follow(bystander, before[i], after[i]),
+                follow(index, before[i], unmoved[i]) if i in unmoved else NOTHING,
             )
-        offset, idle = (tuple(x[row].tolist()) for x in (trials.offsets, trials.idle_offsets))
+        offset, idle = (tuple(x[i].tolist()) for x in (trials.offsets, trials.idle_offsets))
         part, part_offset = tracks[0], offset
-        if row in parts:
-            part_offset = parts[row].offset
-            index = instance_under(parts[row].center, parts[row].sigma, before[row])
-            part = NOTHING if index is None else follow(index, before[row], alone[row])
+        if i in parts:
+            part_offset = parts[i].offset
+            index = instance_under(parts[i].center, parts[i].sigma, before[i])
+            part = NOTHING if index is None else follow(index, before[i], alone[i])
         observations.append(
-            Observation(trials.indices[row], offset, idle, *tracks, part, part_offset)
+            Observation(trials.indices[i], offset, idle, *tracks, part, part_offset)
         )
     return observations
 
@@ -144,7 +144,7 @@ class Part:
 
 
 def _parts(trials: Trials) -> dict[int, Part]:
-    """Return, by row, a random sub-heatmap of any level that is in the frame, and how it moves.
+    """Return, by place in the batch, a random sub-heatmap of any level that is in the frame, and how it moves.
 
     Layouts of one level have none: there a sub-heatmap is an object, which moves alone anyway.
     """
@@ -152,8 +152,8 @@ def _parts(trials: Trials) -> dict[int, Part]:
     if len(layout.levels) == 1:
         return {}
     found = {}
-    for row, sample in enumerate(trials.indices):
-        one = layout[row : row + 1]
+    for i, sample in enumerate(trials.indices):
+        one = layout[i : i + 1]
         levels = [gaussians(level) for level in one.levels]
         places = [
             (level, index)
@@ -165,7 +165,7 @@ def _parts(trials: Trials) -> dict[int, Part]:
         center = levels[level].centers[0, index]
         offset = draw_offset(center, draws)
         moved = shift(one, where_part(one, level, index), offset)
-        found[row] = Part(center, float(levels[level].sigmas[0, index]), offset, moved)
+        found[i] = Part(center, float(levels[level].sigmas[0, index]), offset, moved)
     return found
 
 

@@ -103,19 +103,19 @@ def class_scores(seen: Sequence[Observation]) -> dict[str, dict[str, float | int
     Classes of fewer than MIN_MATCHED matched objects have no interval.
     """
     names = [one.object.before for one in seen if one.object.is_there]
-    rows = {}
+    by_class = {}
     for name in sorted(set(names), key=lambda name: (-names.count(name), name)):
         chosen = [one for one in seen if one.object.before == name]
         ratio = score_ratios(chosen)["comove"]
-        row: dict[str, float | int] = {"objects": len(chosen)}
-        row["matched"] = int(ratio.denominator.sum())
-        if row["matched"] > 0:
-            row["comove"] = ratio.value
-        if row["matched"] >= MIN_MATCHED:
+        found: dict[str, float | int] = {"objects": len(chosen)}
+        found["matched"] = int(ratio.denominator.sum())
+        if found["matched"] > 0:
+            found["comove"] = ratio.value
+        if found["matched"] >= MIN_MATCHED:
             bounds = intervals({"comove": ratio}, BOOTSTRAP_SEED)["comove"]
-            row |= {"low": bounds.low, "high": bounds.high}
-        rows[name] = row
-    return rows
+            found |= {"low": bounds.low, "high": bounds.high}
+        by_class[name] = found
+    return by_class
 
 
 def _flags(tracks: Sequence[Track]) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:

@@ -58,7 +58,7 @@ def drag_protocol(setup: Setup) -> dict:
 def methods_of(snapshot: Snapshot) -> list[str]:
     """Return the methods that can drag a snapshot's images."""
     generator = snapshot.generator
-    steered = generator.encoding.spatial or generator.config.num_objects > 0
+    steered = generator.config.parts.is_spatial
     return list(DRAGS) if steered else ["latent"]
 
 
@@ -73,8 +73,8 @@ def drag_observations(snapshot: Snapshot, setup: Setup, done: Sequence[dict]) ->
     with bar:
         for number, trial in enumerate(drag_trials(snapshot, "", num - len(done), start)):
             if number == 0:  # what is made once (threads, kernels) is no part of the first drag
-                drag_all(trial, snapshot, DragSettings(max_steps=2))
-            lines = observe_trial(trial, snapshot, setup.segmenter, settings)
+                _drag_all(trial, snapshot, DragSettings(max_steps=2))
+            lines = _observe_trial(trial, snapshot, setup.segmenter, settings)
             bar.update()
             yield {"next": trial.seed + 1, "lines": lines}
 
@@ -98,7 +98,7 @@ class Dragged:
     image: UInt8[Tensor, "3 r r"]
 
 
-def drag_all(trial: DragTrial, snapshot: Snapshot, settings: DragSettings) -> list[Dragged]:
+def _drag_all(trial: DragTrial, snapshot: Snapshot, settings: DragSettings) -> list[Dragged]:
     """Return the drags of a trial by all methods and lengths."""
     cells = default_feature_resolution(snapshot.config.generator.resolution)
     inputs, device = scene_inputs(trial.scene, snapshot), snapshot.w_avg.device
@@ -121,11 +121,11 @@ def drag_all(trial: DragTrial, snapshot: Snapshot, settings: DragSettings) -> li
     return drags
 
 
-def observe_trial(
+def _observe_trial(
     trial: DragTrial, snapshot: Snapshot, segmenter: Segmenter, settings: DragSettings
 ) -> list[dict]:
     """Return a line per length and method: how long it took, and how near it came."""
-    drags = drag_all(trial, snapshot, settings)
+    drags = _drag_all(trial, snapshot, settings)
     first = render_inputs(scene_inputs(trial.scene, snapshot), snapshot)
     found = segmenter(torch.stack([first, *(one.image for one in drags)]))
     before, *after = [instances.to("cpu") for instances in found]
@@ -139,13 +139,13 @@ def observe_trial(
             "steps": one.result.state.step,
             "reached": one.result.reached,
             "distance": round(one.problem.to_go(one.result.state.handles).item(), 6),
-            "seen": seen_distance(under, before, instances, one.problem),
+            "seen": _seen_distance(under, before, instances, one.problem),
         }
         for one, instances in zip(drags, after, strict=True)
     ]
 
 
-def seen_distance(
+def _seen_distance(
     under: int | None, before: Instances, after: Instances, problem: Problem
 ) -> float | None:
     """Return how far the object still is from where it should go; None where it isn't seen in both images."""

@@ -93,7 +93,7 @@ def fidelity_findings(snapshot: Snapshot, setup: Setup, batches: Sequence[dict])
 
 
 def compare_images(
-    fake: Dataset, real: Dataset, extractor: Extractor, device: str
+    fake: ImageRange, real: ImageRange, extractor: Extractor, device: str
 ) -> dict[str, float]:
     """Return fid, kid, kid_std, precision and recall of two sets of uint8 images [3 r r]."""
     import torch_fidelity

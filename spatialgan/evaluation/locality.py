@@ -128,8 +128,8 @@ def moved(trials: Trials, seed: int) -> GeneratorInputs:
 
 def removed(trials: Trials, seed: int) -> GeneratorInputs:
     """Return the samples without their objects."""
-    layout, rows = trials.samples.layout, enumerate(trials.objects.tolist())
-    singles = ((layout[row : row + 1], index) for row, index in rows)
+    layout, chosen = trials.samples.layout, enumerate(trials.objects.tolist())
+    singles = ((layout[i : i + 1], index) for i, index in chosen)
     return replace(
         trials.samples,
         layout=Layout.cat([remove(one, where_object(one, index)) for one, index in singles]),
@@ -139,11 +139,9 @@ def removed(trials: Trials, seed: int) -> GeneratorInputs:
 def restyled(trials: Trials, seed: int) -> GeneratorInputs:
     """Return the samples with new style codes for their objects, a function of (seed, sample)."""
     z = trials.samples.z.clone()
-    for row, (sample, index) in enumerate(
-        zip(trials.indices, trials.objects.tolist(), strict=True)
-    ):
+    for i, (sample, index) in enumerate(zip(trials.indices, trials.objects.tolist(), strict=True)):
         draws = generator_for(seed, "restyle", sample)
-        z[row, 1 + index] = torch.randn(z.shape[2], generator=draws)  # code 0 is the background's
+        z[i, 1 + index] = torch.randn(z.shape[2], generator=draws)  # code 0 is the background's
     return replace(trials.samples, z=z)
 
 

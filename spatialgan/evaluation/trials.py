@@ -82,12 +82,12 @@ def draw_trials(renderer: Renderer, seed: int, start: int, stop: int) -> Trials:
     """Return one trial for each of samples start..stop-1 that has an object to try."""
     samples = renderer.draw(start, stop)
     level = objects(samples.layout)
-    rows = can_be_tried(level).any(dim=1).nonzero()[:, 0].tolist()
-    indices = tuple(start + row for row in rows)
-    plans = [_plan(level.index(slice(row, row + 1)), seed, start + row) for row in rows]
+    places = can_be_tried(level).any(dim=1).nonzero()[:, 0].tolist()
+    indices = tuple(start + i for i in places)
+    plans = [_plan(level.index(slice(i, i + 1)), seed, start + i) for i in places]
     chosen = torch.tensor([plan[0] for plan in plans], dtype=torch.long)
     offsets, idle = (torch.tensor([p[i] for p in plans]).reshape(-1, 2) for i in (1, 2))
-    return Trials(indices, samples.take(rows), chosen, offsets, idle, stop)
+    return Trials(indices, samples.take(places), chosen, offsets, idle, stop)
 
 
 def trial_batches(

@@ -70,7 +70,7 @@ def warp(images: Images, strength: Strength, generator: torch.Generator) -> Imag
     coarse = torch.randn(n, 2, 5, 5, generator=generator) * 0.12 * _each(strength)
     shift = F.interpolate(coarse, (h, w), mode="bicubic", align_corners=True)
     still = torch.eye(2, 3).expand(n, 2, 3)
-    grid = F.affine_grid(still, (n, 3, h, w), align_corners=False) + shift.permute(0, 2, 3, 1)
+    grid = F.affine_grid(still, (n, 3, h, w), align_corners=False) + shift.permute(0, 2, 3, 1)  # pyright: ignore[reportArgumentType]
     # bicubic, for bilinear resampling would be noticed by its blur instead
     return F.grid_sample(images, grid, mode="bicubic", padding_mode="border", align_corners=False)
 

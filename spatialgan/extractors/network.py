@@ -65,7 +65,7 @@ def initialize(extractor: SceneExtractor, generator: torch.Generator) -> None:
     for layer in extractor.children():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-            nn.init.zeros_(layer.bias)
+            nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
 
 
 def save_extractor(path: Path, extractor: SceneExtractor, header: dict) -> None:

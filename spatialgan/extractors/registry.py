@@ -1,12 +1,10 @@
 """EXTRACTORS: the networks distances can be measured with, each with the exact weights it means.
 
-`scene` ships with the code (the embedded protocol). `inception` is the network of the papers; its
-weights, published with torch-fidelity, are put by hand into the folder data/weights (or the one
-named by the environment variable SPATIALGAN_WEIGHTS) and never downloaded. To add one, write a
-function that returns a ready Extractor, and give it a key.
+`scene` ships with the code. `inception` is the network of the papers; its weights are published with
+torch-fidelity (see spatialgan/published.py). To add one, write a function that returns a ready Extractor, and
+give it a key.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,12 +12,12 @@ from pathlib import Path
 
 from spatialgan.extractors.network import shipped_weights
 from spatialgan.files import file_sha256
+from spatialgan.published import check_present, published_path
 from spatialgan.variants import choose
 
-WEIGHTS_FOLDER = "data/weights"
-INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 INCEPTION_URL = (
-    f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{INCEPTION_FILE}"
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+    "weights-inception-2015-12-05-6726825d.pth"
 )
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
@@ -51,15 +49,14 @@ def scene_extractor() -> Extractor:
 
 
 def inception() -> Extractor:
-    """Return the Inception of the papers; ValueError where its weights are missing or wrong."""
-    weights = Path(os.environ.get("SPATIALGAN_WEIGHTS", WEIGHTS_FOLDER)) / INCEPTION_FILE
-    if not weights.is_file():
-        raise ValueError(f"{weights} is missing: get {INCEPTION_FILE} from {INCEPTION_URL}")
+    """Return the Inception of the papers; raises ValueError where its weights are missing or not the published ones."""
+    weights = published_path(INCEPTION_URL)
+    check_present(weights, INCEPTION_URL)
     sha256 = file_sha256(weights)
     if sha256 != INCEPTION_SHA256:
         raise ValueError(
-            f"{weights} is not the published {INCEPTION_FILE}: its sha256 is {sha256}, "
-            f"expected {INCEPTION_SHA256}; get it from {INCEPTION_URL}"
+            f"{weights} is not the published file: its sha256 is {sha256}, not {INCEPTION_SHA256}; "
+            f"get it from {INCEPTION_URL}"
         )
     name = "inception-v3-compat"
     return Extractor(name, sha256, weights, name, "{metric}{count}_full")

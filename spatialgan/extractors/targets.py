@@ -54,11 +54,11 @@ def draw_examples(seed: int, num_per_kind: int) -> tuple[Examples, tuple[str, ..
     jobs = [(kind, index) for index in range(num_per_kind) for kind in kinds]
     bar = tqdm(jobs, desc="drawing", unit="img", disable=None)
     found = [_statistics(drawn.draw(kind, seed, index, INPUT_SIDE)) for kind, index in bar]
-    names = tuple(sorted({name for _, rows, _ in found for name in rows}))
+    names = tuple(sorted({name for _, classes, _ in found for name in classes}))
     table = np.zeros((len(found), len(names), 7), dtype=np.float32)
-    for number, (_, rows, _) in enumerate(found):
-        for name, row in rows.items():
-            table[number, names.index(name)] = row
+    for number, (_, classes, _) in enumerate(found):
+        for name, numbers in classes.items():
+            table[number, names.index(name)] = numbers
     examples = Examples(
         images=torch.from_numpy(np.stack([image for image, _, _ in found])),
         kinds=torch.tensor([kinds.index(kind) for kind, _ in jobs]),
@@ -73,14 +73,14 @@ def draw_examples(seed: int, num_per_kind: int) -> tuple[Examples, tuple[str, ..
 
 def _statistics(drawing: Drawing) -> tuple[np.ndarray, dict[str, list[float]], tuple[float, float]]:
     """Return the image, (presence, area, y, x, r, g, b) of each class, and the dominant center."""
-    rows = {}
+    classes = {}
     for name in sorted({instance.name for instance in drawing.instances}):
         same = [instance for instance in drawing.instances if instance.name == name]
         mask = np.any([instance.mask for instance in same], axis=0)
         if mask.any():
             center = np.mean([instance.center for instance in same], axis=0)
             color = drawing.image[mask].mean(axis=0) / 127.5 - 1
-            rows[name] = [1.0, float(np.sqrt(mask.mean())), *center.tolist(), *color.tolist()]
+            classes[name] = [1.0, float(np.sqrt(mask.mean())), *center.tolist(), *color.tolist()]
     whole = [instance for instance in drawing.instances if not instance.owner]
     dominant = max(whole, key=lambda instance: int(instance.mask.sum()))
-    return drawing.image.transpose(2, 0, 1).copy(), rows, dominant.center
+    return drawing.image.transpose(2, 0, 1).copy(), classes, dominant.center

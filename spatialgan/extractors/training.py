@@ -132,7 +132,7 @@ def _optimize(
         weights = {"quality": training.quality_weight}
         loss = sum(weights.get(name, 1.0) * value for name, value in losses.items())
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # pyright: ignore[reportAttributeAccessIssue]
         optimizer.step()
         if step % 200 == 0:
             bar.set_postfix({name: f"{value.item():.3f}" for name, value in losses.items()})

@@ -213,38 +213,3 @@ def _cat_levels(levels: Sequence[Level]) -> Level:
     assert all(type(level) is kind for level in levels), "levels of different kinds"
     columns = zip(*(vars(level).values() for level in levels), strict=True)
     return kind(*(torch.cat(c) if isinstance(c[0], Tensor) else _cat_levels(c) for c in columns))
-
-
-def to_json(layout: Layout) -> dict:
-    """Return the layout as plain numbers; raise ValueError for levels that are not Gaussians."""
-    if not all(isinstance(level, Gaussians) for level in layout.levels):
-        raise ValueError("only layouts made of Gaussians can be written as JSON")
-    levels = [{name: x.tolist() for name, x in vars(level).items()} for level in layout.levels]
-    return {"num_samples": layout.num_samples, "levels": levels}
-
-
-def from_json(document: dict) -> Layout:
-    """Return the layout that `to_json` wrote; raise ValueError for numbers that make no layout."""
-    try:
-        levels = tuple(_level_from_json(level) for level in document["levels"])
-        num_samples = int(document["num_samples"])
-    except KeyError as error:
-        raise ValueError(f"a layout needs {error}") from error
-    if any(len(level) != num_samples for level in levels):
-        raise ValueError(f"a layout of num_samples {num_samples} needs that many in every level")
-    return Layout(levels, num_samples)
-
-
-def _level_from_json(level: dict) -> Gaussians:
-    """Return one level; raise ValueError unless shapes agree, sigma > 0 and presence in [0, 1]."""
-    names = ("centers", "sigmas", "presence")
-    centers, sigmas, presence = (torch.tensor(level[name], dtype=torch.float32) for name in names)
-    if centers.ndim != 3 or centers.shape[2] != 2:
-        raise ValueError(f"centers must be [samples][sub-heatmaps][2], got {list(centers.shape)}")
-    if not sigmas.shape == presence.shape == centers.shape[:2]:
-        raise ValueError("sigmas and presence must be [samples][sub-heatmaps], as many as centers")
-    if not (centers.isfinite().all() and sigmas.isfinite().all() and (sigmas > 0).all()):
-        raise ValueError("centers must be finite and sigmas finite and positive")
-    if not ((presence >= 0) & (presence <= 1)).all():
-        raise ValueError("presence must lie in [0, 1]")
-    return Gaussians(centers, sigmas, presence)

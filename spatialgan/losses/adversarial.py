@@ -3,8 +3,6 @@
 Shapes: n batch, l layers, *m codes where there are several, w style space, r resolution.
 """
 
-from math import log2
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -38,6 +36,5 @@ def path_lengths(
 ) -> Float[Tensor, " n"]:
     """Return |J_w^T y| for y = noise / r, the length of a random path through W (StyleGAN2, Eq. 4)."""
     resolution = images.shape[-1]
-    assert log2(resolution).is_integer()
     (gradient,) = torch.autograd.grad((images * noise).sum() / resolution, ws, create_graph=True)
     return gradient.square().flatten(2).sum(dim=2).mean(dim=1).sqrt()

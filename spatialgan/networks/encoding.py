@@ -1,26 +1,23 @@
-"""How a heatmap enters the generator: the spatial encoding layers (SEL) and their heatmap projector.
+"""ENCODINGS: how heatmaps enter the generator (SEL, the spatial encoding layers).
 
-An encoding is a module `(channels, heatmap_channels)(x, heatmap) -> x` that is put before a layer's
-modulated convolution. To add one: write a module with the same constructor, and a key in ENCODINGS.
-`latent_size` and `latent_code` say what an encoding adds to the latent instead (only `flatten` does),
-`num_objects`, `styles` and `affine` how it spreads styles over the image (only `style` does).
+To add one: write a frozen dataclass whose fields are its numbers, with `__call__(heatmap_channels) -> Parts`,
+which says what the encoding adds to a generator and leaves everything else as it is in StyleGAN2; give it a
+key at the foot of this file. A layer that sees heatmaps is a module `(channels, projected)(x, heatmap) -> x`,
+put before a modulated convolution by `layers_before`.
 
-The projector turns a level's k sub-heatmaps into PROJECTED feature maps. `coarse` processing renders
-the level at the layer's resolution first and convolves there (the journal's default); `fine` convolves
-at image resolution and reduces the features (the conference version).
-
-Shapes: n batch, c channels, k sub-heatmaps, p projected heatmap channels, h w pixels.
+Shapes: n batch, c channels, k sub-heatmaps, p projected heatmap channels, d numbers of a layout's code, h w
+pixels, l layers (ws), w style space. *m stands for no axis, or for one of 1 + num_objects codes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import partial
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from spatialgan.heatmaps.layout import GRIDS, Layout
+from spatialgan.heatmaps.layout import GRIDS, Grid, Layout
 from spatialgan.networks import ops
 from spatialgan.networks.layers import Conv, ConvAct, Linear
 from spatialgan.networks.modulation import (
@@ -31,95 +28,75 @@ from spatialgan.networks.modulation import (
     Styles,
     UniformStyles,
 )
+from spatialgan.networks.projector import HeatmapProjector, Projection, projected_channels
 from spatialgan.variants import check_choice
 
-PROJECTED = 32  # heatmap feature maps per level
 HIDDEN = 64  # feature maps between projected heatmap and normalization statistics
 RESIDUAL_GAIN = 0.1  # of the encoding's residual branch (released predecessor; not in the paper)
 
 
+def no_projector(image_resolution: int) -> nn.Module:
+    """Return a module without weights: no layer asks for projected heatmaps."""
+    return nn.Identity()
+
+
+def no_layers(place: str, resolution: int, channels: int) -> list[nn.Module]:
+    """Return no module."""
+    return []
+
+
+def no_code(layout: Layout) -> Float[Tensor, "n 0"]:
+    """Return a code of no numbers."""
+    return torch.zeros(len(layout), 0)
+
+
+def uniform_styles(ws: Float[Tensor, "n l w"], layout: Layout) -> list[Styles]:
+    """Return the styles of every layer, the same at all pixels."""
+    return [UniformStyles(w) for w in ws.unbind(dim=1)]
+
+
+def uniform_affine(w_dim: int, channels: int) -> Linear:
+    """Return a new affine map for the styles of a layer, 1 at w = 0."""
+    return Linear(w_dim, channels, bias_init=1.0)
+
+
 @dataclass(frozen=True)
-class EncodingConfig:
-    """Which encoding, where, and how its heatmaps are processed."""
+class Parts:
+    """What an encoding adds to a generator; by default nothing, which is StyleGAN2."""
 
-    name: str = "none"  # a key of ENCODINGS
-    places: tuple[str, ...] = ("conv",)  # before "conv", "rgb" or both
-    max_resolution: int = 16  # highest generator block that is encoded
-    processing: str = "coarse"  # "coarse" or "fine": reduce heatmaps first, or features
-    kernel_size: int = 3  # of the projector's convolutions
-    dilation: int = 1  # of the projector's convolutions
-    grid: str = "half_pixel"  # where pixels sit; "corners" is the released predecessor's
-    demodulation: str = "local"  # a key of DEMODULATIONS; of `style` alone
-    # standard deviation, at first, of what objects' styles have in common; of `style` alone
-    object_bias: float = 1.0
-
-    def __post_init__(self):
-        check_choice(ENCODINGS, "encoding", self.name)
-        check_choice(("coarse", "fine"), "heatmap processing", self.processing)
-        check_choice(GRIDS, "grid", self.grid)
-        check_choice(DEMODULATIONS, "demodulation", self.demodulation)
-        for place in self.places:
-            check_choice(("conv", "rgb"), "encoding place", place)
+    is_spatial: bool = False  # whether heatmaps reach the synthesis network
+    # image resolution -> the module that projects heatmaps for the layers below
+    projector: Callable[[int], nn.Module] = no_projector
+    # ("conv" or "rgb", block resolution, channels) -> the modules before such a layer
+    layers: Callable[[str, int, int], list[nn.Module]] = no_layers
+    code_size: int = 0  # d, numbers that a layout adds to the latent
+    code: Callable[[Layout], Tensor] = no_code  # these numbers, [n d]
+    num_objects: int = 0  # objects with a style code of their own, beside the image's
+    styles: Callable[[Tensor, Layout], list[Styles]] = uniform_styles  # of all layers, from ws
+    affine: Callable[[int, int], Linear] = uniform_affine  # (w_dim, channels) -> a layer's map
 
 
-class Passthrough(nn.Module):
-    """No encoding: x is returned as it came."""
-
-    spatial: ClassVar[bool] = False  # whether layers get encoding modules
-
-    @staticmethod
-    def latent_size(heatmap_channels: tuple[int, ...]) -> int:
-        """Return how many numbers the layout adds to the latent."""
-        return 0
-
-    @staticmethod
-    def latent_code(layout: Layout, grid: str) -> Float[Tensor, "n d"]:
-        """Return what the layout adds to the latent."""
-        return torch.zeros(len(layout), 0)
-
-    @staticmethod
-    def num_objects(heatmap_channels: tuple[int, ...]) -> int:
-        """Return how many objects have a style code of their own, beside the image's."""
-        return 0
-
-    @staticmethod
-    def styles(
-        ws: Float[Tensor, "n l *m w"], layout: Layout, config: EncodingConfig
-    ) -> list[Styles]:
-        """Return the styles of every layer."""
-        return [UniformStyles(w) for w in ws.unbind(dim=1)]
-
-    @staticmethod
-    def affine(w_dim: int, channels: int, config: EncodingConfig) -> Linear:
-        """Return a new affine map for the styles of a layer, 1 at w = 0."""
-        return Linear(w_dim, channels, bias_init=1.0)
+Encoding = Callable[[tuple[int, ...]], Parts]  # from sub-heatmaps per level
 
 
-class Flatten(Passthrough):
-    """Heatmaps as a vector beside z (paper, section 4.3): no spatial path into the generator."""
+def layers_before(
+    module: Callable[[int, int], nn.Module], projection: Projection, num_levels: int
+) -> Callable[[str, int, int], list[nn.Module]]:
+    """Return `Parts.layers` that puts a new `module(channels, projected)` wherever the projection says."""
 
-    @staticmethod
-    def latent_size(heatmap_channels: tuple[int, ...]) -> int:
-        """Return sum_l k_l r_l^2 with r_l = 4 * 2^l."""
-        return sum(k * (4 * 2**level) ** 2 for level, k in enumerate(heatmap_channels))
+    def layers(place: str, resolution: int, channels: int) -> list[nn.Module]:
+        if place not in projection.places or resolution > projection.max_resolution:
+            return []
+        return [module(channels, projected_channels(num_levels, resolution))]
 
-    @staticmethod
-    def latent_code(layout: Layout, grid: str) -> Float[Tensor, "n d"]:
-        """Return all levels, each rendered at its own resolution, as one vector in [0, 1]."""
-        maps = [
-            layout.render(level, 4 * 2**level, grid).flatten(1)
-            for level in range(len(layout.levels))
-        ]
-        return torch.cat(maps, dim=1)
+    return layers
 
 
-class SelNorm(Passthrough):
+class SelNorm(nn.Module):
     """SEL_norm: x + 0.1 conv(lrelu((1 + sigma) IN(x) + mu)), with sigma and mu from the heatmap (paper, Eq. 2).
 
     The paper's Eq. 2 scales by sigma; 1 + sigma, the 0.1 and the outer convolution follow the released predecessor.
     """
-
-    spatial = True
 
     def __init__(self, channels: int, heatmap_channels: int):
         super().__init__()
@@ -141,10 +118,8 @@ class SelNorm(Passthrough):
         return torch.add(x, self.residual(ops.lrelu(denormalized)), alpha=RESIDUAL_GAIN)
 
 
-class SelConcat(Passthrough):
+class SelConcat(nn.Module):
     """SEL_concat: x + 0.1 conv(lrelu([x ; heatmap])); residual like SEL_norm, so that the two compare."""
-
-    spatial = True
 
     def __init__(self, channels: int, heatmap_channels: int):
         super().__init__()
@@ -158,79 +133,104 @@ class SelConcat(Passthrough):
         return torch.add(x, self.residual(ops.lrelu(joined)), alpha=RESIDUAL_GAIN)
 
 
-class SelStyle(Passthrough):
+@dataclass(frozen=True)
+class NoEncoding:
+    """Heatmaps, where there are any, don't reach the generator."""
+
+    def __call__(self, heatmap_channels: tuple[int, ...]) -> Parts:
+        """Return nothing to add."""
+        return Parts()
+
+
+@dataclass(frozen=True)
+class NormEncoding(Projection):
+    """`SelNorm` before layers (paper, Eq. 2)."""
+
+    def __call__(self, heatmap_channels: tuple[int, ...]) -> Parts:
+        """Return the projector and the layers."""
+        return Parts(
+            is_spatial=True,
+            projector=partial(HeatmapProjector, self, heatmap_channels),
+            layers=layers_before(SelNorm, self, len(heatmap_channels)),
+        )
+
+
+@dataclass(frozen=True)
+class ConcatEncoding(Projection):
+    """`SelConcat` before layers."""
+
+    def __call__(self, heatmap_channels: tuple[int, ...]) -> Parts:
+        """Return the projector and the layers."""
+        return Parts(
+            is_spatial=True,
+            projector=partial(HeatmapProjector, self, heatmap_channels),
+            layers=layers_before(SelConcat, self, len(heatmap_channels)),
+        )
+
+
+@dataclass(frozen=True)
+class FlattenEncoding:
+    """Heatmaps as a vector beside z (paper, section 4.3): no spatial path into the generator."""
+
+    grid: Grid = "half_pixel"  # where pixels sit; "corners" is the released predecessor's
+
+    def __post_init__(self) -> None:
+        check_choice(GRIDS, "grid", self.grid)
+
+    def __call__(self, heatmap_channels: tuple[int, ...]) -> Parts:
+        """Return a code of sum_l k_l r_l^2 numbers with r_l = 4 * 2^l."""
+        size = sum(k * (4 * 2**level) ** 2 for level, k in enumerate(heatmap_channels))
+        return Parts(code_size=size, code=self.code)
+
+    def code(self, layout: Layout) -> Float[Tensor, "n d"]:
+        """Return all levels, each rendered at its own resolution, as one vector in [0, 1]."""
+        maps = [
+            layout.render(level, 4 * 2**level, self.grid).flatten(1)
+            for level in range(len(layout.levels))
+        ]
+        return torch.cat(maps, dim=1)
+
+
+@dataclass(frozen=True)
+class StyleEncoding:
     """SEL_indoor: every layer is modulated per pixel by S_bg + sum_i S_i H_i (paper, Eq. 4)."""
 
-    @staticmethod
-    def num_objects(heatmap_channels: tuple[int, ...]) -> int:
-        """Return one object per sub-heatmap; raises ValueError unless there is exactly one level."""
+    grid: Grid = "half_pixel"  # where pixels sit; "corners" is the released predecessor's
+    demodulation: str = "local"  # a key of DEMODULATIONS
+    object_bias: float = 1.0  # standard deviation, at first, of what objects' styles have in common
+
+    def __post_init__(self) -> None:
+        check_choice(GRIDS, "grid", self.grid)
+        check_choice(DEMODULATIONS, "demodulation", self.demodulation)
+
+    def __call__(self, heatmap_channels: tuple[int, ...]) -> Parts:
+        """Return styles for one object per sub-heatmap; raises ValueError unless there is exactly one level."""
         if len(heatmap_channels) != 1:
             raise ValueError(
                 f"encoding style needs heatmaps of one level, not {len(heatmap_channels)}: "
                 f"choose the sampling multi_object"
             )
-        return heatmap_channels[0]
+        return Parts(
+            is_spatial=True,
+            num_objects=heatmap_channels[0],
+            styles=self.styles,
+            affine=self.affine,
+        )
 
-    @staticmethod
-    def styles(
-        ws: Float[Tensor, "n l *m w"], layout: Layout, config: EncodingConfig
-    ) -> list[Styles]:
+    def styles(self, ws: Float[Tensor, "n l m w"], layout: Layout) -> list[Styles]:
         """Return the styles of every layer, all of them placed by the same heatmaps."""
-        places = ObjectMaps(layout, config.grid)
-        return [ObjectStyles(w, places, config.demodulation) for w in ws.unbind(dim=1)]
+        places = ObjectMaps(layout, self.grid)
+        return [ObjectStyles(w, places, self.demodulation) for w in ws.unbind(dim=1)]
 
-    @staticmethod
-    def affine(w_dim: int, channels: int, config: EncodingConfig) -> ObjectLinear:
+    def affine(self, w_dim: int, channels: int) -> ObjectLinear:
         """Return a new affine map for the styles of a layer, 1 for the background at w = 0."""
-        return ObjectLinear(w_dim, channels, bias_init=1.0, object_std=config.object_bias)
+        return ObjectLinear(w_dim, channels, bias_init=1.0, object_std=self.object_bias)
 
 
-ENCODINGS: dict[str, type[Passthrough]] = {
-    "none": Passthrough,
-    "norm": SelNorm,
-    "concat": SelConcat,
-    "flatten": Flatten,
-    "style": SelStyle,
+ENCODINGS: dict[str, Callable[..., Encoding]] = {
+    "none": NoEncoding,
+    "norm": NormEncoding,
+    "concat": ConcatEncoding,
+    "flatten": FlattenEncoding,
+    "style": StyleEncoding,
 }
-
-
-class HeatmapProjector(nn.Module):
-    """Layout -> projected heatmaps for a layer: two convolutions per level, shared by all layers."""
-
-    def __init__(self, config: EncodingConfig, heatmap_channels: tuple[int, ...], resolution: int):
-        super().__init__()
-        self.config = config
-        self.resolution = resolution
-        shape = {"kernel_size": config.kernel_size, "dilation": config.dilation}
-        self.levels = nn.ModuleList(
-            nn.Sequential(ConvAct(k, 16, **shape), ConvAct(16, PROJECTED, **shape))
-            for k in heatmap_channels
-        )
-
-    def levels_of(self, block_resolution: int) -> range:
-        """Return the levels a generator block sees: its own, or all of them where it has none or they are few."""
-        own = block_resolution.bit_length() - 3
-        return range(own, own + 1) if own < len(self.levels) else range(len(self.levels))
-
-    def channels(self, block_resolution: int) -> int:
-        """Return the number of projected heatmap channels that a block's layers get."""
-        return PROJECTED * len(self.levels_of(block_resolution))
-
-    def forward(
-        self, layout: Layout, block_resolution: int, size: int, dtype: torch.dtype
-    ) -> Float[Tensor, "n p size size"]:
-        """Return the block's projected heatmaps at `size` pixels."""
-        project = {"coarse": self._coarse, "fine": self._fine}[self.config.processing]
-        maps = [project(layout, level, size, dtype) for level in self.levels_of(block_resolution)]
-        return torch.cat(maps, dim=1)
-
-    def _coarse(self, layout: Layout, level: int, size: int, dtype: torch.dtype) -> Tensor:
-        return self.levels[level](layout.render(level, size, self.config.grid).to(dtype))
-
-    def _fine(self, layout: Layout, level: int, size: int, dtype: torch.dtype) -> Tensor:
-        features = self.levels[level](
-            layout.render(level, self.resolution, self.config.grid).to(dtype)
-        )
-        if self.config.grid == "corners":  # the predecessor samples points between the corners
-            return F.interpolate(features, size=size, mode="bilinear", align_corners=True)
-        return F.adaptive_avg_pool2d(features, size)

@@ -10,7 +10,7 @@ axis, or for one of 1 + num_objects codes, the background's first (encoding `sty
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from jaxtyping import Float
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.networks import ops
-from spatialgan.networks.encoding import ENCODINGS, EncodingConfig, HeatmapProjector
+from spatialgan.networks.encoding import Encoding, NoEncoding, Parts
 from spatialgan.networks.layers import LinearAct
 from spatialgan.networks.modulation import Styles
 from spatialgan.networks.styled import StyledConv, StyledConvUp, ToRGB
@@ -38,11 +38,16 @@ class GeneratorConfig:
     w_dim: int = 512
     mapping_layers: int = 8
     heatmap_channels: tuple[int, ...] = ()  # sub-heatmaps per level, from the sampler
-    encoding: EncodingConfig = field(default_factory=EncodingConfig)
+    encoding: Encoding = field(default_factory=NoEncoding)  # an instance of an ENCODINGS class
 
     def __post_init__(self) -> None:
-        # raises ValueError where encoding and heatmaps don't go together
-        assert self.num_objects >= 0
+        """Raise ValueError where the encoding can't take these heatmaps."""
+        self.encoding(self.heatmap_channels)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """Return what the encoding adds to the generator."""
+        return self.encoding(self.heatmap_channels)
 
     def channels(self, resolution: int) -> int:
         """Return the number of feature maps at a resolution."""
@@ -61,7 +66,7 @@ class GeneratorConfig:
     @property
     def num_objects(self) -> int:
         """Return the number of objects with a style code of their own."""
-        return ENCODINGS[self.encoding.name].num_objects(self.heatmap_channels)
+        return self.parts.num_objects
 
     @property
     def z_shape(self) -> tuple[int, ...]:
@@ -125,9 +130,9 @@ class SynthesisInputs:
 class Mapping(nn.Module):
     """z [n *m z] and a layout's code [n d] -> w [n *m w]."""
 
-    def __init__(self, config: GeneratorConfig, code_size: int):
+    def __init__(self, config: GeneratorConfig):
         super().__init__()
-        sizes = [config.z_dim + code_size] + [config.w_dim] * config.mapping_layers
+        sizes = [config.z_dim + config.parts.code_size] + [config.w_dim] * config.mapping_layers
         layers = [
             LinearAct(a, b, lr_multiplier=MAPPING_LR_MULTIPLIER)
             for a, b in zip(sizes, sizes[1:], strict=False)
@@ -147,10 +152,10 @@ class Mapping(nn.Module):
 class SynthesisBlock(nn.Module):
     """All layers of one resolution: convolutions, their encodings, ToRGB."""
 
-    def __init__(self, config: GeneratorConfig, resolution: int, heatmap_channels: int):
+    def __init__(self, config: GeneratorConfig, resolution: int):
         super().__init__()
-        encoding = ENCODINGS[config.encoding.name]
-        affine = partial(encoding.affine, config.w_dim, config=config.encoding)
+        affine = partial(config.parts.affine, config.w_dim)
+        layers = config.parts.layers
         out = config.channels(resolution)
         self.resolution = resolution
         if resolution == 4:
@@ -163,14 +168,10 @@ class SynthesisBlock(nn.Module):
             )
             inputs = [below, out]
         self.to_rgb = ToRGB(out, affine(out))
-        encoded = encoding.spatial and resolution <= config.encoding.max_resolution
-        places = config.encoding.places if encoded else ()
         self.encode_conv = nn.ModuleList(
-            encoding(c, heatmap_channels) for c in inputs if "conv" in places
+            layer for channels in inputs for layer in layers("conv", resolution, channels)
         )
-        self.encode_rgb = nn.ModuleList(
-            encoding(out, heatmap_channels) for place in places if place == "rgb"
-        )
+        self.encode_rgb = nn.ModuleList(layers("rgb", resolution, out))
 
 
 class Synthesis(nn.Module):
@@ -180,13 +181,8 @@ class Synthesis(nn.Module):
         super().__init__()
         self.config = config
         self.const = nn.Parameter(torch.randn(config.channels(4), 4, 4))
-        spatial = ENCODINGS[config.encoding.name].spatial
-        levels = config.heatmap_channels if spatial else ()
-        self.projector = HeatmapProjector(config.encoding, levels, config.resolution)
-        self.blocks = nn.ModuleList(
-            SynthesisBlock(config, r, self.projector.channels(r) if spatial else 0)
-            for r in config.resolutions
-        )
+        self.projector = config.parts.projector(config.resolution)
+        self.blocks = nn.ModuleList(SynthesisBlock(config, r) for r in config.resolutions)
 
     def forward(
         self,
@@ -228,8 +224,7 @@ class Synthesis(nn.Module):
         dtype: torch.dtype,
     ) -> Iterator[tuple[SynthesisBlock, Float[Tensor, "n c s s"], Styles]]:
         """Yield each block, from 4 pixels up, with the feature maps it hands on and its RGB's styles."""
-        encoding = self.config.encoding
-        styles = ENCODINGS[encoding.name].styles(ws, layout, encoding)
+        styles = self.config.parts.styles(ws, layout)
         x = self.const.to(dtype).expand(ws.shape[0], *self.const.shape)
         x = x.contiguous(memory_format=torch.channels_last)
         layer = 0
@@ -248,13 +243,12 @@ class Generator(nn.Module):
     def __init__(self, config: GeneratorConfig):
         super().__init__()
         self.config = config
-        self.encoding = ENCODINGS[config.encoding.name]
-        self.mapping = Mapping(config, self.encoding.latent_size(config.heatmap_channels))
+        self.mapping = Mapping(config)
         self.synthesis = Synthesis(config)
 
     def styles(self, z: Float[Tensor, "n *m z"], layout: Layout) -> Float[Tensor, "n l *m w"]:
         """Return one style vector per layer and code, the same for all layers of a sample."""
-        code = self.encoding.latent_code(layout, self.config.encoding.grid).to(z)
+        code = self.config.parts.code(layout).to(z)
         w = self.mapping(z, code)
         return w[:, None].expand(-1, self.config.num_ws, *w.shape[1:])
 

@@ -16,7 +16,7 @@ def class_frame(params: Params, section: dict, results: list[Result]) -> pd.Data
     counts: dict[str, int] = {}
     for result in results:
         for name, found in result.classes.items():
-            counts[name] = counts.get(name, 0) + found["objects"]
+            counts[name] = counts.get(name, 0) + found["objects"]  # pyright: ignore[reportArgumentType]
     names = sorted(counts, key=lambda name: (-counts[name], name))
     data = {"class": names}
     for row in rows:

@@ -5,8 +5,10 @@ Colors are Okabe and Ito's, which color-blind people tell apart; where they run 
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spatialgan.params import Params
@@ -81,7 +83,7 @@ def draw_panels(series: list[Series], title: str) -> Figure:
     return figure
 
 
-def _draw_line(axis: object, series: Series, name: str, index: int) -> None:
+def _draw_line(axis: Axes, series: Series, name: str, index: int) -> None:
     points = series.frame[[X_COLUMN, name]].dropna()  # rows without an observation leave no gap
     marker = "o" if len(points) == 1 else ""
     axis.plot(points[X_COLUMN], points[name], marker=marker, linewidth=1.2, **_look(index))
@@ -96,6 +98,6 @@ def _draw_legend(figure: Figure, labels: list[str]) -> None:
     )
 
 
-def _look(index: int) -> dict[str, str]:
+def _look(index: int) -> dict[str, Any]:
     style = STYLES[index // len(COLORS) % len(STYLES)]
     return {"color": COLORS[index % len(COLORS)], "linestyle": style}

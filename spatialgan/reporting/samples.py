@@ -80,7 +80,9 @@ def _stack(blocks: dict[str, dict[str, Image.Image]]) -> Image.Image:
     return page
 
 
-def _fit(title: str, draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont) -> str:
+def _fit(
+    title: str, draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
+) -> str:
     """Return the title broken into lines that fit beside the strips."""
     lines = [""]
     for word in title.split():

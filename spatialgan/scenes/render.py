@@ -19,8 +19,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from spatialgan.config import RunConfig
 from spatialgan.networks.generator import SynthesisInputs
+from spatialgan.networks.released import const_noise
 from spatialgan.networks.style_space import synthesize
 from spatialgan.scenes.changes import interpolate
 from spatialgan.scenes.scene import SceneData
@@ -53,16 +53,19 @@ def scene_inputs(scene: SceneData, snapshot: Snapshot) -> SynthesisInputs:
     layout = scene.layout.to(device)
     ws = snapshot.generator.styles(torch.stack(codes).reshape(shape).to(device), layout)
     ws = torch.lerp(snapshot.w_avg, ws, scene.truncation_psi)
-    noise = [maps.to(device) for maps in _noise(scene, config)]
+    noise = [maps.to(device) for maps in _noise(scene, snapshot)]
     changes = scene.changes
     return SynthesisInputs(
         changes.styles(ws), changes.layout(layout), noise, changes.channels.to(device)
     )
 
 
-def _noise(scene: SceneData, config: RunConfig) -> list[Float[Tensor, "1 1 _ _"]]:
+def _noise(scene: SceneData, snapshot: Snapshot) -> list[Float[Tensor, "1 1 _ _"]]:
+    own = const_noise(snapshot.generator)  # of an imported model
+    if scene.noise_mode == "const" and own:
+        return own
     seed = scene.seed if scene.noise_mode == "random" else CONST_NOISE_SEED
-    noise = draw_samples(config, seed, 0, 1).noise
+    noise = draw_samples(snapshot.config, seed, 0, 1).noise
     return [torch.zeros_like(m) for m in noise] if scene.noise_mode == "none" else noise
 
 

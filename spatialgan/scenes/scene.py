@@ -16,7 +16,8 @@ from spatialgan.scenes.changes import Changes
 from spatialgan.scenes.checks import check_range, whole_number
 from spatialgan.variants import check_choice
 
-NOISE_MODES = ("random", "const", "none")  # from the scene's seed; the same in all scenes; zero
+# from the scene's seed; the same in all scenes, an imported model's own; zero
+NOISE_MODES = ("random", "const", "none")
 TRUNCATION_PSI = 0.7
 NOISE_MODE = "random"
 MAX_SEED = 2**63 - 1

@@ -7,6 +7,10 @@ its model zoo promises. What is trained here is stored without pickle.
 Shapes: n images, k instances, r pixels per side, d features.
 """
 
+# detectron2 has no types, and need not be installed
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportCallIssue=false
+# pyright: reportArgumentType=false, reportGeneralTypeIssues=false
+
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -138,8 +138,8 @@ class MaskRcnn:
         levels = network.backbone(prepared.tensors)
         proposals, _ = network.rpn(prepared, levels)
         found, _ = network.roi_heads(levels, proposals, sizes)
-        pooled = network.roi_heads.box_roi_pool(levels, [one["boxes"] for one in found], sizes)
-        features = F.normalize(network.roi_heads.box_head(pooled), dim=1)
+        pooled = network.roi_heads.box_roi_pool(levels, [one["boxes"] for one in found], sizes)  # pyright: ignore[reportCallIssue]
+        features = F.normalize(network.roi_heads.box_head(pooled), dim=1)  # pyright: ignore[reportCallIssue]
         features = features.split([len(one["boxes"]) for one in found])
         return [
             Instances(
@@ -211,7 +211,7 @@ def open_trained(weights: Path, device: str, min_score: float) -> MaskRcnn:
     if header.get("format") != FORMAT:
         raise ValueError(f"{weights} holds {header.get('format')!r}, not {FORMAT!r}: retrain it")
     shape = MaskRcnnShape(
-        **{name: tuple(v) if isinstance(v, list) else v for name, v in header["shape"].items()}
+        **{name: tuple(v) if isinstance(v, list) else v for name, v in header["shape"].items()}  # pyright: ignore[reportArgumentType]
     )
     network = build_network(shape, len(header["classes"]), min_score)
     network.load_state_dict(tensors)

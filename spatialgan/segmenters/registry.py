@@ -1,16 +1,13 @@
 """SEGMENTERS: who finds the objects in an image.
 
-A segmenter is called with uint8 images and returns each one's trusted `Instances`. Those named after
-their library alone are trained by the rule `segmenter` on the drawn scenes of a data set and lie at
-`weights_path`. The others carry published weights, which are put by hand into the folder data/weights
-(or the one named by the environment variable SPATIALGAN_WEIGHTS) and never downloaded. To add one,
-write a function `(weights, device, min_score) -> Segmenter` and give it a key; TRAINERS of
-train_segmenter.py has those that can be trained.
+A segmenter is called with uint8 images and returns each one's trusted `Instances`. Those named after their
+library alone are trained by the rule `segmenter` on the drawn scenes of a data set; the others have published weights
+(see spatialgan/published.py). To add one, write a function `(weights, device, min_score) -> Segmenter` and give it a
+key; those that can be trained are also in TRAINERS, in training.py.
 
 Shapes: n images, r pixels per side.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +16,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import UInt8
 from torch import Tensor
 
-from spatialgan.extractors.registry import WEIGHTS_FOLDER
+from spatialgan.published import check_present, published_path
 from spatialgan.results import Results
 from spatialgan.segmenters.instances import MIN_SCORE, Instances
 from spatialgan.variants import choose
@@ -30,14 +27,14 @@ class Segmenter(Protocol):
     """What finds instances, and what a result says about it."""
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # pyright: ignore[reportReturnType]
         """Return its key in SEGMENTERS."""
 
     @property
-    def sha256(self) -> str:
+    def sha256(self) -> str:  # pyright: ignore[reportReturnType]
         """Return the hash of its weights file, "" for the oracle."""
 
-    def __call__(self, images: UInt8[Tensor, "n 3 r r"]) -> list[Instances]:
+    def __call__(self, images: UInt8[Tensor, "n 3 r r"]) -> list[Instances]:  # pyright: ignore[reportReturnType]
         """Return each image's trusted instances, on the segmenter's device."""
 
 
@@ -60,18 +57,21 @@ def open_segmenter(
     Raises ValueError, in one line, where it is unknown, or its weights or library are missing.
     """
     kind = choose(SEGMENTERS, "segmenter", name)
-    if not weights.is_file():
-        how = f"get it from {kind.url}" if kind.url else f"make it with snakemake {weights}"
-        raise ValueError(f"{weights}, the weights of segmenter '{name}', is missing: {how}")
+    if kind.url:
+        check_present(weights, kind.url)
+    elif not weights.is_file():
+        raise ValueError(
+            f"{weights}, the weights of segmenter '{name}', is missing: make it with snakemake {weights}"
+        )
     return kind.open(weights, device, min_score)
 
 
 def weights_path(name: str, results: Results, dataset: str) -> Path:
-    """Return where a segmenter's weights lie: among the results, or in the weights folder."""
+    """Return where a segmenter's weights lie: among the results if it is trained, else with the published ones."""
     url = choose(SEGMENTERS, "segmenter", name).url
     if not url:
         return results.segmenter(dataset, name).weights
-    return Path(os.environ.get("SPATIALGAN_WEIGHTS", WEIGHTS_FOLDER)) / url.rpartition("/")[2]
+    return published_path(url)
 
 
 def _oracle(weights: Path, device: str, min_score: float) -> Segmenter:

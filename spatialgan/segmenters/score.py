@@ -8,7 +8,8 @@ Shapes: r pixels per side.
 
 import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -48,10 +49,10 @@ def _precision(
 
     with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
         coco = COCO()
-        coco.dataset = _coco_dataset(truth, classes)
+        coco.dataset = _coco_dataset(truth, classes)  # pyright: ignore[reportAttributeAccessIssue]
         coco.createIndex()
         results = [one for one in _annotations(found, classes) if one["category_id"]]
-        detections = coco.loadRes(results) if results else COCO()
+        detections = coco.loadRes(results) if results else COCO()  # pyright: ignore[reportArgumentType]
         evaluation = COCOeval(coco, detections, "segm")
         evaluation.params.imgIds = list(range(1, len(truth) + 1))
         evaluation.params.catIds = list(range(1, len(classes) + 1))
@@ -85,7 +86,7 @@ def _annotations(instances: Sequence[Instances], classes: list[str]) -> list[dic
     return records
 
 
-def _run_lengths(mask: Bool[Tensor, "r r"]) -> dict:
+def _run_lengths(mask: Bool[Tensor, "r r"]) -> Mapping[str, Any]:
     from pycocotools import mask as coco_mask
 
     return coco_mask.encode(np.asfortranarray(mask.cpu().numpy().astype(np.uint8)))

@@ -34,7 +34,7 @@ from spatialgan.segmenters.instances import MIN_AREA, Instances, trusted
 from spatialgan.segmenters.oracle import save_table
 from spatialgan.segmenters.registry import SEGMENTERS, open_segmenter
 from spatialgan.segmenters.score import mask_ap
-from spatialgan.segmenters.truth import DrawingSeries, Examples, draw_examples, mirrored
+from spatialgan.segmenters.truth import DrawingSeries, LabeledImages, draw_labeled, mirrored
 from spatialgan.variants import choose
 
 TRAINING_SEED = 2_000_003  # added to the data set's seed: scenes that no generator learns from
@@ -69,7 +69,7 @@ class SegmenterTraining:
 
 
 @dataclass(frozen=True)
-class Job:
+class SegmenterJob:
     """What a trainer gets: where the weights go, and what to learn."""
 
     weights: Path
@@ -95,12 +95,12 @@ def training_of(params: Params, dataset: str, profile: str) -> SegmenterTraining
 class Learner(Protocol):
     """A segmenter in training."""
 
-    def parameters(self) -> Iterable[nn.Parameter]:
+    def parameters(self) -> Iterable[nn.Parameter]:  # pyright: ignore[reportReturnType]
         """Return what is trained."""
 
     def losses(
         self, images: UInt8[Tensor, "n 3 r r"], truth: Sequence[Instances]
-    ) -> dict[str, Float[Tensor, ""]]:
+    ) -> dict[str, Float[Tensor, ""]]:  # pyright: ignore[reportReturnType]
         """Return the losses of a batch, to be summed."""
 
     def save(self, path: Path, header: dict) -> None:
@@ -117,7 +117,7 @@ def train_segmenter(
     trainer = choose(TRAINERS, "trainable segmenter", name)
     start, cpu = time.monotonic(), _cpu_seconds()
     header = {"segmenter": name, "training": dataclasses.asdict(training)}
-    trainer(Job(files.weights, training, header, device))
+    trainer(SegmenterJob(files.weights, training, header, device))
     cost = {
         "seconds": round(time.monotonic() - start, 1),
         "cpu_seconds": round(_cpu_seconds() - cpu, 1),
@@ -135,43 +135,43 @@ def train_segmenter(
     return result
 
 
-def score_segmenter(name: str, weights: Path, examples: Examples, device: str) -> dict:
+def score_segmenter(name: str, weights: Path, labeled: LabeledImages, device: str) -> dict:
     """Return the average precision of a segmenter's masks, its counts and its speed."""
     segmenter = open_segmenter(name, weights, device, AP_MIN_SCORE)
     start = time.monotonic()
-    found = segmenter(examples.images)
+    found = segmenter(labeled.images)
     seconds = time.monotonic() - start
-    counted = [trusted(one, 0.0) for one in examples.truth]
+    counted = [trusted(one, 0.0) for one in labeled.truth]
     return {
-        "num_images": len(examples),
+        "num_images": len(labeled),
         "num_objects": sum(len(one) for one in counted),
         "num_by_class": dict(Counter(name for one in counted for name in one.classes)),
-        "images_per_second": round(len(examples) / seconds, 1),
-        **mask_ap(found, examples.truth),
+        "images_per_second": round(len(labeled) / seconds, 1),
+        **mask_ap(found, labeled.truth),
     }
 
 
-def learn(job: Job, build: Callable[[tuple[str, ...]], Learner]) -> None:
+def learn(job: SegmenterJob, build: Callable[[tuple[str, ...]], Learner]) -> None:
     """Train the learner that `build` makes for the classes found, and save it."""
     training = job.training
-    examples = _draw(training, TRAINING_SEED, training.num_scenes, "scenes to learn from")
+    labeled = _draw(training, TRAINING_SEED, training.num_scenes, "scenes to learn from")
     with _own_randomness(training.seed, "segmenter weights", 0):
-        learner = build(examples.classes)
+        learner = build(labeled.classes)
     parameters = list(learner.parameters())
     optimizer = torch.optim.AdamW(parameters, weight_decay=training.weight_decay)
     bar = tqdm(range(training.steps), desc="training", unit="step", disable=None)
     for step in bar:
         for group in optimizer.param_groups:
             group["lr"] = training.learning_rate * _schedule(step, training.steps)
-        images, truth = _batch(examples, training, step)
+        images, truth = _batch(labeled, training, step)
         # both libraries choose the boxes they learn from by the global generator
         with _own_randomness(training.seed, "segmenter step", step):
             losses = learner.losses(images, truth)
         loss = sum(losses.values())
-        if not loss.isfinite():
-            raise FloatingPointError(f"the segmenter's loss is {loss.item()} at step {step}")
+        if not loss.isfinite():  # pyright: ignore[reportAttributeAccessIssue]
+            raise FloatingPointError(f"the segmenter's loss is {loss.item()} at step {step}")  # pyright: ignore[reportAttributeAccessIssue]
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # pyright: ignore[reportAttributeAccessIssue]
         nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT)
         optimizer.step()
         if step % 50 == 0:
@@ -179,28 +179,28 @@ def learn(job: Job, build: Callable[[tuple[str, ...]], Learner]) -> None:
     learner.save(job.weights, job.header)
 
 
-def held_out(training: SegmenterTraining) -> Examples:
+def held_out(training: SegmenterTraining) -> LabeledImages:
     """Return the scenes that a segmenter is scored on and no training learns from."""
     return _draw(training, HELD_OUT_SEED, training.num_held_out, "held-out scenes")
 
 
-def _draw(training: SegmenterTraining, offset: int, count: int, title: str) -> Examples:
+def _draw(training: SegmenterTraining, offset: int, count: int, title: str) -> LabeledImages:
     series = dataclasses.replace(training.series, seed=training.series.seed + offset)
-    return draw_examples(series, count, title)
+    return draw_labeled(series, count, title)
 
 
 def _batch(
-    examples: Examples, training: SegmenterTraining, step: int
+    labeled: LabeledImages, training: SegmenterTraining, step: int
 ) -> tuple[UInt8[Tensor, "n 3 r r"], list[Instances]]:
     """Return the scenes of a step: every one once in an order of its own, then all in another order."""
     place = torch.arange(step * training.batch, (step + 1) * training.batch)
     generator = generator_for(training.seed, "segmenter batch", step)
     chosen = []
     for at in place.tolist():
-        turn, index = divmod(at, len(examples))
-        chosen.append(_order(training.seed, turn, len(examples))[index])
+        turn, index = divmod(at, len(labeled))
+        chosen.append(_order(training.seed, turn, len(labeled))[index])
     flip = torch.rand(training.batch, generator=generator) < 0.5
-    pairs = [(examples.images[i], examples.truth[i]) for i in chosen]
+    pairs = [(labeled.images[i], labeled.truth[i]) for i in chosen]
     pairs = [mirrored(*pair) if f else pair for pair, f in zip(pairs, flip.tolist(), strict=True)]
     return torch.stack([image for image, _ in pairs]), [truth for _, truth in pairs]
 
@@ -227,26 +227,26 @@ def _cpu_seconds() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_utime
 
 
-def _train_oracle(job: Job) -> None:
+def _train_oracle(job: SegmenterJob) -> None:
     """Write down the truth of the held-out scenes."""
     scenes = held_out(job.training)
     save_table(job.weights, scenes.images, scenes.truth, job.header)
 
 
-def _train_torchvision(job: Job) -> None:
+def _train_torchvision(job: SegmenterJob) -> None:
     from spatialgan.segmenters.mask_rcnn import MaskRcnnLearner, MaskRcnnShape
 
     learn(job, lambda classes: MaskRcnnLearner(MaskRcnnShape(), classes, job.device))
 
 
-def _train_detectron(job: Job) -> None:
+def _train_detectron(job: SegmenterJob) -> None:
     from spatialgan.segmenters.detectron import DetectronLearner, require
 
     require()  # before anything is drawn
     learn(job, lambda classes: DetectronLearner(classes, job.device))
 
 
-TRAINERS: dict[str, Callable[[Job], None]] = {
+TRAINERS: dict[str, Callable[[SegmenterJob], None]] = {
     "torchvision": _train_torchvision,
     "detectron2": _train_detectron,
     "oracle": _train_oracle,

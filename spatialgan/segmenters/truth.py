@@ -31,7 +31,7 @@ class DrawingSeries:
 
 
 @dataclass(frozen=True)
-class Examples:
+class LabeledImages:
     """Images and the whole objects in each, farthest first."""
 
     images: UInt8[Tensor, "n 3 r r"]
@@ -46,12 +46,14 @@ class Examples:
         return tuple(sorted({name for found in self.truth for name in found.classes}))
 
 
-def draw_examples(series: DrawingSeries, count: int, title: str) -> Examples:
+def draw_labeled(series: DrawingSeries, count: int, title: str) -> LabeledImages:
     """Return the first `count` drawings of a series, with a progress bar called `title`."""
     bar = tqdm(range(count), desc=title, unit="img", disable=None)
     drawings = [drawn.draw(series.scene, series.seed, i, series.resolution) for i in bar]
     images = torch.from_numpy(np.stack([drawing.image for drawing in drawings]))
-    return Examples(images.permute(0, 3, 1, 2).contiguous(), tuple(map(whole_objects, drawings)))
+    return LabeledImages(
+        images.permute(0, 3, 1, 2).contiguous(), tuple(map(whole_objects, drawings))
+    )
 
 
 def whole_objects(drawing: Drawing) -> Instances:

@@ -1,6 +1,6 @@
-"""All that a training needs to go on: networks, optimizers, counters, curves; to and from a checkpoint.
+"""Everything a training needs in order to resume, and how it is saved in a checkpoint and restored.
 
-There is no random state in it: every draw is a function of (seed, phase, images shown).
+It holds no random state: every draw is a function of (seed, phase, images shown).
 """
 
 from dataclasses import dataclass, field
@@ -55,14 +55,14 @@ def new_state(config: RunConfig, device: torch.device) -> TrainState:
 
 
 def _adam(network: nn.Module, training: TrainingConfig, interval: int) -> torch.optim.Adam:
-    """Return Adam corrected for a regularizer that takes a step of its own every `interval` steps (0: none)."""
+    """Return Adam, corrected for a regularizer that takes its own step every `interval` steps (0: none)."""
     ratio = interval / (interval + 1) if interval else 1.0
     parameters = list(network.parameters())
     betas = (0.0, training.beta2**ratio)
     optimizer = torch.optim.Adam(
         parameters, lr=training.learning_rate * ratio, betas=betas, eps=1e-8, fused=True
     )
-    # as Adam would at its first step, so that a resumed state has somewhere to go
+    # what Adam would make at its first step, so that a checkpoint can be restored into it
     for parameter in parameters:
         optimizer.state[parameter] = {
             "step": torch.zeros((), device=parameter.device),
@@ -98,14 +98,23 @@ def state_to_tensors(state: TrainState) -> tuple[dict[str, Tensor], dict]:
 
 
 def restore_state(state: TrainState, tensors: dict[str, Tensor], counters: dict) -> None:
-    """Put saved tensors and counters into a new state of the same run."""
+    """Put saved tensors and counters into a new state of the same run.
+
+    Raises ValueError where they are those of a run with other networks.
+    """
     tensors = dict(tensors)
-    state.curves.rows = tensors.pop("curves.rows")
+    rows = tensors.pop("curves.rows", state.curves.rows)
     named = _named_tensors(state)
-    assert named.keys() == tensors.keys(), "checkpoint and run have different tensors"
+    different = sorted(named.keys() ^ tensors.keys())
+    if different:
+        raise ValueError(
+            f"the checkpoint is of another run: {len(different)} tensors, such as {different[0]}, are "
+            f"in one of them only; move it away to train from the start"
+        )
     with torch.no_grad():
         for name, tensor in named.items():
             tensor.copy_(tensors[name])
+    state.curves.rows = rows
     for key, value in counters.items():
         setattr(state, key, value)
 

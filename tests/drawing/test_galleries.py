@@ -9,14 +9,14 @@ from PIL import Image
 
 from spatialgan.drawing import overlays as drawing
 from spatialgan.drawing.galleries import (
-    _touched,
     check_gallery,
     draw_gallery,
     gallery_runs,
-    write_gallery,
+    touched,
 )
 from spatialgan.models.opened import open_model
 from spatialgan.params import load_params
+from spatialgan.reporting.figures import write_figure
 from spatialgan.scenes.complete import scene_from_seed
 from spatialgan.scenes.edits import apply_edit, parse_edit
 from spatialgan.scenes.render import render_scene
@@ -79,10 +79,11 @@ def test_a_cell_is_the_edited_scene(params):
 
 
 def test_a_gallery_is_written_as_the_same_picture_every_time(params):
-    pictures = [write_gallery(params, "level_moves", "smoke").read_bytes() for _ in range(2)]
+    pictures = [write_figure(params, "level_moves", "smoke").read_bytes() for _ in range(2)]
     assert pictures[0] == pictures[1]
     path = Path("results/smoke/figures/level_moves.png")
-    assert Image.open(path).width == 6 * CELL - drawing.GAP
+    with Image.open(path) as page:
+        assert page.width == 6 * CELL - drawing.GAP
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_what_was_edited_is_touched(params, row, edits, expected):
     scene = replace(start)
     for edit in edits:
         scene = apply_edit(scene, parse_edit(*edit.split(" ")))
-    assert [chosen.int().tolist() for chosen in _touched(start, scene)] == expected
+    assert [chosen.int().tolist() for chosen in touched(start, scene)] == expected
 
 
 @pytest.mark.parametrize(

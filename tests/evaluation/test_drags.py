@@ -3,20 +3,21 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 import torch
 from PIL import Image
-from spatialgan.evaluation.drag_benchmark import DragRequest, measure_drags
 
 from spatialgan.dragging.drag import DRAGS, DragSettings
-from spatialgan.dragging.drag_figure import write_drag_figure
-from spatialgan.evaluation import drag_benchmark
+from spatialgan.evaluation import drags
 from spatialgan.evaluation.drag_trials import LENGTHS_PX, NEAR, drag_trials
+from spatialgan.evaluation.harness import Setup
+from spatialgan.evaluation.measures import MEASURES
 from spatialgan.heatmaps import moves
 from spatialgan.params import load_params
-from spatialgan.reporting import drag_table
+from spatialgan.reporting import methods
+from spatialgan.reporting.figures import write_figure
+from spatialgan.reporting.tables import write_table
 from spatialgan.segmenters.instances import MIN_SCORE, Instances
 from spatialgan.segmenters.oracle import Oracle, identity_features
 from spatialgan.snapshot import load_snapshot
@@ -39,7 +40,18 @@ def still_object(image: torch.Tensor) -> Instances:
 
 
 STILL = Oracle(still_object, MIN_SCORE)
-REQUEST = DragRequest(num_drags=3, settings=DragSettings(max_steps=2, tolerance_px=0.0))
+
+
+def measure_drags(snapshot, segmenter, output, num_drags=3):
+    """Measure with drags of two steps."""
+    setup = Setup({"num_drags": num_drags, "drag_steps": 2}, {"segmenter": segmenter})
+    return drags.DRAG_BENCHMARK.measure(MEASURES["drags"].code, snapshot, setup, output)
+
+
+@pytest.fixture(autouse=True)
+def no_tolerance(monkeypatch):
+    """Make no target near enough, so that every drag takes all its steps."""
+    monkeypatch.setattr(drags, "drag_settings", lambda _: DragSettings(2, tolerance_px=0.0))
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -68,13 +80,13 @@ def test_trials_depend_on_their_seed_alone(snapshots):
 
 @pytest.mark.parametrize("row", ROWS)
 def test_every_method_is_measured_at_every_length(snapshots, tmp_path, row):
-    result = measure_drags(snapshots[row], STILL, REQUEST, tmp_path / "drags.json")
+    result = measure_drags(snapshots[row], STILL, tmp_path / "drags.json")
     assert result == json.loads((tmp_path / "drags.json").read_text())
     methods = ["latent"] if row == "baseline" else list(DRAGS)
     found = [(one["method"], one["length_px"]) for one in result["drags"]]
     assert found == [(method, length) for length in LENGTHS_PX for method in methods]
     for one in result["drags"]:
-        assert all(len(one[name]) == 3 for name in drag_benchmark.COLUMNS)
+        assert all(len(one[name]) == 3 for name in drags.COLUMNS)
         assert all(seconds > 0 for seconds in one["seconds"])
         assert one["steps"] == [0 if one["method"] == "coarse" else 2] * 3
         # the oracle's object never moves, so all of the way is left
@@ -96,7 +108,7 @@ def test_an_object_that_moves_has_the_rest_of_its_way_left(snapshots, tmp_path):
     trials = drag_trials(load_snapshot(snapshots["baseline"]), "", 3, start=0)
     ways = [[target[0] - t.handle[0] for target in t.targets] for t in trials]
     segmenter = Oracle(sinking, MIN_SCORE)
-    result = measure_drags(snapshots["baseline"], segmenter, REQUEST, tmp_path / "drags.json")
+    result = measure_drags(snapshots["baseline"], segmenter, tmp_path / "drags.json")
     for index, one in enumerate(result["drags"]):
         left = [(way[index] - shift).norm().item() / 2 for way in ways]
         assert one["seen"] == pytest.approx(left, abs=1e-6)
@@ -104,7 +116,7 @@ def test_an_object_that_moves_has_the_rest_of_its_way_left(snapshots, tmp_path):
 
 def test_an_object_that_is_not_seen_has_no_distance(snapshots, tmp_path):
     nothing = Oracle(lambda image: still_object(image)[torch.zeros(0, dtype=torch.long)], MIN_SCORE)
-    result = measure_drags(snapshots["baseline"], nothing, REQUEST, tmp_path / "drags.json")
+    result = measure_drags(snapshots["baseline"], nothing, tmp_path / "drags.json")
     assert all(one["seen"] == [None] * 3 for one in result["drags"])
 
 
@@ -119,9 +131,7 @@ def test_a_killed_measurement_goes_on_after_its_last_trial(snapshots, tmp_path):
         return still_object(image)
 
     def measure(answer: Callable, name: str) -> dict:
-        return measure_drags(
-            snapshots["baseline"], Oracle(answer, MIN_SCORE), REQUEST, tmp_path / name
-        )
+        return measure_drags(snapshots["baseline"], Oracle(answer, MIN_SCORE), tmp_path / name)
 
     straight = measure(still_object, "straight.json")
     per_trial = 1 + len(straight["drags"])
@@ -140,19 +150,25 @@ def results(snapshots, tmp_path, monkeypatch):
     shutil.copytree(ROOT / "params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)
     params = load_params(tmp_path / "params")
-    for run in drag_table.drag_runs(params, "smoke"):
-        dataset, row, _ = run.split("/")
-        output = params.root("smoke") / "metrics" / run / "drags.json"
-        result = measure_drags(snapshots[row], STILL, replace(REQUEST, num_drags=2), output)
-        output.write_text(json.dumps({**result, "dataset": dataset, "row": row}))
+    for section in params.sections("drag").values():
+        for run in params.runs(section, "smoke"):
+            dataset, row, _ = run.split("/")
+            output = params.results("smoke").metric(run, "drags")
+            result = measure_drags(snapshots[row], STILL, output, num_drags=2)
+            output.write_text(json.dumps({**result, "dataset": dataset, "row": row}))
+            trained = {"snapshot_sha256": result["snapshot_sha256"], "kimg": 8.0}
+            record = params.results("smoke").run(run).record
+            record.parent.mkdir(parents=True)
+            record.write_text(json.dumps(trained))
     return params
 
 
 def test_the_table_has_a_line_per_model_and_method_beside_the_paper_s(results):
-    text = drag_table.write_drag_table(results, "smoke")[0].read_text()
-    lines = [line for line in text.splitlines() if line.startswith("| ") and "`" in line]
+    markdown, html, tex, table, numbers = write_table(results, "drag", "smoke")
+    text = markdown.read_text()
+    lines = [line for line in text.splitlines() if line.startswith("| ") and "model" not in line]
     assert len(lines) == 2 * 2 * (1 + len(DRAGS))
-    (hybrid, _, other, _) = [line for line in lines if "`coarse+latent+centers`" in line]
+    (hybrid, _, other, _) = [line for line in lines if "(coarse+latent+centers)" in line]
     cells = [cell.strip() for cell in hybrid.split("|")]
     assert cells[4] == "6" and cells[5] == "2 (2-2)" and cells[6] == "10-20"
     assert cells[8] == "0.117 ± 0.000 (n = 2)" and cells[9].endswith("of 2")
@@ -160,39 +176,43 @@ def test_the_table_has_a_line_per_model_and_method_beside_the_paper_s(results):
     assert (
         "1.00 times its steps (medians; the paper: about a third). Of 0.117 its jump leaves" in text
     )
-    assert text.index("**30 px") < text.index("**60 px")
-    csv = (results.root("smoke") / "tables/drag.csv").read_text().splitlines()
-    assert len(csv) == 1 + 2 * 2 * 2 * (1 + len(DRAGS))
+    assert text.index("30 px at 256") < text.index("60 px at 256")
+    assert "of LSUN Cat at 256 px" in text and "steps: median (5 to 95 %)" in text
+    assert html.read_text().count("<table>") == tex.read_text().count(r"\begin{table}") == 2 * 2
+    assert len(table.read_text().splitlines()) == 1 + 2 * 2 * 2 * (1 + len(DRAGS))
+    cells = json.loads(numbers.read_text())["drags_cat"]["cat"]["spatialgan"]["coarse"]["30 px"]
+    assert cells["steps"] == 0 and cells["seen"] == pytest.approx(30 / 256, abs=1e-6)
 
 
 def test_a_table_without_runs_says_so_and_of_other_protocols_is_refused(results):
-    path = results.root("smoke") / "metrics/bedroom/indoor/0/drags.json"
+    path = results.results("smoke").metric("bedroom/indoor/0", "drags")
     document = json.loads(path.read_text())
     document["protocol"]["max_steps"] = 7
     path.write_text(json.dumps(document))
     with pytest.raises(
         ValueError, match="bedroom/indoor/0 were measured differently .* max_steps is 2 and 7"
     ):
-        drag_table.write_drag_table(results, "smoke")
-    assert "No run of this table" in drag_table.write_drag_table(results, "laptop")[0].read_text()
+        write_table(results, "drag", "smoke")
+    assert "No run of this table" in write_table(results, "drag", "laptop")[0].read_text()
 
 
-def test_spread_and_interval_by_hand():
-    assert drag_table.spread([0, 10, 20, 30, 40], 1) == "20.0 (2.0-38.0)"
-    assert drag_table.mean_interval([1.0, 3.0]) == "2.000 ± 1.960 (n = 2)"
-    assert (
-        drag_table.mean_interval([]) == "-" and drag_table.mean_interval([0.5]) == "0.500 (n = 1)"
-    )
+def test_medians_and_means_by_hand():
+    assert methods.median_range([0, 10, 20, 30, 40], 1) == "20.0 (2.0-38.0)"
+    assert methods.mean_interval([1.0, 3.0], 3) == "2.000 ± 1.960 (n = 2)"
+    assert methods.mean_interval([], 3) == "-"
+    assert methods.mean_interval([0.5], 3) == "0.500 (n = 1)"
+    assert methods.count([True, False, True], 0) == "2 of 3"
 
 
 def test_the_methods_of_the_table_are_those_that_there_are():
-    assert list(load_params(ROOT / "params").drag["methods"]) == list(DRAGS)
+    for section in load_params(ROOT / "params").sections("drag").values():
+        assert list(section["methods"]) == list(DRAGS)
 
 
 def test_the_figure_has_a_column_per_method(snapshots, results):
-    target = results.root("smoke") / "runs/cat/spatialgan/0/generator.safetensors"
+    target = results.results("smoke").run("cat/spatialgan/0").snapshot
     target.parent.mkdir(parents=True)
     shutil.copy(snapshots["spatialgan"], target)
-    path = write_drag_figure(results, "drag_cat", "smoke")
+    path = write_figure(results, "drag_cat", "smoke")
     with Image.open(path) as page:
         assert page.width > (1 + len(DRAGS)) * 192

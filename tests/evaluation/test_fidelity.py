@@ -10,21 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from spatialgan.data.archive import write_archive
+from spatialgan.data.archive import ImageArchive, write_archive
 from spatialgan.drawn import compose
-from spatialgan.evaluation import fidelity
-from spatialgan.evaluation.fidelity import (
-    FidelityRequest,
-    ImageRange,
-    compare_images,
-    measure_fidelity,
-    metric_ids,
-    save_fidelity,
-)
+from spatialgan.evaluation import fidelity, harness
+from spatialgan.evaluation.fidelity import FIDELITY, ImageRange, compare_images, metric_ids
+from spatialgan.evaluation.harness import Setup
+from spatialgan.evaluation.measures import MEASURES
 from spatialgan.extractors import registry as extractors
 from spatialgan.extractors.corruptions import CORRUPTIONS
 from spatialgan.extractors.network import load_extractor, save_extractor
 from spatialgan.extractors.registry import Extractor, open_extractor
+from spatialgan.files import file_sha256
 from spatialgan.snapshot import save_snapshot
 from spatialgan.training.state import new_state
 from tests.tiny import tiny_archive, tiny_config
@@ -33,6 +29,8 @@ pytest.importorskip("torch_fidelity")
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 
 from spatialgan.extractors.fidelity import FidelitySceneExtractor, register
+
+INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 
 
 class MeanColor(FeatureExtractorBase):
@@ -64,9 +62,14 @@ def scenes() -> torch.Tensor:
     return torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2).contiguous()
 
 
-def compare(fake: torch.Tensor, real: torch.Tensor, batch_size: int = 64) -> dict[str, float]:
-    request = FidelityRequest("scene", batch_size=batch_size)
-    return compare_images(as_range(fake), as_range(real), open_extractor("scene"), request)
+def compare(fake: torch.Tensor, real: torch.Tensor) -> dict[str, float]:
+    return compare_images(as_range(fake), as_range(real), open_extractor("scene"), "cpu")
+
+
+def measure(snapshot: Path, archive: Path, num_fake: int, output: Path) -> dict:
+    inputs = {"archive": ImageArchive(archive), "extractor": open_extractor("scene")}
+    setup = Setup({"extractor": "scene", "num_fake": num_fake}, inputs)
+    return FIDELITY.measure(MEASURES["fidelity"].code, snapshot, setup, output)
 
 
 def as_range(images: torch.Tensor) -> ImageRange:
@@ -96,9 +99,11 @@ def test_a_collapsed_generator_is_precise_and_recalls_nothing(scenes) -> None:
     assert metrics["fid"] > 5 * compare(other, real)["fid"]
 
 
-def test_distances_are_symmetric_and_do_not_depend_on_the_batch(scenes) -> None:
+def test_distances_are_symmetric_and_do_not_depend_on_the_batch(scenes, monkeypatch) -> None:
     a, b = damaged(scenes[:120], "noise", 0.5), scenes[120:]
-    forward, backward, small = compare(a, b), compare(b, a), compare(a, b, batch_size=7)
+    forward, backward = compare(a, b), compare(b, a)
+    monkeypatch.setattr(fidelity, "BATCH", 7)
+    small = compare(a, b)
     assert forward["fid"] == pytest.approx(backward["fid"], rel=1e-4)
     assert forward["precision"] == backward["recall"]
     for name in forward:
@@ -112,7 +117,7 @@ def test_fid_at_equal_covariance_is_the_squared_mean_distance() -> None:
     colors = torch.randint(0, 200, (300, 3, 1, 1), dtype=torch.uint8, generator=generator)
     shift = torch.tensor([10, 20, 30], dtype=torch.uint8).reshape(3, 1, 1)
     a, b = colors.expand(-1, -1, 4, 4), (colors + shift).expand(-1, -1, 4, 4)
-    metrics = compare_images(as_range(a), as_range(b), trivial, FidelityRequest())
+    metrics = compare_images(as_range(a), as_range(b), trivial, "cpu")
     assert metrics["fid"] == pytest.approx(10**2 + 20**2 + 30**2, rel=1e-3)
 
 
@@ -141,7 +146,7 @@ class FakeInference:
     def load_snapshot(self, path: Path, device: str) -> SimpleNamespace:
         if not path.exists():
             raise ValueError(f"{path} does not exist")
-        config = SimpleNamespace(name="cat/sel/0", dataset="cat", row="sel", seed=0)
+        config = SimpleNamespace(name="cat/sel/0", dataset="cat", row="sel", seed=0, code=str)
         return SimpleNamespace(config=config, kimg=1.5)
 
     def sample_images(self, snapshot, seed: int, start: int, stop: int) -> torch.Tensor:
@@ -151,9 +156,9 @@ class FakeInference:
 
 @pytest.fixture
 def case(scenes, tmp_path, monkeypatch) -> SimpleNamespace:
-    """Return a snapshot, an archive of 120 images and a request for 100 fakes."""
+    """Return a snapshot, an archive of 120 images and where the record goes."""
     inference = FakeInference(damaged(scenes[120:], "blur", 0.4))
-    monkeypatch.setattr(fidelity, "load_snapshot", inference.load_snapshot)
+    monkeypatch.setattr(harness, "load_snapshot", inference.load_snapshot)
     monkeypatch.setattr(fidelity, "sample_images", inference.sample_images)
     (tmp_path / "generator.safetensors").touch()
     pixels = scenes[:120].permute(0, 2, 3, 1).numpy()
@@ -161,13 +166,15 @@ def case(scenes, tmp_path, monkeypatch) -> SimpleNamespace:
     return SimpleNamespace(
         snapshot=tmp_path / "generator.safetensors",
         archive=tmp_path / "cat.zip",
-        request=FidelityRequest("scene", num_fake=100),
+        output=tmp_path / "deep" / "fidelity.json",
     )
 
 
 def test_a_result_says_what_was_measured_and_is_always_the_same(case, tmp_path) -> None:
-    first = measure_fidelity(case.snapshot, case.archive, case.request)
-    assert first == measure_fidelity(case.snapshot, case.archive, case.request)
+    first = measure(case.snapshot, case.archive, 100, case.output)
+    assert first == json.loads(case.output.read_text())
+    assert first == measure(case.snapshot, case.archive, 100, tmp_path / "again.json")
+    assert first["snapshot_sha256"] == file_sha256(case.snapshot)
     assert set(first["metrics"]) == {"fid", "kid", "kid_std", "precision", "recall"}
     assert (first["run"], first["row"], first["dataset"]) == ("cat/sel/0", "sel", "cat")
     assert first["kimg"] == 1.5 and first["seed"] == 0
@@ -177,17 +184,15 @@ def test_a_result_says_what_was_measured_and_is_always_the_same(case, tmp_path) 
     assert protocol["resize"] == "extractor-internal" and protocol["truncation_psi"] == 1
     assert protocol["noise_mode"] == "random per sample index"
     assert first["metric_ids"]["fid"] == "scene_fid100"
-    save_fidelity(tmp_path / "deep" / "fidelity.json", first)
-    assert json.loads((tmp_path / "deep" / "fidelity.json").read_text()) == first
 
 
 def test_the_protocol_changes_with_the_dataset_and_the_weights(
     case, scenes, tmp_path, monkeypatch
 ) -> None:
-    first = measure_fidelity(case.snapshot, case.archive, case.request)
+    first = measure(case.snapshot, case.archive, 100, case.output)
     fewer = scenes[:110].permute(0, 2, 3, 1).numpy()
     write_archive(tmp_path / "b.zip", (np.ascontiguousarray(image) for image in fewer))
-    other = measure_fidelity(case.snapshot, tmp_path / "b.zip", case.request)
+    other = measure(case.snapshot, tmp_path / "b.zip", 100, case.output)
     assert other["protocol"]["dataset_sha256"] != first["protocol"]["dataset_sha256"]
     assert other["protocol"]["num_real"] == 110
     network, header = load_extractor(extractors.shipped_weights())
@@ -195,24 +200,21 @@ def test_the_protocol_changes_with_the_dataset_and_the_weights(
     weights = tmp_path / "retrained.safetensors"
     save_extractor(weights, network, header)
     monkeypatch.setattr(extractors, "shipped_weights", lambda: weights)
-    third = measure_fidelity(case.snapshot, case.archive, case.request)
+    third = measure(case.snapshot, case.archive, 100, case.output)
     assert third["protocol"]["extractor_sha256"] != first["protocol"]["extractor_sha256"]
     assert third["metrics"]["fid"] != first["metrics"]["fid"]
 
 
-def test_a_snapshot_has_one_fid_whatever_the_batch(tmp_path) -> None:
+def test_a_snapshot_has_one_fid_whatever_the_batch(tmp_path, monkeypatch) -> None:
     config = tiny_config("sel")
     state = new_state(config, torch.device("cpu"))
-    save_snapshot(tmp_path / "generator.safetensors", state.g_ema, config, nimg=1500)
-    archive, _ = tiny_archive(tmp_path, num=30)
-    results = [
-        measure_fidelity(
-            tmp_path / "generator.safetensors",
-            archive,
-            FidelityRequest("scene", num_fake=20, seed=seed, batch_size=batch_size),
-        )
-        for seed, batch_size in ((0, 64), (0, 7), (1, 64))
-    ]
+    snapshot = tmp_path / "generator.safetensors"
+    save_snapshot(snapshot, state.g_ema, config, nimg=1500)
+    archive = tiny_archive(tmp_path, num=30).archive
+    results = []
+    for name, value in (("BATCH", 64), ("BATCH", 7), ("SEED", 1)):
+        monkeypatch.setattr(fidelity, name, value)
+        results.append(measure(snapshot, archive, 20, tmp_path / "fidelity.json"))
     first, small, other = (result["metrics"]["fid"] for result in results)
     assert first == pytest.approx(small, rel=1e-3) != pytest.approx(other, rel=1e-3)
     assert results[0]["kimg"] == 1.5 and results[0]["run"] == config.name
@@ -230,18 +232,18 @@ def test_metric_ids_say_extractor_and_count() -> None:
 
 def test_too_few_images_are_refused(case) -> None:
     with pytest.raises(ValueError, match="at least 10"):
-        measure_fidelity(case.snapshot, case.archive, FidelityRequest("scene", num_fake=5))
+        measure(case.snapshot, case.archive, 5, case.output)
 
 
 def test_missing_or_wrong_inception_weights_are_one_clear_line(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("SPATIALGAN_WEIGHTS", str(tmp_path))
     with pytest.raises(ValueError) as missing:
         open_extractor("inception")
-    (tmp_path / extractors.INCEPTION_FILE).write_bytes(b"not the weights")
+    (tmp_path / INCEPTION_FILE).write_bytes(b"not the weights")
     with pytest.raises(ValueError) as wrong:
         open_extractor("inception")
     for message in (str(missing.value), str(wrong.value)):
-        assert str(tmp_path / extractors.INCEPTION_FILE) in message
+        assert str(tmp_path / INCEPTION_FILE) in message
         assert extractors.INCEPTION_URL in message and "\n" not in message
     assert "is missing" in str(missing.value) and "sha256" in str(wrong.value)
 

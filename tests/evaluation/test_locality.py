@@ -6,17 +6,19 @@ import json
 import pytest
 import torch
 
+from spatialgan.evaluation import locality
+from spatialgan.evaluation.harness import Setup
 from spatialgan.evaluation.locality import (
-    LocalityRequest,
-    changes_of,
+    LOCALITY,
+    effects_in,
+    effects_of,
     localities,
-    measure_locality,
-    observe_changes,
+    observe_effects,
     restyled,
 )
 from spatialgan.evaluation.matching import half_maximum_disc
-from spatialgan.evaluation.partial import PartialResults
-from spatialgan.evaluation.trials import Source, draw_trials
+from spatialgan.evaluation.measures import MEASURES
+from spatialgan.evaluation.trials import Renderer, draw_trials
 from spatialgan.heatmaps.moves import objects
 from spatialgan.networks.generator import GeneratorInputs
 from spatialgan.snapshot import save_snapshot
@@ -24,11 +26,11 @@ from spatialgan.training.state import new_state
 from tests.synthetic import layouts
 from tests.tiny import tiny_config
 
-REQUEST = LocalityRequest(num_trials=40, batch_size=16)
+NUM_TRIALS = 40
 INSIDE, EVERYWHERE = 100, 10  # gray levels that an object adds in its disc, and to the whole image
 
 
-def lamps(everywhere: int, flip: bool = False, num_objects: int = 1) -> Source:
+def lamps(everywhere: int, flip: bool = False, num_objects: int = 1) -> Renderer:
     """Return rooms with lamps: a style's first number, 0 or 1, says whether a lamp has its shade on."""
 
     def draw(start, stop):
@@ -50,15 +52,20 @@ def lamps(everywhere: int, flip: bool = False, num_objects: int = 1) -> Source:
             )
         return torch.stack(images).to(torch.uint8)[:, None].repeat(1, 3, 1, 1)
 
-    return Source(draw, render)
+    return Renderer(draw, render)
 
 
-def numbers(source, tmp_path):
-    return localities(observe_changes(source, REQUEST, PartialResults(tmp_path / "p", {})))
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch):
+    monkeypatch.setattr(locality, "BATCH", 16)
 
 
-def test_a_change_that_stays_in_its_disc_has_nothing_outside(tmp_path):
-    values, bounds = numbers(lamps(0), tmp_path)
+def numbers(renderer):
+    return localities(effects_in(observe_effects(renderer, NUM_TRIALS, ())))
+
+
+def test_a_change_that_stays_in_its_disc_has_nothing_outside():
+    values, bounds = numbers(lamps(0))
     for edit in ("move", "remove", "restyle"):
         assert values[f"{edit}_outside"] == 0.0 and f"{edit}_locality" not in values
     assert values["remove_inside"] == values["restyle_inside"] == INSIDE
@@ -67,8 +74,8 @@ def test_a_change_that_stays_in_its_disc_has_nothing_outside(tmp_path):
     assert bounds["remove_inside"].low == bounds["remove_inside"].high == INSIDE
 
 
-def test_the_ratio_is_per_pixel(tmp_path):
-    values, bounds = numbers(lamps(EVERYWHERE), tmp_path)
+def test_the_ratio_is_per_pixel():
+    values, bounds = numbers(lamps(EVERYWHERE))
     for edit in ("remove", "restyle"):
         assert values[f"{edit}_outside"] == EVERYWHERE
         assert values[f"{edit}_inside"] == INSIDE + EVERYWHERE
@@ -78,8 +85,8 @@ def test_the_ratio_is_per_pixel(tmp_path):
     assert low <= values["remove_locality"] + 1e-9 and values["remove_locality"] - 1e-9 <= high
 
 
-def test_swapping_y_and_x_is_seen(tmp_path):
-    values, _ = numbers(lamps(0, flip=True), tmp_path)
+def test_swapping_y_and_x_is_seen():
+    values, _ = numbers(lamps(0, flip=True))
     assert values["remove_outside"] > 0 and values["move_outside"] > 0
 
 
@@ -91,27 +98,28 @@ def test_only_the_chosen_object_is_edited():
     for row, index in enumerate(trials.objects.tolist()):
         changed = (z[row] != trials.samples.z[row]).any(dim=1)
         assert changed.nonzero()[:, 0].tolist() == [1 + index]
-    for name, seen in changes_of(trials, room, 0).items():
+    for name, seen in effects_of(trials, room, 0).items():
         assert all(change.inside_pixels + change.outside_pixels == 32 * 32 for change in seen), name
 
 
-def test_a_killed_measurement_goes_on_where_it_was(tmp_path):
-    room = lamps(EVERYWHERE)
-    whole = observe_changes(room, REQUEST, PartialResults(tmp_path / "whole", {}))
-    batches = []
+def test_a_killed_measurement_resumes_after_its_last_batch():
+    room, rendered = lamps(EVERYWHERE), []
+    whole = list(observe_effects(room, NUM_TRIALS, ()))
 
     def render(samples):
-        batches.append(len(samples.z))
-        if len(batches) == 6:  # four pictures for each batch: in the second
+        rendered.append(len(samples.z))
+        if len(rendered) == 6:  # four pictures for each batch: in the second
             raise KeyboardInterrupt
         return room.render(samples)
 
-    dying = dataclasses.replace(room, render=render)
+    dying, kept = dataclasses.replace(room, render=render), []
     with pytest.raises(KeyboardInterrupt):
-        observe_changes(dying, REQUEST, PartialResults(tmp_path / "p", {}))
-    assert observe_changes(dying, REQUEST, PartialResults(tmp_path / "p", {})) == whole
-    assert len(batches) == 6 + 4 * 2  # the first batch was kept
-    assert {name: len(seen) for name, seen in whole.items()} == dict.fromkeys(whole, 40)
+        for batch in observe_effects(dying, NUM_TRIALS, ()):
+            kept.append(batch)
+    assert [*kept, *observe_effects(dying, NUM_TRIALS, kept)] == whole
+    assert len(rendered) == 6 + 4 * 2  # the first batch was kept
+    effects = effects_in(whole)
+    assert {name: len(seen) for name, seen in effects.items()} == dict.fromkeys(effects, NUM_TRIALS)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +134,8 @@ def test_a_snapshot_is_measured_for_the_edits_it_knows(row, edits, tmp_path):
     config = tiny_config(row)
     snapshot, output = tmp_path / "generator.safetensors", tmp_path / "locality.json"
     save_snapshot(snapshot, new_state(config, torch.device("cpu")).g_ema, config, 8)
-    result = measure_locality(snapshot, dataclasses.replace(REQUEST, num_trials=8), output)
+    setup = Setup({"num_comove": 8}, {})
+    result = LOCALITY.measure(MEASURES["locality"].code, snapshot, setup, output)
     assert json.loads(output.read_text()) == result
     assert [path.name for path in tmp_path.glob("locality*")] == ["locality.json"]
     assert {name.partition("_")[0] for name in result["metrics"]} == edits

@@ -1,6 +1,5 @@
 """Layouts render where they say, exactly, and survive slicing, concatenation and JSON."""
 
-import json
 import math
 
 import pytest
@@ -12,10 +11,8 @@ from spatialgan.heatmaps.layout import (
     Layout,
     PixelMaps,
     Retouched,
-    from_json,
     pixel_positions,
     resize_maps,
-    to_json,
 )
 
 
@@ -169,29 +166,3 @@ def test_layout_without_levels_counts_its_samples():
     layout = Layout((), 5)
     assert len(layout[1:3]) == 2
     assert len(Layout.cat([layout, layout])) == 10
-
-
-def test_json_round_trip_is_exact():
-    layout = Layout((random_gaussians(2, 1), random_gaussians(2, 4)), 2)
-    back = from_json(json.loads(json.dumps(to_json(layout))))
-    for level in range(2):
-        assert torch.equal(back.render(level, 16), layout.render(level, 16))
-
-
-def test_json_refuses_what_is_no_layout():
-    with pytest.raises(ValueError, match="Gaussians"):
-        to_json(Layout((levels()["pixels"],), 3))
-    good = to_json(Layout((random_gaussians(1, 1),), 1))
-    for name, value, message in (
-        ("sigmas", [[0.0]], "positive"),
-        ("sigmas", [[0.1, 0.1]], "as many as centers"),
-        ("centers", [[[0.0, 0.0, 0.0]]], "centers must be"),
-        ("presence", [[2.0]], "presence must lie"),
-    ):
-        level = good["levels"][0] | {name: value}
-        with pytest.raises(ValueError, match=message):
-            from_json(good | {"levels": [level]})
-    with pytest.raises(ValueError, match="num_samples"):
-        from_json({"levels": good["levels"]})
-    with pytest.raises(ValueError, match="that many"):
-        from_json(good | {"num_samples": 2})

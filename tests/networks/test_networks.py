@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from spatialgan.heatmaps.samplers import SAMPLERS
 from spatialgan.networks import ops
 from spatialgan.networks.discriminator import Discriminator, DiscriminatorConfig, minibatch_std
-from spatialgan.networks.encoding import ENCODINGS, EncodingConfig
+from spatialgan.networks.encoding import ENCODINGS, NormEncoding
 from spatialgan.networks.generator import Generator, GeneratorConfig, draw_noise
 from spatialgan.networks.layers import Linear
 from spatialgan.networks.modulation import (
@@ -31,7 +31,7 @@ def make_generator(encoding="none", sampler="hierarchical", **fields):
         w_dim=8,
         mapping_layers=2,
         heatmap_channels=layout_sampler.heatmap_channels,
-        encoding=EncodingConfig(name=encoding, **fields),
+        encoding=ENCODINGS[encoding](**fields),
     )
     torch.manual_seed(0)
     return Generator(config), layout_sampler
@@ -165,10 +165,13 @@ def test_every_encoding_makes_images_and_all_its_parameters_learn(name):
     assert idle == []  # an unused parameter breaks distributed training, as in the predecessor
 
 
-@pytest.mark.parametrize("name", [n for n in ENCODINGS if n != "none"])
-@pytest.mark.parametrize("processing", ["coarse", "fine"])
-def test_heatmaps_change_the_image_and_only_of_their_sample(name, processing):
-    g, sampler = make_generator(name, sampler_of(name), processing=processing)
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [(name, {}) for name in ENCODINGS if name != "none"]
+    + [(name, {"processing": "fine"}) for name in ("norm", "concat")],
+)
+def test_heatmaps_change_the_image_and_only_of_their_sample(name, fields):
+    g, sampler = make_generator(name, sampler_of(name), **fields)
     z, layout, noise = inputs(g, sampler)
     _, other, _ = inputs(g, sampler, seed=1)
     mixed = type(layout).cat([layout[:1], other[1:]])
@@ -192,13 +195,15 @@ def test_compat_encoding_sits_everywhere_and_sees_all_levels_above_16():
         z_dim=8,
         w_dim=8,
         heatmap_channels=(1, 2, 4),
-        encoding=EncodingConfig("norm", ("conv", "rgb"), 1024, "fine", grid="corners"),
+        encoding=NormEncoding(("conv", "rgb"), 1024, "fine", grid="corners"),
     )
     g = Generator(config)
+    layouts = SAMPLERS["hierarchical"]()(2, generator_for(0, "test", 0))
     blocks = g.synthesis.blocks
     assert [len(b.encode_conv) for b in blocks] == [1, 2, 2, 2]
     assert [len(b.encode_rgb) for b in blocks] == [1, 1, 1, 1]
-    assert [g.synthesis.projector.channels(b.resolution) for b in blocks] == [32, 32, 32, 96]
+    projected = [g.synthesis.projector(layouts, r, 4, torch.float32) for r in (4, 8, 16, 32)]
+    assert [maps.shape[1] for maps in projected] == [32, 32, 32, 96]
 
 
 def test_gradients_reach_the_centers_of_a_layout():
@@ -218,23 +223,22 @@ def test_bf16_follows_fp32():
 
 
 @pytest.mark.parametrize(
-    ("fields", "message"),
+    ("name", "fields", "message"),
     [
         (
-            {"name": "sel"},
-            "unknown encoding 'sel': choose one of none, norm, concat, flatten, style",
-        ),
-        (
+            "norm",
             {"processing": "medium"},
             "unknown heatmap processing 'medium': choose one of coarse, fine",
         ),
-        ({"places": ("skip",)}, "unknown encoding place 'skip'"),
-        ({"demodulation": "none"}, "unknown demodulation 'none': choose one of local, exact"),
+        ("concat", {"places": ("skip",)}, "unknown encoding place 'skip'"),
+        ("norm", {"kernel_size": 4}, "kernel_size must be odd, not 4"),
+        ("norm", {"dilation": 0}, "dilation must be 1 or more, not 0"),
+        ("style", {"demodulation": "none"}, "unknown demodulation 'none': choose one of local, ex"),
     ],
 )
-def test_unknown_encodings_are_named(fields, message):
+def test_unknown_values_of_an_encoding_are_named(name, fields, message):
     with pytest.raises(ValueError, match=message):
-        EncodingConfig(**fields)
+        ENCODINGS[name](**fields)
 
 
 def modulation_of(demodulation, num=2):
@@ -365,7 +369,7 @@ def test_features_are_what_the_blocks_above_are_fed(name):
     ws, synthesis = g.styles(z, layout), g.synthesis
     last = synthesis.features(ws, layout, noise, 16)
     assert last.shape == (2, 8, 16, 16)
-    styles = ENCODINGS[name].styles(ws, layout, g.config.encoding)
+    styles = g.config.parts.styles(ws, layout)
     rgb = synthesis.blocks[-1].to_rgb(last, styles[-1])
     image = synthesis(ws, layout, noise)
     for parameter in synthesis.blocks[-1].to_rgb.parameters():

@@ -1,9 +1,12 @@
 """Tables and figures from made-up results: means, spreads, footers, refusals."""
 
 import csv
+import html
 import json
+import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,10 +15,11 @@ from PIL import Image
 
 from spatialgan.params import Params, load_params
 from spatialgan.reporting.curves import write_curves
-from spatialgan.reporting.figures import write_figure
+from spatialgan.reporting.figures import FIGURES, write_figure
 from spatialgan.reporting.tables import write_table
 
 PARAMS = Path(__file__).parents[2] / "params"
+SNAPSHOT = "5a" * 32
 PROTOCOL = {
     "extractor": "scene",
     "extractor_sha256": "ab" * 32,
@@ -39,8 +43,8 @@ def add_run(root: Path, run: str, fid: float, **protocol: object) -> None:
     runs, metrics = root / "runs" / run, root / "metrics" / run
     for folder in (runs, metrics):
         folder.mkdir(parents=True)
-    facts = {"kimg": 200.0, "precision": "fp32", "resolution": 32, "commit": "1234567890abcdef"}
-    (runs / "train.json").write_text(json.dumps(facts))
+    record = {"kimg": 200.0, "precision": "fp32", "resolution": 32, "commit": "1234567890abcdef"}
+    (runs / "train.json").write_text(json.dumps({**record, "snapshot_sha256": SNAPSHOT}))
     (runs / "curves.csv").write_text("kimg,loss_g,l1,anything\n1,0.5,,2\n2,0.4,0.3,\n")
     Image.new("RGB", (8 * 32, 4 * 32), "red").save(runs / "samples.png")
     values = {"fid": fid, "kid": fid / 1000, "kid_std": 0.0, "precision": 0.5, "recall": 0.25}
@@ -50,6 +54,7 @@ def add_run(root: Path, run: str, fid: float, **protocol: object) -> None:
         "metrics": values,
         "metric_ids": ids,
         "commit": "1234567890abcdef",
+        "snapshot_sha256": SNAPSHOT,
     }
     (metrics / "fidelity.json").write_text(json.dumps(measured))
 
@@ -95,6 +100,32 @@ def test_the_footer_says_with_what_on_what_and_from_which_code(params: Params) -
         assert fact in markdown
 
 
+def test_metrics_of_another_snapshot_than_the_row_has_are_refused(params: Params) -> None:
+    root = params.root("workstation")
+    add_run(root, "cat/baseline/0", 10.0)
+    path = root / "metrics/cat/baseline/0/fidelity.json"
+    for other, shown in (({"snapshot_sha256": "0f" * 32}, "0f0f0f0f0f"), ({}, "unknown")):
+        measured = json.loads(path.read_text())
+        measured.pop("snapshot_sha256", "")
+        path.write_text(json.dumps({**measured, **other}))
+        wanted = f"fidelity.json was measured on snapshot {shown}, but cat/baseline/0 has snapshot 5a5a5a5a5a: measure"
+        with pytest.raises(ValueError, match=wanted):
+            write_table(params, "objective", "workstation")
+
+
+def test_what_titles_hold_is_shown_in_every_format(params: Params) -> None:
+    title = "a|b <i>x</i> _it_ *b* `c` &amp; [l](u) 5 % $x^2$ {z}~ \\n SEL_norm"
+    params.rows["sel"] = {**params.rows["sel"], "title": title}
+    add_run(params.root("workstation"), "cat/sel/0", 9.0)
+    markdown, page, tex, table, _ = write_table(params, "objective", "workstation")
+    lines = [line for line in markdown.read_text().splitlines() if line.startswith("|")]
+    assert len({len(re.split(r"(?<!\\)\|", line)) for line in lines}) == 1
+    assert f'<td style="text-align:left">{html.escape(title, quote=False)}</td>' in page.read_text()
+    wanted = r"5 \% \$x\textasciicircum{}2\$ \{z\}\textasciitilde{} \textbackslash{}n SEL\_norm &"
+    assert wanted in tex.read_text()
+    assert any(line["title"] == title for line in csv.DictReader(table.open()))
+
+
 def test_different_protocols_do_not_share_a_table(params: Params) -> None:
     root = params.root("workstation")
     add_run(root, "cat/baseline/0", 10.0)
@@ -130,6 +161,7 @@ def add_comove(root: Path, run: str, comove: float | None, std: float = 0.03, **
         "metrics": numbers,
         "intervals": intervals,
         "commit": "ab" * 20,
+        "snapshot_sha256": SNAPSHOT,
     }
     measured["metric_ids"] = {"comove": "torchvision_comove5k"}
     bed, lamp = {"objects": 1200, "matched": 1000, "comove": comove}, {"objects": 3, "matched": 0}
@@ -144,7 +176,7 @@ def test_comove_stands_beside_the_papers_with_its_interval(params: Params) -> No
     add_comove(root, "bedroom/multi/0", 0.1)
     add_comove(root, "bedroom/indoor/0", 0.2)
     add_comove(root, "bedroom/indoor/1", 0.4, std=0.04)
-    markdown, _, table, *_ = write_table(params, "comove", "workstation")
+    markdown, _, _, table, _ = write_table(params, "comove", "workstation")
     text = markdown.read_text()
     assert cells(text, "Baseline (StyleGAN2)")[:4] == ["N/A", "N/A", "N/A", "N/A"]
     assert cells(text, "EqGAN-SA (fine heatmaps)")[:2] == ["-", "0.32"]
@@ -178,7 +210,7 @@ def test_co_move_ratios_of_different_segmenters_do_not_share_a_table(params: Par
 
 def test_csv_latex_and_json_hold_the_same_numbers(params: Params) -> None:
     add_run(params.root("workstation"), "cat/impulse/0", 6.5)
-    _, tex, table, numbers, page = write_table(params, "ablation", "workstation")
+    _, page, tex, table, numbers = write_table(params, "ablation", "workstation")
     line = next(line for line in csv.DictReader(table.open()) if line["row"] == "impulse")
     assert (line["mean"], line["paper"], line["num_seeds"]) == ("6.5", "6.93", "1")
     assert line["metric"] == "scene_fid10k"
@@ -193,7 +225,7 @@ def test_csv_latex_and_json_hold_the_same_numbers(params: Params) -> None:
     assert cells["impulse"]["scene_fid10k"] == 6.5
     assert list(cells) == ["impulse"]
     add_run(params.root("workstation"), "cat/impulse/1", 7.5)
-    numbers = write_table(params, "processing", "workstation")[3]
+    numbers = write_table(params, "processing", "workstation")[4]
     assert json.loads(numbers.read_text())["cat"]["impulse"]["scene_fid10k"] == 7.0
 
 
@@ -237,7 +269,7 @@ def test_curves_take_columns_as_they_come(params: Params) -> None:
     add_run(root, "cat/baseline/0", 10.0)
     add_run(root, "cat/sel/0", 10.0)
     for path in (
-        write_curves(root / "runs/cat/baseline/0"),
+        write_curves(params, "cat/baseline/0", "workstation"),
         write_figure(params, "curves", "workstation"),
     ):
         with Image.open(path) as picture:
@@ -252,6 +284,15 @@ def test_figures_name_what_is_missing(params: Params) -> None:
         write_figure(params, "nothing", "workstation")
     with pytest.raises(ValueError, match="unknown table 'nothing': choose one of .*ablation"):
         write_table(params, "nothing", "workstation")
+
+
+def test_every_kind_of_figure_is_drawn_by_a_function_that_there_is(params: Params) -> None:
+    for name, kind in FIGURES.items():
+        module, _, function = kind.draw.rpartition(".")
+        assert callable(getattr(import_module(module), function)), name
+        assert kind.shows in ("curves", "samples", "snapshots")
+    used = {item["kind"] for item in {**params.figures, **params.sample_figures}.values()}
+    assert used == set(FIGURES)
 
 
 def test_reports_need_no_torch() -> None:
@@ -282,6 +323,36 @@ def test_reports_need_no_torch() -> None:
         ),
         ("tables", "digits: 2}", "digits: two}", r"tables.yaml, metrics/\w+/digits: 'two' is not"),
         ("figures", "rows:", "row:", r"figures.yaml, curves: "),
+        (
+            "figures",
+            "kind: curves",
+            "kind: cones",
+            r"figures.yaml, curves/kind: 'cones' is not one of",
+        ),
+        (
+            "figures",
+            "moving:",
+            "objective:",
+            r"figures.yaml, objective: a table, or the samples beside",
+        ),
+        (
+            "figures",
+            "moving:",
+            "drag_samples:",
+            r"figures.yaml, drag_samples: a table, or the samples",
+        ),
+        (
+            "tables",
+            "[fid]",
+            "[steps]",
+            r"tables.yaml, \w+: metric 'steps' does not fit: sections by",
+        ),
+        (
+            "tables",
+            "    by: method",
+            "    by: magic",
+            r"tables.yaml, tables/drags_cat/by: 'magic' is not one",
+        ),
         ("datasets", "source: lsun", "sauce: lsun", r"datasets.yaml, \w+/real: "),
         ("runs", "baseline:", "baseline: [", r"runs.yaml is not valid YAML: "),
     ],

@@ -11,8 +11,9 @@ import pytest
 
 from spatialgan.params import Params, load_params
 from spatialgan.reporting.tables import write_table
+from spatialgan.results import Results
 from tests.copies import copy_project
-from tests.reporting.test_reporting import PARAMS, add_run, cells
+from tests.reporting.test_reporting import PARAMS, SNAPSHOT, add_run, cells
 
 TITLE = "+ L_align_indoor: SpatialGAN"
 TARGET = "results/smoke/tables/segmenters.md"
@@ -27,11 +28,11 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
 
 def add_segmenter(root: Path, name: str, sha256: str, ap50: float) -> None:
     """Write what the training of a segmenter leaves."""
-    folder = root / "segmenters" / "bedroom" / name
-    folder.mkdir(parents=True)
+    path = Results(root).segmenter("bedroom", name).record
+    path.parent.mkdir(parents=True, exist_ok=True)
     score = {"ap": 0.6, "ap50": ap50, "ap75": 0.7, "num_images": 500}
-    facts = {"sha256": sha256, "training": {"steps": 1000}, "cpu_seconds": 228.5}
-    (folder / "segmenter.json").write_text(json.dumps({**facts, "held_out": score}))
+    record = {"sha256": sha256, "training": {"steps": 1000}, "cpu_seconds": 228.5}
+    path.write_text(json.dumps({**record, "held_out": score}))
 
 
 def add_comove(root: Path, file: str, name: str, sha256: str, comove: float, **protocol) -> None:
@@ -52,6 +53,7 @@ def add_comove(root: Path, file: str, name: str, sha256: str, comove: float, **p
         "metric_ids": {"comove": f"{name}_comove3k"},
         "classes": {"bed": {"objects": 9, "matched": 4, "comove": comove}},
         "commit": "ab" * 20,
+        "snapshot_sha256": SNAPSHOT,
     }
     path = root / "metrics/bedroom/indoor/0" / f"{file}.json"
     path.write_text(json.dumps(measured))
@@ -69,7 +71,7 @@ def add_both(params: Params, **protocol) -> None:
 
 def test_both_segmenters_stand_side_by_side_with_what_each_is_worth(params: Params) -> None:
     add_both(params)
-    markdown, _, table, numbers, _ = write_table(params, "segmenters", "workstation")
+    markdown, _, _, table, numbers = write_table(params, "segmenters", "workstation")
     text = markdown.read_text()
     head = next(line for line in text.splitlines() if "comove3k" in line)
     wanted = ["torchvision_comove3k ↑", "detectron2_comove3k ↑"]
@@ -119,7 +121,7 @@ def test_two_segmenters_share_a_table_only_with_equal_moves(params: Params) -> N
 
 def test_a_ratio_by_other_weights_than_were_scored_is_refused(params: Params) -> None:
     add_both(params, segmenter_sha256="33" * 32)
-    wanted = r"\(comove_detectron2\) was measured by detectron2 with weights 3333333333, but segme"
+    wanted = r"\(comove_detectron2\) was measured by detectron2 with weights 3333333333, but its record is of 2222222222"
     with pytest.raises(ValueError, match=wanted):
         write_table(params, "segmenters", "workstation")
 
@@ -167,4 +169,4 @@ def test_with_it_both_segmenters_measure_the_same_runs(tmp_path: Path) -> None:
         for file in ("comove", "comove_detectron2"):
             assert f"output: results/smoke/metrics/bedroom/{row}/0/{file}.json\n" in said
     for name in ("torchvision", "detectron2"):
-        assert f"output: results/smoke/segmenters/bedroom/{name}/model.safetensors" in said
+        assert f"results/smoke/weights/bedroom/{name}.safetensors" in said

@@ -1,5 +1,6 @@
 """Scenes: an image as a pure function of data, each part of which changes what it says."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -169,3 +170,17 @@ def test_noise_heatmaps_are_no_scene(tmp_path):
     snapshot = load_snapshot(tiny_snapshot(tmp_path / "g.safetensors", "gaussian_noise"))
     with pytest.raises(ValueError, match="heatmaps are noise, which no scene can describe"):
         drawn(snapshot)
+
+
+def test_scenes_rendered_in_several_threads_at_once_keep_their_bits(snapshots):
+    snapshot = snapshots["indoor"]
+    scenes = [drawn(snapshot, seed) for seed in range(6)]
+    expected = [render_scene(scene, snapshot) for scene in scenes]
+    torch.set_num_threads(2)
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            images = list(pool.map(lambda scene: render_scene(scene, snapshot), scenes * 4))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert all(torch.equal(a, b) for a, b in zip(images, expected * 4, strict=True))

@@ -30,7 +30,7 @@ def test_training_without_it_says_so_before_anything_is_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "detectron2", None)
-    monkeypatch.setattr("spatialgan.segmenters.training.draw_examples", pytest.fail)
+    monkeypatch.setattr("spatialgan.segmenters.training.draw_labeled", pytest.fail)
     with pytest.raises(ValueError, match="detectron2 isn't installed"):
         train_segmenter("detectron2", tmp_path / "model.safetensors", SHORT, "cpu")
 

@@ -14,7 +14,7 @@ from spatialgan.segmenters.mask_rcnn import (
     paint_masks,
 )
 from spatialgan.segmenters.registry import open_segmenter, weights_path
-from spatialgan.segmenters.truth import DrawingSeries, draw_examples, mirrored
+from spatialgan.segmenters.truth import DrawingSeries, draw_labeled, mirrored
 from spatialgan.tensor_file import save_tensors
 
 TINY = MaskRcnnShape(input_side=64, widths=(4, 4, 4), channels=4, box_features=8)
@@ -52,7 +52,7 @@ def test_nothing_can_be_painted() -> None:
 
 
 def test_only_objects_that_count_are_learned() -> None:
-    examples = draw_examples(DrawingSeries("bedroom", 0, 32), 12, "scenes")
+    examples = draw_labeled(DrawingSeries("bedroom", 0, 32), 12, "scenes")
     for truth in examples.truth:
         targets = learning_targets(truth, examples.classes, "cpu")
         counted = [n for n, a in zip(truth.classes, areas(truth.masks), strict=True) if a >= 0.005]
@@ -63,7 +63,7 @@ def test_only_objects_that_count_are_learned() -> None:
 
 def test_scenes_have_whole_objects_and_their_mirror_images() -> None:
     series = DrawingSeries("bedroom", 5, 32)
-    examples, again = (draw_examples(series, 4, "scenes") for _ in range(2))
+    examples, again = (draw_labeled(series, 4, "scenes") for _ in range(2))
     assert (examples.images == again.images).all() and examples.images.shape == (4, 3, 32, 32)
     names = {name for truth in examples.truth for name in truth.classes}
     assert "bed" in names and not names & {"pillow", "headboard", "blanket", "curtain"}

@@ -1,6 +1,7 @@
 """Training segmenters: repeatable, learning, scored on other scenes, and the command that does it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 
 from spatialgan.cli.main import main
 from spatialgan.params import load_params
+from spatialgan.results import Results
 from spatialgan.segmenters.mask_rcnn import MaskRcnnLearner, MaskRcnnShape
 from spatialgan.segmenters.registry import SEGMENTERS, open_segmenter
 from spatialgan.segmenters.training import (
@@ -82,22 +84,22 @@ def test_every_scene_is_seen_once_before_any_is_seen_again(tmp_path: Path) -> No
 
 
 def test_the_oracle_scores_1_through_the_whole_path(tmp_path: Path) -> None:
-    weights = tmp_path / "oracle" / "model.safetensors"
-    result = train_segmenter("oracle", weights, SHORT, "cpu")
+    files = Results(tmp_path).segmenter("bedroom", "oracle")
+    result = train_segmenter("oracle", files, SHORT, "cpu")
     assert result["held_out"]["ap"] == pytest.approx(1)
     assert result["held_out"]["num_images"] == 4
     assert sum(result["held_out"]["num_by_class"].values()) == result["held_out"]["num_objects"]
-    assert json.loads(weights.with_name("segmenter.json").read_text()) == result
+    assert json.loads(files.record.read_text()) == result
 
 
 def test_a_trained_segmenter_says_how_and_is_scored_on_other_scenes(tmp_path: Path) -> None:
-    weights = tmp_path / "model.safetensors"
-    result = train_segmenter("torchvision", weights, SHORT, "cpu")
+    files = Results(tmp_path).segmenter("bedroom", "torchvision")
+    result = train_segmenter("torchvision", files, SHORT, "cpu")
     assert result["training"]["series"] == {"scene": "bedroom", "seed": 0, "resolution": 16}
     assert result["seconds"] > 0 and result["cpu_seconds"] > 0 and 0 <= result["held_out"]["ap"] < 1
     assert result["held_out"]["num_images"] == 4
-    assert load_tensors(weights)[1]["training"]["steps"] == 2
-    assert open_segmenter("torchvision", weights, "cpu").sha256 == result["sha256"]
+    assert load_tensors(files.weights)[1]["training"]["steps"] == 2
+    assert open_segmenter("torchvision", files.weights, "cpu").sha256 == result["sha256"]
 
 
 def test_what_can_be_trained_can_be_opened() -> None:
@@ -105,7 +107,9 @@ def test_what_can_be_trained_can_be_opened() -> None:
     with pytest.raises(
         ValueError, match="unknown trainable segmenter 'torchvision_coco': choose one of"
     ):
-        train_segmenter("torchvision_coco", Path("nowhere"), SHORT, "cpu")
+        train_segmenter(
+            "torchvision_coco", Results(Path("nowhere")).segmenter("cat", "x"), SHORT, "cpu"
+        )
 
 
 def test_a_profile_says_what_is_learned() -> None:
@@ -120,11 +124,15 @@ def test_a_profile_says_what_is_learned() -> None:
 
 
 def test_the_command_trains_and_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    params = Path("params").resolve()
+    shutil.copytree("params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)
-    arguments = ["segmenter", "bedroom", "-p", "smoke", "--params", str(params)]
+    profiles, smoke = Path("params/profiles.yaml"), "segmenter_steps: 4"
+    assert profiles.read_text().count(smoke) == 1
+    profiles.write_text(profiles.read_text().replace(smoke, "segmenter_steps: 1"))
+    arguments = ["segmenter", "bedroom", "-p", "smoke"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
-    folder = tmp_path / "results/smoke/segmenters/bedroom/torchvision"
-    assert (folder / "model.safetensors").is_file() and (folder / "segmenter.json").is_file()
+    files = load_params().results("smoke").segmenter("bedroom", "torchvision")
+    assert files.weights.is_file()
+    assert json.loads(files.record.read_text())["training"]["steps"] == 1
     assert '"ap50"' in result.output

@@ -129,6 +129,15 @@ def test_state_goes_through_a_checkpoint_to_the_bit():
     assert other.cur_nimg == 8
 
 
+def test_a_checkpoint_of_other_networks_is_refused_and_changes_nothing():
+    state = new_state(tiny_config("baseline"), CPU)
+    before = tensors_sha256(state_to_tensors(state)[0])
+    tensors, counters = state_to_tensors(new_state(tiny_config("sel"), CPU))
+    with pytest.raises(ValueError, match="the checkpoint is of another run: .* tensors, such as g"):
+        restore_state(state, tensors, counters)
+    assert tensors_sha256(state_to_tensors(state)[0]) == before
+
+
 def start_training(folder: Path, kill_at_save: str = "") -> subprocess.Popen:
     program = (
         "import sys; from pathlib import Path; from tests.training.test_training import job;"

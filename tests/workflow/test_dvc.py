@@ -32,7 +32,7 @@ BY_SEL = {  # what is made again where the row `sel` changes
     ("train", "sel"),
     ("fidelity", "sel"),
     ("curves", "sel"),
-    ("samples", "pair"),
+    ("samples", "pair_samples"),
     ("table", "pair"),
     ("figure", "curves"),
 }
@@ -73,7 +73,7 @@ class Checkout:
         return done.stdout + done.stderr
 
     def planned(self) -> set[tuple[str, str]]:
-        """Return what Snakemake would make: a rule, and the row, data set or name it is made for."""
+        """Return what Snakemake would make: a rule or measure, and the row, data set or name it is made for."""
         text = self.run("snakemake", "--cores", "2", "--dry-run")
         jobs = set()
         for rule, wildcards in re.findall(
@@ -81,7 +81,7 @@ class Checkout:
         ):
             named = dict(pair.split("=") for pair in wildcards.split(", "))
             named.pop("root")
-            jobs.add((rule, named.get("row") or named.popitem()[1]))
+            jobs.add((named.get("measure", rule), named.get("row") or named.popitem()[1]))
         assert bool(jobs) != (NOTHING in text), text
         return jobs
 
@@ -110,10 +110,9 @@ class Checkout:
 
 
 def shrink(params: Path) -> None:
-    """Leave two tables of two rows, one figure and nothing to drag."""
+    """Leave two tables of two rows and one figure."""
     tables = yaml.safe_load((params / "tables.yaml").read_text())
     tables["tables"] = {"pair": SECTION, "other": OTHER}
-    tables["drag"]["runs"] = {"cat": ["baseline"]}
     (params / "tables.yaml").write_text(yaml.safe_dump(tables))
     figures = {"curves": {"kind": "curves", "title": "Curves", "rows": ["baseline", "sel"]}}
     (params / "figures.yaml").write_text(yaml.safe_dump(figures))
@@ -135,7 +134,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory, diary: Path) -> Checkout:
     shutil.copy(PROJECT / "tests/stand_in.py", folder / "spatialgan/cli/main.py")
     shrink(folder / "params")
     tree.run("git", "init", "--quiet", "--initial-branch", "main")
-    tree.run(sys.executable, "-m", "workflow.dvc_stages")
+    tree.commit("The project")
     tree.run("snakemake", "--cores", "2")
     tree.run("dvc", "commit", "--force")
     tree.commit("Results")
@@ -156,21 +155,52 @@ def clone(origin: Checkout, diary: Path) -> Checkout:
 
 
 def test_everything_heavy_is_in_dvc_and_nothing_else(origin: Checkout) -> None:
-    stored = yaml.safe_load((origin.folder / "dvc.yaml").read_text())["stages"]
-    heavy = [
-        path
-        for path in origin.folder.glob("results/**/*")
-        if path.is_file() and path.stat().st_size > 2**20
-    ]
-    names = {str(path.relative_to(origin.folder)) for path in heavy}
+    written = yaml.safe_load((origin.folder / "dvc.yaml").read_text())
     outs = {
-        path: how for stage in stored.values() for out in stage["outs"] for path, how in out.items()
+        path: how
+        for stage in written["stages"].values()
+        for out in stage["outs"]
+        for path, how in out.items()
     }
-    assert names == {path for path, how in outs.items() if how.get("cache", True)}
-    assert len(names) == len(RUNS) + 2  # a data set and a segmenter
+    assert all(how["persist"] for how in outs.values())
+    cached = {path for path, how in outs.items() if how.get("cache", True)}
+    files = [path for path in origin.folder.glob("results/**/*") if path.is_file()]
+    heavy = {str(path.relative_to(origin.folder)) for path in files if path.stat().st_size > 2**20}
+    assert len(heavy) == len(RUNS) + 1  # and a data set
+    assert {"/".join(Path(path).parts[:2]) for path in heavy} <= cached
     tracked = set(origin.run("git", "ls-files").split())
-    assert not tracked & names
+    assert not tracked & heavy and not any(path.startswith(".snakemake") for path in tracked)
     assert {f"results/runs/{run}/train.json" for run in RUNS} <= tracked
+    listed = (origin.folder / "dvc.yaml").read_text().splitlines()
+    assert len(listed) < 80
+
+
+def test_stages_and_targets_are_the_workflows_own(origin: Checkout) -> None:
+    written = yaml.safe_load((origin.folder / "dvc.yaml").read_text())["stages"]
+    rules = (origin.folder / "workflow/Snakefile").read_text()
+    for name, stage in written.items():
+        target = stage["cmd"].partition(" -- ")[2]
+        assert target == ("" if name == "report" else name)
+        assert f"rule {target or 'all'}:" in rules
+
+
+def test_metrics_of_two_commits_are_compared_in_a_fresh_clone(
+    origin: Checkout, diary: Path, tmp_path: Path
+) -> None:
+    """Only what git brings: nothing is pulled, and .dvc/cache is empty."""
+    for name in ("first", "second"):
+        origin.run("git", "clone", "--quiet", str(origin.folder), str(tmp_path / name))
+    edited = Checkout(tmp_path / "first", diary)
+    numbers = edited.folder / "results/numbers/pair.json"
+    document = json.loads(numbers.read_text())
+    document["cat"]["sel"]["scene_fid9"] += 1
+    numbers.write_text(json.dumps(document))
+    edited.commit("Other numbers")
+    fresh = Checkout(tmp_path / "second", diary)
+    fresh.run("git", "pull", "--quiet", str(edited.folder), "main")
+    said = fresh.run("dvc", "metrics", "diff", "HEAD~1")
+    assert re.search(r"results/numbers/pair.json +cat.sel.scene_fid9 ", said), said
+    assert len(said.splitlines()) == 2 and "failed" not in said, said
 
 
 def change_sel(tree: Checkout) -> None:
@@ -210,7 +240,7 @@ def test_one_changed_row_trains_that_row_by_both(clone: Checkout, diary: Path) -
     assert CLEAN in clone.run("dvc", "status")
     assert (clone.folder / "results/tables/other.md").read_text() == before
     changed = json.loads(clone.run("dvc", "metrics", "diff", "--json").strip())
-    assert list(changed) == ["results/tables/pair.json"]
+    assert list(changed) == ["results/numbers/pair.json"]
     assert list(changed[next(iter(changed))]) == ["cat.sel.scene_fid9"]
     assert "sel.kimg" in clone.run("dvc", "params", "diff")
     clone.run("dvc", "plots", "diff")
@@ -276,21 +306,36 @@ def test_a_killed_reproduction_loses_no_training(clone: Checkout, diary: Path) -
 
 @pytest.mark.slow
 def test_weights_that_were_not_pulled_are_not_trained_again(clone: Checkout, diary: Path) -> None:
-    snapshot = clone.folder / "results/runs/cat/sel/0/generator.safetensors"
+    snapshot = clone.folder / "results/snapshots/cat/sel/0.safetensors"
     metric = "results/metrics/cat/sel/0/fidelity.json"
-    command = ("snakemake", "--cores", "2", "--forcerun", "fidelity", "--", metric)
+    command = ("snakemake", "--cores", "2")
     snapshot.unlink()
     assert clone.planned() == set()  # nothing needs it
-    said = clone.run(*command, status=1)
+    (clone.folder / metric).unlink()
+    said = clone.run(*command, metric, status=1)
     name = snapshot.relative_to(clone.folder)
     assert f"{name}: made before, and needed, but not here. `dvc pull`" in said
     assert diary.read_text() == ""
     clone.run("dvc", "pull")
-    clone.run(*command)
+    clone.run(*command, metric)
     assert diary.read_text() == ""
     snapshot.unlink()
-    clone.run(*command[:3], "--config", "train_again=1", *command[3:])
+    (clone.folder / metric).unlink()
+    clone.run(*command, "--config", "train_again=1", "--", metric)
     assert diary.read_text().splitlines() == ["cat/sel/0 from 0", "cat/sel/0 finished"]
+    assert clone.planned() == set()
+    assert CLEAN in clone.run("dvc", "status")  # the same bytes
+
+
+@pytest.mark.slow
+def test_what_is_nowhere_is_made_where_dvc_runs_the_stage(clone: Checkout, diary: Path) -> None:
+    for folder in ("results/snapshots", ".dvc/cache"):
+        shutil.rmtree(clone.folder / folder)
+    clone.run("dvc", "repro")
+    finished = [line for line in diary.read_text().splitlines() if line.endswith("finished")]
+    assert len(finished) == len(RUNS)
+    assert clone.planned() == set()
+    assert CLEAN in clone.run("dvc", "status")
 
 
 @pytest.mark.slow

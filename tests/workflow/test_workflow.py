@@ -34,6 +34,7 @@ STEERED = {
 }
 NOT_STEERED = {"baseline", "gaussian_noise", "capacity"}
 MANY_OBJECTS = {"multi", "indoor_sel", "indoor"}  # on bedroom
+NEW = time.time()
 RUN = "results/smoke/runs/face/spatialgan/0/train.json"  # no part of the table above
 
 
@@ -60,7 +61,7 @@ class Tree:
         )
 
     def planned(self, *targets: str) -> set[tuple[str, str]]:
-        """Return what would be made: pairs of a rule and the row, data set or table it is made for."""
+        """Return what would be made: pairs of a rule or measure and the row, table or data set it is made for."""
         output = self.snakemake("--dry-run", *targets)
         assert output.returncode == 0, output.stderr
         text = output.stdout + output.stderr
@@ -69,7 +70,8 @@ class Tree:
             r"rule (\w+):\n(?:    .*\n)*?    wildcards: (.*)\n", text
         ):
             named = dict(pair.split("=") for pair in wildcards.split(", "))
-            jobs.add((rule, named.get("row") or named.get("table") or named["dataset"]))
+            made_for = [named[key] for key in ("row", "table", "figure", "dataset") if key in named]
+            jobs.add((named.get("measure", rule), made_for[0]))
         assert bool(jobs) != ("Nothing to be done" in text), text
         return jobs
 
@@ -115,8 +117,8 @@ def test_every_row_was_trained_and_measured(smoke: Tree) -> None:
             path = smoke.folder / f"results/smoke/metrics/bedroom/{row}/0/{file}.json"
             assert bool(json.loads(path.read_text())["metrics"]) is (row in MANY_OBJECTS)
     for row in STEERED | NOT_STEERED:
-        facts = smoke.folder / f"results/smoke/runs/cat/{row}/0/train.json"
-        assert json.loads(facts.read_text())["kimg"] == pytest.approx(0.064)
+        record = smoke.folder / f"results/smoke/runs/cat/{row}/0/train.json"
+        assert json.loads(record.read_text())["kimg"] == pytest.approx(0.064)
     assert (smoke.folder / "results/smoke/figures/ablation_samples.png").is_file()
     for suffix in (".tex", ".csv"):
         assert (smoke.folder / TABLE).with_suffix(suffix).is_file()
@@ -152,7 +154,7 @@ def test_a_changed_row_retrains_that_row(smoke: Tree, edit) -> None:
     assert smoke.planned(TABLE) == {
         ("train", "kernel7"),
         ("fidelity", "kernel7"),
-        ("samples", "ablation"),
+        ("samples", "ablation_samples"),
         ("table", "ablation"),
     }
 
@@ -214,22 +216,48 @@ def test_a_mistake_in_params_is_one_clear_line(smoke: Tree, edit) -> None:
     ]
 
 
-def test_a_changed_training_without_its_record_is_not_taken_for_current(smoke: Tree, edit) -> None:
-    records = smoke.folder / ".snakemake/metadata"
-    hidden = records.rename(records.with_name("hidden"))
+def test_a_clone_without_heavy_files_and_records_of_snakemake_has_nothing_to_do(
+    smoke: Tree, edit
+) -> None:
+    """As git brings it: other times, no .snakemake/, no weights. Then one line says what is missing."""
+    heavy = [smoke.folder / "results/smoke" / name for name in ("snapshots", "archives", "weights")]
+    hidden = [*heavy, smoke.folder / ".snakemake"]
+    aside = [path.rename(path.with_name(f"{path.name}.aside")) for path in hidden]
     try:
+        for age, path in enumerate(sorted(smoke.folder.glob("results/**/*"))):
+            os.utime(path, (NEW - age, NEW - age))
         assert smoke.planned(TABLE) == set()
-        edit("params/runs.yaml", "kernel_size: 7", "kernel_size: 5")
+        edit("spatialgan/evaluation/fidelity.py", "NEIGHBORS = 3", "NEIGHBORS = 4")
         output = smoke.snakemake("--dry-run", TABLE)
     finally:
-        shutil.rmtree(records, ignore_errors=True)
-        hidden.rename(records)
+        for path, other in zip(hidden, aside, strict=True):
+            shutil.rmtree(path, ignore_errors=True)
+            other.rename(path)
     assert output.returncode != 0
-    assert (
-        "results/smoke/runs/cat/kernel7/0/train.json: made with other parameters than params/ has now "
-        "(generator.encoding.kernel_size), and without its record"
-        in output.stdout  # of a dry run, errors too
+    said = output.stdout + output.stderr  # of a dry run, errors too
+    assert re.search(
+        r"results/smoke/snapshots/\S+: made before, and needed, but not here. `dvc pull`", said
     )
+    assert "Traceback" not in said
+
+
+def test_a_training_is_not_repeated_for_a_forced_measure(smoke: Tree) -> None:
+    snapshot = smoke.folder / "results/smoke/snapshots/cat/sel/0.safetensors"
+    metric = "results/smoke/metrics/cat/sel/0/fidelity.json"
+    aside = snapshot.rename(snapshot.with_suffix(".aside"))
+    forced = ("--forcerun", "measure", "--", metric)
+    try:
+        kept = (smoke.folder / metric).read_bytes()
+        output = smoke.snakemake("--retries", "0", *forced)
+        assert output.returncode != 0
+        assert (
+            f"{snapshot.relative_to(smoke.folder)} does not exist" in output.stdout + output.stderr
+        )
+        (smoke.folder / metric).write_bytes(kept)
+        again = smoke.snakemake("--dry-run", "--config", "train_again=1", *forced).stdout
+    finally:
+        aside.rename(snapshot)
+    assert "rule train" in again
 
 
 def test_a_killed_workflow_goes_on_where_it_was(smoke: Tree, edit) -> None:

@@ -1,0 +1,30 @@
+"""The command for models of other programs."""
+
+from pathlib import Path
+
+import click
+
+FILE = click.Path(path_type=Path)
+
+
+@click.command("import")
+@click.argument("checkpoint", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="The model, a .safetensors file.")
+@click.option("--discriminator", type=FILE, help="Also write the discriminator, to this file.")
+def import_command(checkpoint: Path, output: Path, discriminator: Path | None) -> None:
+    """Make a model of CHECKPOINT, a .pkl file of StyleGAN2-ADA, StyleGAN3's StyleGAN2 or EqGAN-SA.
+
+    The file is read as data: nothing in it is executed.
+    """
+    from spatialgan.imports.model import import_discriminator, import_generator
+    from spatialgan.models import SUFFIX
+
+    if output.suffix != SUFFIX:
+        raise ValueError(f"{output} must end in {SUFFIX}, as the paths of models do")
+    config = import_generator(checkpoint, output)
+    levels = len(config.heatmap_channels)
+    heatmaps = f"{levels} levels of heatmaps" if levels else "no heatmaps"
+    click.echo(f"{output}: a generator of {config.resolution} pixels, {heatmaps}")
+    if discriminator is not None:
+        size = import_discriminator(checkpoint, discriminator).resolution
+        click.echo(f"{discriminator}: a discriminator of {size} pixels")

@@ -1,0 +1,148 @@
+"""Look things up in a checkpoint's network by name, and keep account of which tensors were used.
+
+A network can be imported only where every tensor of it has a place in ours, so that nothing is lost in silence.
+"""
+
+from dataclasses import dataclass, field
+from math import isclose, prod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spatialgan.imports.checkpoint import MAX_BYTES, Module
+from spatialgan.imports.storages import StoredTensor
+
+MAX_PARTS = 1000  # the networks have up to 200
+RESAMPLE_FILTER = np.outer([1, 3, 3, 1], [1, 3, 3, 1]) / 64
+
+
+@dataclass
+class Ledger:
+    """What was taken from a network."""
+
+    paths: set[str] = field(default_factory=set)  # of tensors
+    num_bytes: int = 0
+
+    def enter(self, path: str, num_bytes: int) -> None:
+        """Note a tensor; raises ValueError where a few stored bytes are used for too many tensors."""
+        self.paths.add(path)
+        self.num_bytes += num_bytes
+        if self.num_bytes > MAX_BYTES:
+            raise ValueError(f"{path}: more than {MAX_BYTES:,} bytes of tensors")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a network: reads attributes, tensors and smaller parts. Its methods raise ValueError, with
+    the part's path, for what is missing or otherwise than it can be imported."""
+
+    path: str  # dotted, from the network's name
+    module: Module
+    taken: Ledger = field(default_factory=Ledger)  # shared by all parts of a network
+
+    @classmethod
+    def of(cls, path: str, value: Any) -> "Part":
+        """Return the part that a value is, if it is one."""
+        if not isinstance(value, Module):
+            raise ValueError(f"has no network {path}")
+        return cls(path, value)
+
+    def _section(self, name: str) -> dict:
+        section = self.module.state.get(name, {})
+        if not isinstance(section, dict):
+            raise ValueError(f"{self.path}: {name} is no dictionary")
+        return section
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a smaller part of this name."""
+        return isinstance(self._section("_modules").get(name), Module)
+
+    def part(self, name: str) -> "Part":
+        """Return a smaller part."""
+        if not self.has(name):
+            raise ValueError(f"{self.path} has no part {name}")
+        return Part(f"{self.path}.{name}", self._section("_modules")[name], self.taken)
+
+    def attribute(self, name: str) -> Any:
+        """Return an attribute that is no tensor."""
+        if name not in self.module.state:
+            raise ValueError(f"{self.path} has no attribute {name}")
+        return self.module.state[name]
+
+    def require(self, name: str, *wanted: Any) -> None:
+        """Raise ValueError unless an attribute has one of the values that can be imported."""
+        value = self.attribute(name)
+        plain = type(value) in (str, int, float, bool, type(None))
+        if not plain or value not in wanted:
+            shown = str(value)[:40] if plain else f"a {type(value).__name__}"
+            raise ValueError(
+                f"{self.path}: {name} is {shown}, but only {' or '.join(map(str, wanted))} can be imported"
+            )
+
+    def integer(self, name: str, low: int, high: int) -> int:
+        """Return an attribute that is a whole number in a range."""
+        value = self.attribute(name)
+        if type(value) is not int or not low <= value <= high:
+            raise ValueError(f"{self.path}: {name} must be a whole number from {low} to {high}")
+        return value
+
+    def number(self, name: str) -> float:
+        """Return an attribute that is a finite number."""
+        value = self.attribute(name)
+        if type(value) not in (int, float) or not abs(value) < 1e6:
+            raise ValueError(f"{self.path}: {name} is no number that can be imported")
+        return float(value)
+
+    def tensors(self) -> dict[str, StoredTensor]:
+        """Return the tensors of this part itself: parameters and buffers."""
+        merged = {**self._section("_parameters"), **self._section("_buffers")}
+        return {str(name): t for name, t in merged.items() if isinstance(t, StoredTensor)}
+
+    def tensor(self, name: str, *shape: int) -> Tensor:
+        """Return a tensor of a shape, in fp32."""
+        found = self.tensors().get(name)
+        if found is None:
+            raise ValueError(f"{self.path} has no tensor {name}")
+        if found.shape != shape:
+            raise ValueError(f"{self.path}.{name} has the shape {found.shape}, not {shape}")
+        self.taken.enter(f"{self.path}.{name}", 4 * prod(shape))
+        values = torch.from_numpy(found.array()).float()
+        if not values.isfinite().all():
+            raise ValueError(f"{self.path}.{name} has values that are not finite")
+        return values
+
+    def scaled(self, name: str, attribute: str, gain: float, *shape: int) -> Tensor:
+        """Return a tensor by which ours, times `gain`, is the released one times its own gain."""
+        ratio = self.number(attribute) / gain
+        values = self.tensor(name, *shape)
+        return values if isclose(ratio, 1, rel_tol=1e-6) else values * ratio
+
+    def walk(self) -> list["Part"]:
+        """Return this part and all smaller ones; each must be there once."""
+        found, seen = [self], {id(self.module)}
+        for part in found:  # which grows
+            for name, module in part._section("_modules").items():
+                if module is None:
+                    continue
+                if id(module) in seen or len(found) == MAX_PARTS:
+                    raise ValueError(f"{part.path}.{name} is there twice, or one of too many parts")
+                seen.add(id(module))
+                found.append(part.part(name))
+        return found
+
+    def check_filters(self) -> None:
+        """Raise ValueError unless every resampling filter of the network is StyleGAN2's [1, 3, 3, 1]."""
+        for part in self.walk():
+            if "resample_filter" in part.tensors():
+                values = part.tensor("resample_filter", 4, 4).numpy()
+                if not np.allclose(values, RESAMPLE_FILTER, atol=1e-6):
+                    raise ValueError(f"{part.path}: resample_filter is not [1, 3, 3, 1]")
+
+    def check_all_used(self) -> None:
+        """Raise ValueError, naming one, where a tensor of the network has no place in ours."""
+        for part in self.walk():
+            for name in part.tensors():
+                if f"{part.path}.{name}" not in self.taken.paths:
+                    raise ValueError(f"{part.path}.{name} has no place in our networks")

@@ -1,0 +1,186 @@
+"""The plan: which inputs a job waits for, what it may use, and what it says where something isn't here."""
+
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from spatialgan.params import Params, load_params
+from spatialgan.steps import Step
+from tests.stand_in import pretend_all
+from tests.tiny import ROOT, tiny_config
+from workflow import plan
+from workflow.plan import Machines, Plan
+
+RUN = {"root": "results/smoke", "dataset": "cat", "row": "sel", "seed": "0"}
+
+
+@pytest.fixture
+def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    """Return the project's parameters, in an empty folder with a copy of them."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "params", "params")
+    return load_params()
+
+
+def metric(params: Params, measure: str = "fidelity", **options: bool) -> tuple[Plan, Step]:
+    """Return a fresh plan and its step that measures a run."""
+    found = Plan(params, Path("marker"), **options)
+    return found, found.step("metric", {**RUN, "measure": measure})
+
+
+def test_wildcards_lead_to_the_step_that_makes_the_file(params: Params) -> None:
+    found = Plan(params, Path("marker"))
+    for kind, more, name in (
+        ("dataset", {}, "cat"),
+        ("segmenter", {"trained": "oracle"}, "cat/oracle"),
+        ("run", {}, "cat/sel/0"),
+        ("curves", {}, "cat/sel/0"),
+        ("metric", {"measure": "comove_oracle"}, "cat/sel/0/comove_oracle"),
+        ("table", {"table": "objective"}, "objective"),
+        ("figure", {"figure": "moves"}, "moves"),
+    ):
+        step = found.step(kind, {**RUN, **more})
+        assert (step.kind, step.name, step.profile) == (kind, name, "smoke")
+
+
+def test_what_was_never_made_waits_for_all_that_it_reads(params: Params) -> None:
+    found, step = metric(params)
+    inputs = found.inputs(step)
+    assert not inputs.is_current
+    assert inputs.files == [
+        "results/smoke/runs/cat/sel/0/train.json",
+        "results/smoke/datasets/cat.json",
+        "results/smoke/snapshots/cat/sel/0.safetensors",
+        "results/smoke/archives/cat.zip",
+    ]
+
+
+def test_a_current_step_needs_no_weights(params: Params) -> None:
+    found, step = metric(params)
+    pretend_all(params, [step])
+    found, step = metric(params)
+    assert found.inputs(step).is_current and len(found.inputs(step).files) == 4
+    for path in (path for need in step.needs for path in need.heavy):
+        path.unlink()
+    found, step = metric(params)
+    inputs = found.inputs(step)
+    assert inputs.is_current
+    # the data set may be drawn again; nobody trains a current run again
+    assert not any("snapshots" in path for path in inputs.files)
+    assert "results/smoke/archives/cat.zip" in inputs.files
+
+
+def test_weights_that_are_needed_and_not_here_are_asked_for(params: Params) -> None:
+    found, step = metric(params)
+    pretend_all(params, [step.needs[0]])
+    (snapshot,) = step.needs[0].heavy
+    snapshot.unlink()
+    said = (
+        rf"{snapshot}: made before, and needed, but not here. `dvc pull` .* --config train_again=1"
+    )
+    found, step = metric(params)
+    with pytest.raises(ValueError, match=said):
+        found.inputs(step)
+    found, step = metric(params, train_again=True)
+    assert str(snapshot) in found.inputs(step).files
+
+
+def test_a_run_that_is_to_be_trained_is_not_asked_for(params: Params) -> None:
+    found, step = metric(params)
+    pretend_all(params, [step.needs[0]])
+    (snapshot,) = step.needs[0].heavy
+    snapshot.unlink()
+    path = Path("params/runs.yaml")
+    text = path.read_text()
+    path.write_text(text.replace('"+ SEL", ', '"+ SEL", kimg: 3, ', 1))
+    found, step = metric(load_params())
+    assert str(snapshot) in found.inputs(step).files
+
+
+def test_published_weights_are_asked_for_before_anything_runs(
+    params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPATIALGAN_WEIGHTS", "nowhere")
+    found, step = metric(params, "comove_torchvision_coco")
+    with pytest.raises(ValueError, match="needs nowhere/.*: get it from https://"):
+        found.inputs(step)
+
+
+def test_stages_hold_everything_that_all_needs_once(params: Params) -> None:
+    graph = Plan(params, Path("marker")).graph("smoke")
+    found = plan.stages(graph)
+    assert list(found) == ["data", "segmenters", "runs", "metrics", "report"]
+    assert {step.kind for step in found["report"]} == {"table", "figure", "curves"}
+    assert {step.name for step in graph.targets() if step.kind == "table"} <= {
+        step.name for step in found["report"]
+    }
+    names = [step.name for step in found["runs"]]
+    assert len(names) == len(set(names)) and "cat/sel/0" in names and "bedroom/indoor/0" in names
+
+
+@pytest.mark.parametrize(
+    ("machines", "processes", "launcher", "threads"),
+    [
+        (Machines(gpus=0, cores=4), 8, "spatialgan", 1),
+        (Machines(gpus=1, cores=8), 8, "spatialgan", 8),
+        (Machines(gpus=8, cores=64), 1, "spatialgan", 8),
+        (
+            Machines(gpus=8, cores=64),
+            8,
+            "torchrun --standalone --nproc-per-node 8 -m spatialgan",
+            64,
+        ),
+        (Machines(gpus=8, cores=4), 1, "spatialgan", 1),
+        (Machines(gpus=4, nodes=2), 8, "workflow/scripts/on_nodes.sh 2 4 -m spatialgan", 32),
+    ],
+)
+def test_a_training_gets_its_gpus_and_their_share_of_the_cores(
+    machines: Machines, processes: int, launcher: str, threads: int
+) -> None:
+    config = tiny_config()
+    config = replace(config, execution=replace(config.execution, num_processes=processes))
+    assert machines.launcher(config) == launcher
+    assert machines.threads_of(machines.gpus_of(config)) == threads
+
+
+def test_processes_that_do_not_divide_are_refused() -> None:
+    config = tiny_config()
+    config = replace(config, execution=replace(config.execution, num_processes=5))
+    with pytest.raises(ValueError, match="5 processes on 2 machines"):
+        Machines(gpus=3, nodes=2).launcher(config)
+
+
+def test_names_of_metrics_say_measure_and_segmenter() -> None:
+    assert plan.measure_options("fidelity") == "--what fidelity"
+    assert plan.measure_options("comove_detectron2") == "--what comove --segmenter detectron2"
+    pattern = re.compile(plan.measure_pattern())
+    assert pattern.fullmatch("drags") and pattern.fullmatch("comove_torchvision_coco")
+    assert not pattern.fullmatch("fidelity_oracle") and not pattern.fullmatch("comove_nobody")
+    assert not re.fullmatch(plan.one_of([]), "")
+
+
+def test_a_mistake_in_params_is_named_by_its_place(params: Params) -> None:
+    for file, old, new, said in (
+        (
+            "runs",
+            "encoding: concat",
+            "encoding: cancat",
+            "params/runs.yaml, concat: unknown encoding 'cancat'",
+        ),
+        (
+            "figures",
+            "move 1/0:0.4,0",
+            "move 1/0:0.3",
+            "params/figures.yaml, level_moves: move: '1/0:0.3'",
+        ),
+    ):
+        path = Path(f"params/{file}.yaml")
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+        with pytest.raises(ValueError, match=re.escape(said)):
+            plan.check_params(load_params(), "smoke")
+        path.write_text(text)
