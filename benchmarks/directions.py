@@ -1,7 +1,7 @@
 """How fast directions are found, against the ways of the release: figures of one run, side by side.
 
 Jacobian: Gram matrices in forward mode against one backward pass per pixel and color, of which `--rows` are timed
-and the rest scaled. Solve: symmetric, against eigenvectors of inv(B) A; and by truncated SVD.
+and the rest scaled. At 256 pixels, so is forward mode: from PART numbers, and the product of random columns. Solve: symmetric, against eigenvectors of inv(B) A; and by truncated SVD.
 """
 
 import statistics
@@ -28,6 +28,9 @@ CASES = (
     ("d = 512, 64 px", 64, 4096, 128, 512, "norm", "hierarchical"),
     ("d = 512, 256 px", 256, 16384, 512, 512, "norm", "hierarchical"),
 )
+
+ROUNDS = 3  # of which the median counts
+PART = 32  # numbers of a direction that are timed where all would take minutes
 
 
 def seconds(function: Callable[[], object], rounds: int) -> float:
@@ -79,10 +82,14 @@ def compare_jacobians(case: tuple, rows: int) -> None:
     jacobian = Jacobian(function, at, resolution)
     mask = torch.zeros(1, resolution, resolution, dtype=torch.bool)
     mask[0, : resolution // 2, : resolution // 2] = True
-    rounds = 1 if resolution > 64 else 3
     jacobian.columns(0, 1)  # what torch prepares at the first call
-    forward = seconds(lambda: gram_matrices(jacobian, mask), rounds)
-    backward = seconds(lambda: backward_rows(function, at, rows), rounds)
+    if resolution <= 64:
+        forward = seconds(lambda: gram_matrices(jacobian, mask), ROUNDS)
+    else:
+        forward = seconds(lambda: jacobian.columns(0, PART), 1) * len(at) / PART
+        held = torch.randn(len(at), 3 * resolution**2)
+        forward += seconds(lambda: held @ held.T, 1)
+    backward = seconds(lambda: backward_rows(function, at, rows), ROUNDS)
     backward *= 3 * resolution**2 / rows
     reverse = backward_rows(function, at, rows)
     chosen = torch.linspace(0, 3 * resolution**2 - 1, rows).long()
