@@ -124,7 +124,7 @@ def _tensor(arguments: tuple) -> StoredTensor:
     storage, offset, shape, strides, _, hooks = _take(arguments, "a tensor", *kinds)
     if hooks:
         raise ValueError("has a tensor with hooks")
-    return StoredTensor(storage, offset, shape, strides)
+    return StoredTensor.of(storage, offset, shape, strides)
 
 
 def _parameter(arguments: tuple) -> StoredTensor:

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from spatialgan.imports.parts import Part
-from spatialgan.networks.encoding import HIDDEN, PROJECTED, EncodingConfig
+from spatialgan.networks.encoding import HIDDEN, NoEncoding, NormEncoding
 from spatialgan.networks.generator import MAPPING_LR_MULTIPLIER, Generator, GeneratorConfig
+from spatialgan.networks.projector import PROJECTED
 from spatialgan.networks.released import Conventions, released_generator
 
 MAX_RESOLUTION = 1024  # pixels
@@ -35,7 +36,7 @@ def translate_generator(network: Part) -> tuple[Generator, Tensor, Conventions]:
         raise ValueError(f"{synthesis.path} has no block of 4 pixels: it is no StyleGAN2 generator")
     network.check_filters()
     config = _config(network, synthesis, mapping)
-    spatial = config.encoding.name != "none"
+    spatial = config.parts.is_spatial
     conventions = Conventions(clamp_of(synthesis, "conv1"), SEL_FLOOR if spatial else 0.0)
     weights = {**_mapping(mapping, config), **_synthesis(synthesis, config)}
     generator = released_generator(config, conventions)
@@ -70,8 +71,7 @@ def find_channels(widths: dict[int, int], path: str) -> tuple[int, int]:
     Raises ValueError where there are none.
     """
     largest = max(widths.values())
-    below = {r: width for r, width in widths.items() if width < largest}
-    base = max((r * width for r, width in below.items()), default=largest * max(widths))
+    base = max(r * width for r, width in widths.items())
     if any(min(base // r, largest) != width for r, width in widths.items()):
         listed = ", ".join(f"{width} at {r}" for r, width in widths.items())
         raise ValueError(f"{path} has channels that don't follow one rule: {listed}")
@@ -93,8 +93,7 @@ def _config(network: Part, synthesis: Part, mapping: Part) -> GeneratorConfig:
         widths[r] = shape[0]
     base, largest = find_channels(widths, synthesis.path)
     spatial = synthesis.part("b4").part("conv1").has("sel")
-    encoding = EncodingConfig(
-        name="norm",
+    encoding = NormEncoding(
         places=("conv", "rgb"),
         max_resolution=resolution,
         processing="fine",
@@ -108,7 +107,7 @@ def _config(network: Part, synthesis: Part, mapping: Part) -> GeneratorConfig:
         w_dim=network.integer("w_dim", 1, MAX_WIDTH),
         mapping_layers=mapping.integer("num_layers", 1, 64),
         heatmap_channels=tuple(SEL_LEVELS.values()) if spatial else (),
-        encoding=encoding if spatial else EncodingConfig(),
+        encoding=encoding if spatial else NoEncoding(),
     )
 
 
@@ -184,7 +183,7 @@ def _sel(
     layer: Part, ours: str, channels: int, resolution: int, config: GeneratorConfig
 ) -> dict[str, Tensor]:
     """Return a spatial encoding layer's weights, if the model has them."""
-    if config.encoding.name == "none":
+    if not config.parts.is_spatial:
         return {}
     sel = layer.part("sel")
     seen = PROJECTED * (len(SEL_LEVELS) if resolution > 16 else 1)
@@ -211,7 +210,7 @@ def _projector(synthesis: Part, config: GeneratorConfig) -> dict[str, Tensor]:
         second = {key: value * sqrt(0.5) for key, value in second.items()}
         weights |= named(f"synthesis.projector.levels.{level}.0", first)
         weights |= named(f"synthesis.projector.levels.{level}.1", second)
-    return weights if config.encoding.name != "none" else {}
+    return weights if config.parts.is_spatial else {}
 
 
 def linear(layer: Part, inputs: int, outputs: int, lr_multiplier: float) -> dict[str, Tensor]:

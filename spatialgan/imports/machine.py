@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spatialgan.imports.opcodes import Budget, Instruction, Name, scan
+from spatialgan.variants import shown
 
 MAX_STACK = 100_000  # values
 MAX_MARKS = 100  # lists, tuples and dictionaries that are open at once
-SHOWN = 80  # characters of a name in a message
 
 _KEYS = (str, int, bool, type(None))
 
@@ -37,10 +37,8 @@ class Vocabulary:
     def check(self, name: Name) -> Name:
         """Return a name of the vocabulary; raises ValueError, saying which, for any other."""
         if not (name in self.functions or name in self.classes or name in self.names):
-            shown = str(name).encode("unicode_escape").decode()
-            shown = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."
             raise ValueError(
-                f"asks for {shown}, which is not part of a network that can be imported"
+                f"asks for {shown(str(name))}, which no network that can be imported has"
             )
         return name
 
@@ -91,7 +89,8 @@ class Machine:
         if len(self.stack) <= (self.marks[-1] if self.marks else 0):
             raise ValueError("is damaged: a value is missing")
         if not isinstance(self.stack[-1], kind):
-            raise ValueError(f"is damaged: a {type(self.stack[-1]).__name__} is out of place")
+            kind_there = type(self.stack[-1]).__name__
+            raise ValueError(f"is damaged: a value of type {kind_there} is out of place")
         return self.stack.pop()
 
     def top(self, kind: type) -> Any:
@@ -147,7 +146,7 @@ class Machine:
     @staticmethod
     def _key(key: Any) -> Any:
         if type(key) not in _KEYS:
-            raise ValueError(f"is damaged: a {type(key).__name__} is used as a key")
+            raise ValueError(f"is damaged: a value of type {type(key).__name__} is used as a key")
         return key
 
     def name(self, _: None) -> None:
@@ -167,7 +166,9 @@ class Machine:
         state, value = self.pop(), self.pop()
         builder = self.vocabulary.builders.get(type(value))
         if builder is None:
-            raise ValueError(f"gives a state to a {type(value).__name__}, which no network does")
+            raise ValueError(
+                f"gives a state to a value of type {type(value).__name__}, which no network does"
+            )
         self.stack.append(builder(value, state))
 
 

@@ -53,13 +53,6 @@ class StoredTensor:
     strides: tuple[int, ...]  # elements
 
     def __post_init__(self) -> None:
-        for what, numbers in (
-            ("offset", (self.offset,)),
-            ("shape", self.shape),
-            ("strides", self.strides),
-        ):
-            if not isinstance(numbers, tuple) or any(type(n) is not int or n < 0 for n in numbers):
-                raise ValueError(f"has a tensor with an impossible {what}")
         if len(self.shape) != len(self.strides) or len(self.shape) > MAX_DIMENSIONS:
             raise ValueError("has a tensor whose shape and strides don't fit together")
         reach = 1
@@ -72,6 +65,17 @@ class StoredTensor:
                 f"has a tensor that reaches to element {self.offset + reach:,} of a storage of "
                 f"{self.storage.num_elements:,}"
             )
+
+    @classmethod
+    def of(cls, storage: Storage, offset: Any, shape: Any, strides: Any) -> "StoredTensor":
+        """Return a tensor by what a file says of it, which may be anything."""
+        claims = {"offset": (offset,), "shape": shape, "strides": strides}
+        for what, numbers in claims.items():
+            if not isinstance(numbers, tuple) or any(type(n) is not int or n < 0 for n in numbers):
+                raise ValueError(
+                    f"has a tensor whose {what} is not made of whole numbers from 0 up"
+                )
+        return cls(storage, offset, shape, strides)
 
     def array(self) -> np.ndarray:
         """Return the numbers: a copy, contiguous, in the machine's order of bytes."""

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.networks import ops
 from spatialgan.networks.discriminator import Discriminator, DiscriminatorConfig
-from spatialgan.networks.encoding import ENCODINGS, HeatmapProjector
 from spatialgan.networks.generator import Generator, GeneratorConfig, Synthesis
+from spatialgan.networks.projector import HeatmapProjector
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class FlooredProjector(HeatmapProjector):
     floor = 0.0
 
     def _fine(self, layout: Layout, level: int, size: int, dtype: torch.dtype) -> Tensor:
-        maps = layout.render(level, self.resolution, self.config.grid) + self.floor
+        maps = layout.render(level, self.image_resolution, self.projection.grid) + self.floor
         features = self.levels[level](maps.to(dtype))
         return F.interpolate(features, size=size, mode="bilinear", align_corners=True)
 
@@ -64,9 +64,9 @@ class ReleasedSynthesis(Synthesis):
         for block in self.blocks:
             block.convs = nn.ModuleList(Clamped(conv, conventions.clamp) for conv in block.convs)
             block.to_rgb = Clamped(block.to_rgb, conventions.clamp)
-        if ENCODINGS[config.encoding.name].spatial:
+        if isinstance(self.projector, HeatmapProjector):
             self.projector = FlooredProjector(
-                config.encoding, config.heatmap_channels, config.resolution
+                self.projector.projection, config.heatmap_channels, config.resolution
             )
             self.projector.floor = conventions.heatmap_floor
         for index, size in enumerate(config.noise_sizes):
