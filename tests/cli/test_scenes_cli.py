@@ -71,7 +71,8 @@ def test_the_command_line_and_the_library_render_the_same_bits(place):
     first = (place / "room.png").read_bytes()
     assert invoke("render", "room.json", "-o", "again.png").exit_code == 0
     assert (place / "again.png").read_bytes() == first
-    assert Image.open("objects.png").width >= 192
+    with Image.open("objects.png") as picture:
+        assert picture.width >= 192
 
 
 def test_edits_apply_in_the_order_given(place):
