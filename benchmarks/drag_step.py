@@ -1,6 +1,6 @@
 """One step of a drag by the latent alone against XingangPan/DragGAN's, and where both end up.
 
-    python -m benchmarks.drag_step --peer PATH_TO_A_CHECKOUT_OF_DragGAN [--snapshot generator.safetensors]
+    python -m benchmarks.drag_step --peer PATH_TO_A_CHECKOUT_OF_DragGAN [--snapshot FILE]
 
 Same StyleGAN2 weights, points, radii, learning rate and machine, in one process and alternating. Without a
 snapshot (of a row without heatmaps) the weights are random, of the size of the paper's 256-px models. The
@@ -23,7 +23,7 @@ import click
 import torch
 from torch import Tensor
 
-from spatialgan.config import run_from_identity
+from benchmarks.steps import configured
 from spatialgan.dragging.drag import (
     DRAGS,
     GOING,
@@ -37,7 +37,6 @@ from spatialgan.dragging.points import read, track
 from spatialgan.dragging.unknowns import Latent
 from spatialgan.networks.generator import Generator, SynthesisInputs
 from spatialgan.snapshot import Snapshot, draw_samples, load_snapshot
-from tests.tiny import tiny_config
 
 PEER, OURS = "XingangPan/DragGAN", "ours"
 PEER_TOLERANCE_PX = 2.0  # how near the peer calls there, at up to 512 px
@@ -46,11 +45,7 @@ CYCLE = 4  # steps of both per round
 
 def random_snapshot() -> Snapshot:
     """Return an untrained generator of the size of the paper's models."""
-    config = tiny_config("baseline")
-    size = {"resolution": 256, "channel_base": 16384, "channel_max": 512, "w_dim": 512}
-    identity = config.identity()
-    identity["generator"] |= size | {"z_dim": 512, "mapping_layers": 8}
-    config = run_from_identity(identity)
+    config = configured("cat/baseline/0", "paper", batch=4, precision="fp32")
     torch.manual_seed(0)
     generator = Generator(config.generator).requires_grad_(False)
     return Snapshot(generator, torch.zeros(512), config, 0.0)
@@ -210,7 +205,7 @@ def ends(checkout: Path, snapshot: Snapshot, problem: Problem, cap: int) -> dict
 
 @click.command()
 @click.option("--peer", required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--snapshot", "path", default="", help="A baseline's generator.safetensors.")
+@click.option("--snapshot", "path", default="", help="The snapshot of a baseline.")
 @click.option("--length", default=60 / 256, show_default=True, help="In image widths.")
 @click.option("--rounds", default=5, show_default=True, help=f"Rounds of {CYCLE} steps each.")
 @click.option("--drags", default=20, show_default=True, help="Whose ends are compared.")

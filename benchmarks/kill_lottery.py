@@ -20,26 +20,20 @@ from pathlib import Path
 import click
 import yaml
 
-from benchmarks.steps import ROOT
+from benchmarks.copies import copy_project, environment_of
 from spatialgan.files import file_sha256
+from spatialgan.results import Results
 
 RUN = "cat/spatialgan/0"
+RESULTS = Results(Path("results/smoke"))
 MAX_DELAY = 0.3  # seconds between a checkpoint and the kill: a few steps and saves
 TRAIN = [sys.executable, "-m", "spatialgan", "train", RUN, "-p", "smoke"]
-SNAKEMAKE = [
-    str(Path(sys.executable).parent / "snakemake"),
-    "--cores",
-    "1",
-    f"results/smoke/runs/{RUN}/train.json",
-]
+SNAKEMAKE = ["snakemake", "--cores", "1", str(RESULTS.run(RUN).record)]
 
 
 def prepared_copy(folder: Path) -> Path:
     """Return a copy of the repository with the smoke data set and a longer smoke run."""
-    for name in ("spatialgan", "params", "workflow"):
-        shutil.copytree(ROOT / name, folder / name)
-    shutil.copy(ROOT / "Snakefile", folder)
-    os.symlink("workflow/profiles", folder / "profiles")
+    copy_project(folder)
     path = folder / "params/profiles.yaml"
     profiles = yaml.safe_load(path.read_text())
     profiles["profiles"]["smoke"] |= {"kimg": 1.6, "num_checkpoints": 100}
@@ -50,10 +44,14 @@ def prepared_copy(folder: Path) -> Path:
 
 def start(command: list[str], folder: Path) -> subprocess.Popen:
     """Start a command in a process group of its own, in the copy's code."""
-    environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
     log = (folder / "lottery.log").open("ab")
     return subprocess.Popen(
-        command, cwd=folder, env=environment, start_new_session=True, stdout=log, stderr=log
+        command,
+        cwd=folder,
+        env=environment_of(folder),
+        start_new_session=True,
+        stdout=log,
+        stderr=log,
     )
 
 
@@ -78,14 +76,12 @@ def run_and_kill(command: list[str], folder: Path, delay: float) -> bool:
 
 def checkpoints(folder: Path) -> set[str]:
     """Return the names of the finished checkpoints."""
-    return {
-        path.name for path in (folder / "results/smoke/resume").rglob("checkpoint-*.safetensors")
-    }
+    return {path.name for path in Results(folder / RESULTS.root).checkpoints()}
 
 
 def caught_in_save(folder: Path) -> bool:
     """Return whether a kill left a half-written checkpoint behind."""
-    return any((folder / "results/smoke/resume").rglob(".checkpoint-*.partial"))
+    return any((folder / RESULTS.resume(RUN)).rglob(".checkpoint-*.partial"))
 
 
 @click.command()
@@ -98,7 +94,7 @@ def main(kills: int, through: str, seed: int) -> None:
     """Print how many kills landed, how many of them inside a save, and whether the bits agree."""
     moments = random.Random(seed)
     command = {"trainer": TRAIN, "snakemake": SNAKEMAKE}[through]
-    snapshot = Path("results/smoke/runs") / RUN / "generator.safetensors"
+    snapshot = RESULTS.run(RUN).snapshot
     with tempfile.TemporaryDirectory() as temporary:
         straight = prepared_copy(Path(temporary) / "straight")
         killed = Path(temporary) / "killed"

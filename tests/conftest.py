@@ -17,11 +17,25 @@ import torch
 torch.set_num_threads(1)
 
 
+# The files that take longest, longest first: the second process then never waits for the last of them.
+LONGEST = (
+    "test_workflow.py",
+    "test_training.py",
+    "test_dvc.py",
+    "test_drags.py",
+    "test_comove.py",
+    "test_cli.py",
+    "test_drawn.py",
+    "test_fidelity.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the two files that take longest first: the workflow in miniature and training."""
-    first = ("test_workflow.py", "test_training.py")
+    """Start the files of LONGEST before all others."""
     items.sort(
-        key=lambda item: first.index(item.path.name) if item.path.name in first else len(first)
+        key=lambda item: (
+            LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST)
+        )
     )
 
 

@@ -1,7 +1,9 @@
 """A tiny run for tests: 16-pixel images, 8 channels, a handful of steps."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -36,10 +38,20 @@ def tiny_archive(root: Path, num: int = 24, resolution: int = 16) -> DatasetFile
 
 def tiny_snapshot(path: Path, row: str = "spatialgan", seed: int = 0) -> Path:
     """Write the snapshot of an untrained generator that shows its noise; return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(snapshot_bytes(row, seed))
+    return path
+
+
+@cache
+def snapshot_bytes(row: str, seed: int) -> bytes:
+    """Return the file that `tiny_snapshot` writes: it is made once, for dozens of tests."""
     config = tiny_config(row, seed)
     generator = new_state(config, torch.device("cpu")).g_ema
     for name, parameter in generator.named_parameters():
         if name.endswith("noise_strength"):  # 0 before training
             parameter.data.fill_(0.3)
-    save_snapshot(path, generator, config, 8000)
-    return path
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "snapshot.safetensors"
+        save_snapshot(path, generator, config, 8000)
+        return path.read_bytes()

@@ -23,15 +23,26 @@ from spatialgan.tensor_file import load_tensors
 from tests.tiny import ROOT, tiny_snapshot
 
 
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory):
+    """Return a folder with the shipped models `room` and `cat` and a scene of each, made once."""
+    folder = tmp_path_factory.mktemp("furnished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(models, "FOLDER", folder / "models")
+        tiny_snapshot(folder / "models" / "room.safetensors", "indoor")
+        tiny_snapshot(folder / "models" / "cat.safetensors", "spatialgan")
+        for model in ("room", "cat"):
+            assert invoke("scene", model, "--seed", "4", "-o", f"{model}.json").exit_code == 0
+    return folder
+
+
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def place(furnished, tmp_path, monkeypatch):
     """A working directory with the shipped models `room` and `cat`, and a scene of each."""
+    shutil.copytree(furnished, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(models, "FOLDER", tmp_path / "models")
-    tiny_snapshot(tmp_path / "models" / "room.safetensors", "indoor")
-    tiny_snapshot(tmp_path / "models" / "cat.safetensors", "spatialgan")
-    for model in ("room", "cat"):
-        assert invoke("scene", model, "--seed", "4", "-o", f"{model}.json").exit_code == 0
     return tmp_path
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -35,13 +35,14 @@ NUM_MOVES = 200
 
 
 def observed(images, segmenter=None, done=()):
-    """Return what became of the moves of a synthetic images, those `done` left out."""
+    """Return what became of the moves of a synthetic renderer, without those in `done`."""
     batches = observe_moves(images, segmenter or oracle(), NUM_MOVES, done)
     return observations_in(batches)
 
 
+@cache
 def measured(place, **other):
-    """Return the numbers of a synthetic images."""
+    """Return the numbers of a synthetic renderer."""
     return scores(observed(three_objects(place, **other)))[0]
 
 

@@ -1,6 +1,7 @@
 """Training segmenters: repeatable, learning, scored on other scenes, and the command that does it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -122,9 +123,12 @@ def test_a_profile_says_what_is_learned() -> None:
 
 
 def test_the_command_trains_and_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    params = Path("params").resolve()
+    shutil.copytree("params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)
-    arguments = ["segmenter", "bedroom", "-p", "smoke", "--params", str(params)]
+    profiles, smoke = Path("params/profiles.yaml"), "segmenter_steps: 4"
+    assert profiles.read_text().count(smoke) == 1
+    profiles.write_text(profiles.read_text().replace(smoke, "segmenter_steps: 1"))
+    arguments = ["segmenter", "bedroom", "-p", "smoke"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     files = load_params(params).results("smoke").segmenter("bedroom", "torchvision")
