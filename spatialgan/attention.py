@@ -2,8 +2,8 @@
 
 One forward pass serves both losses: the maps are taken from the graph that the adversarial loss has
 built, by a partial backward pass down to the features, without hooks and without touching the
-discriminator's gradients. The channel weights are constants; gradients of a map reach the generator
-through the features alone [method of the predecessor's released code, which spends a second forward
+discriminator's gradients. The channel weights are treated as constants, so the gradients of a map reach the
+generator through the features alone [method of the predecessor's released code, which spends a second forward
 pass on the same numbers].
 
 Shapes: n samples, c channels, h x w pixels of a feature map.

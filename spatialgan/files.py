@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and their hashes."""
+"""Writing files atomically, and hashing them."""
 
 import hashlib
 import os
@@ -14,14 +14,17 @@ def file_sha256(path: Path) -> str:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that it is either whole or not there."""
+    """Write a file atomically: either all of it is there, or none."""
     with atomic_file(path) as file:
         file.write(data)
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator:
-    """Yield a binary file that becomes `path` when the block ends, and vanishes when it raises."""
+    """Yield a binary file that becomes `path` when the block ends, or is deleted if the block raises.
+
+    Raises ValueError where it cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     for leftover in path.parent.glob(f".{path.name}.*.partial"):
         if not _is_running(leftover.name.split(".")[-2]):  # its writer was killed

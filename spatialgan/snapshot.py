@@ -1,7 +1,7 @@
 """Snapshots: a trained generator as one file, and images as a function of (seed, sample index).
 
-Conventions: z, layout and noise of sample i come from streams of their own, so that changing one (another
-layout, say) leaves the others, and a sample doesn't depend on which samples are drawn beside it.
+Conventions: z, layout and noise of sample i each come from their own random stream. Changing one, such as the
+layout, leaves the others as they are, and a sample does not depend on which others are drawn with it.
 
 Shapes: n samples, *m codes where there are several (the background's first), w style space, r
 resolution.
@@ -26,7 +26,7 @@ NUM_W_SAMPLES = 4096  # latents behind the mean style that truncation pulls towa
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A generator to use, and what it came from."""
+    """A trained generator, and the run it comes from."""
 
     generator: Generator
     w_avg: Float[Tensor, " w"]
@@ -42,7 +42,7 @@ def save_snapshot(path: Path, generator: Generator, config: RunConfig, nimg: int
 
 
 def load_snapshot(path: Path, device: str = "cpu") -> Snapshot:
-    """Return the generator in a snapshot file; raises ValueError where the file is damaged or no snapshot."""
+    """Return the generator in a snapshot file; raises ValueError if the file is damaged or not a snapshot."""
     tensors, header = load_tensors(path)
     if header.get("kind") != "snapshot":
         raise ValueError(

@@ -69,9 +69,9 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a dict
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is damaged: {error}") from None
-    if document.get("sha256") != tensors_sha256(tensors):
+    if not isinstance(document, dict) or document.get("sha256") != tensors_sha256(tensors):
         raise ValueError(f"{path} is damaged: its tensors don't match the sha256 in its header")
-    return tensors, document["header"]
+    return tensors, document.get("header", {})
 
 
 @contextmanager

@@ -18,7 +18,7 @@ FILES = {
 """Train."""
 from spatialgan.parts import samplers
 from spatialgan.parts.samplers import Wide as Broad
-from spatialgan.maths import double
+from spatialgan.algebra import double
 
 STEPS = 3
 print("runs on import")
@@ -39,7 +39,7 @@ def unrelated() -> None:
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..maths import half
+from ..algebra import half
 
 @dataclass(frozen=True)
 class Narrow:
@@ -57,7 +57,7 @@ class Wide:
 
 SAMPLERS = {"narrow": Narrow, "wide": Wide}
 ''',
-    "maths.py": "def double(x):\n    return 2 * x\n\ndef half(x):\n    return x / 2\n\ndef unused():\n    return 0\n",
+    "algebra.py": "def double(x):\n    return 2 * x\n\ndef half(x):\n    return x / 2\n\ndef unused():\n    return 0\n",
     "late.py": "def late():\n    return 1\n",
 }
 CHOSEN = {"SAMPLERS": "narrow"}
@@ -104,8 +104,8 @@ def edit(package: Path) -> Edit:
         ("train.py", 'print("runs on import")', 'print("runs")'),
         ("parts/samplers.py", "n * self.width", "n + self.width"),
         ("parts/samplers.py", '= "narrow"', '= "slim"'),
-        ("maths.py", "x / 2", "x // 2"),  # reached through a relative import
-        ("maths.py", "2 * x", "3 * x"),
+        ("algebra.py", "x / 2", "x // 2"),  # reached through a relative import
+        ("algebra.py", "2 * x", "3 * x"),
         ("late.py", "return 1", "return 2"),
         ("parts/__init__.py", "", "import os\nos.nice(1)\n"),
     ],
@@ -124,7 +124,7 @@ def test_what_a_result_depends_on_counts(edit, file: str, old: str, new: str) ->
         ("train.py", "    Broad()", "    pass"),
         ("parts/samplers.py", '    """Narrow."""\n', ""),
         ("parts/samplers.py", "# pixels", "# px"),
-        ("maths.py", "return 0", "return 1"),
+        ("algebra.py", "return 0", "return 1"),
     ],
 )
 def test_what_it_does_not_depend_on_does_not_count(edit, file: str, old: str, new: str) -> None:
@@ -155,17 +155,17 @@ def test_code_that_moves_to_another_file_is_the_same_code(package: Path) -> None
     before = current(package)
     samplers = (package / "parts/samplers.py").read_text()
     (package / "parts/samplers.py").unlink()
-    (package / "drawing.py").write_text(samplers.replace("..maths", ".numbers"))
-    maths = (package / "maths.py").read_text()
-    (package / "maths.py").write_text("from spatialgan.numbers import half as halved\n")
-    halves = maths.replace("def double(x):\n    return 2 * x\n", "")
+    (package / "drawing.py").write_text(samplers.replace("..algebra", ".numbers"))
+    algebra = (package / "algebra.py").read_text()
+    (package / "algebra.py").write_text("from spatialgan.numbers import half as halved\n")
+    halves = algebra.replace("def double(x):\n    return 2 * x\n", "")
     (package / "numbers.py").write_text(f"import spatialgan.late as l\n{halves}")
     (package / "late.py").write_text(FILES["late.py"] + "def double(x):\n    return 2 * x\n")
     train = (package / "train.py").read_text()
     for old, new in (
         ("from spatialgan.parts import samplers\n", "from spatialgan import drawing as samplers\n"),
         ("from spatialgan.parts.samplers import Wide", "from spatialgan.drawing import Wide"),
-        ("from spatialgan.maths import double", "import spatialgan.late"),
+        ("from spatialgan.algebra import double", "import spatialgan.late"),
         ("double(STEPS)", "spatialgan.late.double(STEPS)"),
     ):
         assert old in train
@@ -197,14 +197,16 @@ def test_two_definitions_of_one_name_both_count_and_are_told_apart(
 
 def test_a_variable_of_a_function_is_no_reference(edit: Edit) -> None:
     assert not edit("train.py", "STEPS = 3", "STEPS = 3\nx = 1")
-    assert edit("maths.py", "    return 2 * x\n", "    return [2 * x for x in (x,)][0]\n")
-    assert not edit("maths.py", "def double", "x = 3\n\n\ndef double")
-    assert edit("maths.py", "def double(x)", "def double(x, y=x)")  # a default is evaluated outside
+    assert edit("algebra.py", "    return 2 * x\n", "    return [2 * x for x in (x,)][0]\n")
+    assert not edit("algebra.py", "def double", "x = 3\n\n\ndef double")
+    assert edit(
+        "algebra.py", "def double(x)", "def double(x, y=x)"
+    )  # a default is evaluated outside
 
 
 def test_imports_for_type_checkers_do_not_count(edit: Edit) -> None:
     text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from spatialgan.late import late\n"
-    assert not edit("maths.py", "def double", f"{text}\ndef double")
+    assert not edit("algebra.py", "def double", f"{text}\ndef double")
 
 
 def test_an_alias_of_another_package_does_not_count_and_its_target_does(edit: Edit) -> None:

@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from spatialgan.cli import directions as direction_commands
 from spatialgan.cli import drags as drag_commands
 from spatialgan.cli import imports as import_commands
 from spatialgan.cli import measure as measure_commands
@@ -60,6 +61,7 @@ for command in (
     scene_commands.ship,
     drag_commands.drag,
     import_commands.import_command,
+    direction_commands.directions,
     measure_commands.measure,
     report_commands.table,
     report_commands.figure,

@@ -43,7 +43,7 @@ class ImageArchive:
     """The images of a StyleGAN ZIP, in the order of their names."""
 
     def __init__(self, path: Path | str) -> None:
-        """Read the table of contents and the first image; raise ValueError where it is no dataset."""
+        """Read the table of contents and the first image; raise ValueError if it is not a data set."""
         self.path = Path(path)
         self._zip: zipfile.ZipFile | None = None
         self._pid = -1
@@ -78,7 +78,7 @@ class ImageArchive:
         return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
 
     def __reduce__(self) -> tuple:
-        """Travel to worker processes as a path: an open file does not."""
+        """Send only the path to worker processes: an open file cannot be copied."""
         return ImageArchive, (self.path,)
 
     def load(self, indices: Sequence[int]) -> UInt8[Tensor, "n 3 r r"]:
@@ -116,7 +116,7 @@ def image_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 
 def scan_archive(path: Path | str) -> list[BadMember]:
-    """Return everything that is wrong with an archive, decoding each member once."""
+    """Return every problem of an archive, decoding each member once."""
     problems: list[BadMember] = []
     sizes: dict[tuple[int, int], int] = {}
     with open_zip(Path(path)) as archive:
@@ -154,7 +154,10 @@ def _label_problems(archive: zipfile.ZipFile, names: set[str]) -> list[BadMember
 
 
 def write_archive(path: Path, images: Iterable) -> ArchiveFacts:
-    """Write images (uint8 [r r 3]) as a StyleGAN ZIP, all or nothing, and return what it is."""
+    """Write images (uint8 [r r 3]) atomically as a StyleGAN ZIP, and return what identifies it.
+
+    Raises ValueError if there are no images.
+    """
     count, resolution = 0, 0
     with atomic_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for count, image in enumerate(images, start=1):

@@ -2,7 +2,7 @@
 
 What Pillow can bring to 8-bit RGB without losing anything is converted: gray, palettes, an alpha channel
 that is opaque everywhere, EXIF rotation. What cannot (transparency, 16 bits, CMYK, animations) is
-reported, since every silent choice there would change the images people think they train on.
+reported, since any silent choice there would change the images that people believe they train on.
 
 Shapes: h w pixels.
 """

@@ -46,7 +46,7 @@ class Entry:
 
 @runtime_checkable
 class Source(Protocol):
-    """What every source offers."""
+    """The interface of a source."""
 
     def size(self) -> int:
         """Return the number of images it has, 0 for endlessly many."""

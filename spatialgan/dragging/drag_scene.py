@@ -26,7 +26,7 @@ from spatialgan.dragging.drag import (
     snapshot_features,
 )
 from spatialgan.dragging.unknowns import HeatmapPixels, Latent
-from spatialgan.heatmaps.layout import resize_maps
+from spatialgan.pictures import gray, read_gray
 from spatialgan.scenes import checks
 from spatialgan.scenes.changes import Changes, without_changes
 from spatialgan.scenes.edits import PAIR
@@ -36,7 +36,6 @@ from spatialgan.snapshot import Snapshot
 from spatialgan.variants import choose
 
 MAX_POINTS = 32
-MAX_MASK_WIDTH = 4096  # pixels
 
 Point = tuple[float, float]  # (y, x) in [-1, 1]
 
@@ -86,13 +85,7 @@ def read_masks(paths: Sequence[Path], resolution: int) -> Float[Tensor, "f f"]:
     """
     fixed = torch.zeros(resolution, resolution)
     for path in paths:
-        try:
-            with Image.open(path) as picture:
-                fixed = torch.maximum(fixed, fixed_region(picture, resolution))
-        except (OSError, Image.DecompressionBombError) as error:
-            raise ValueError(f"{path}: is not a picture that can be read ({error})") from None
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
+        fixed = torch.maximum(fixed, 1 - read_gray(path, resolution))
         if (fixed == 1).all():
             raise ValueError(f"{path}: leaves nothing that may change: paint that white")
     return fixed
@@ -103,13 +96,7 @@ def fixed_region(mask: Image.Image, resolution: int) -> Float[Tensor, "f f"]:
 
     Raises ValueError unless the mask is square and at most MAX_MASK_WIDTH pixels wide.
     """
-    width, height = mask.size
-    if width != height or width > MAX_MASK_WIDTH:
-        raise ValueError(
-            f"a mask is square and at most {MAX_MASK_WIDTH} pixels wide, not {width} x {height}"
-        )
-    gray = torch.frombuffer(bytearray(mask.convert("L").tobytes()), dtype=torch.uint8).float() / 255
-    return 1 - resize_maps(gray.view(1, 1, height, width), resolution, "half_pixel")[0, 0]
+    return 1 - gray(mask, resolution)
 
 
 def feature_resolution(snapshot: Snapshot) -> int:
@@ -126,6 +113,10 @@ def drag_problem(
     settings: DragSettings,
 ) -> Problem:
     """Return what is to be dragged where; the mask's resolution is that of the features to follow."""
+    if scene.changes.channels.numel():
+        raise ValueError(
+            "a scene with changes in style space can't be dragged: drag first, then edit along the direction"
+        )
     device = snapshot.w_avg.device
     features = snapshot_features(snapshot, fixed.shape[0])
     inputs = scene_inputs(scene, snapshot)

@@ -139,7 +139,7 @@ class VectorDrawing:
 
 
 class Canvas:
-    """A drawing in the making."""
+    """A drawing being made."""
 
     def __init__(self, top: Color, bottom: Color) -> None:
         self._background = (top, bottom)

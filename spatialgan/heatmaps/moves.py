@@ -2,9 +2,9 @@
 
 Coordinates are (y, x) in [-1, 1]; an offset of (0, 1) is half an image to the right.
 
-What can be edited by itself is an object. A layout of one level has an object per sub-heatmap; in a
+An object is what can be edited on its own. A layout of one level has an object per sub-heatmap; in a
 layout of several levels, a hierarchy, the only object (0) is all of it, placed where level 0 is.
-`Where` says of which sub-heatmaps an edit is: those of an object (`where_object`) or a single one of
+`Where` says which sub-heatmaps an edit applies to: those of an object (`where_object`) or a single one of
 any level (`where_part`).
 
 Shapes: n samples, k sub-heatmaps (of a level) or objects (of a layout).
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from spatialgan.heatmaps.layout import Gaussians, Impulse, Layout, Level
 
-Where = tuple[Bool[Tensor, " _"], ...]  # per level: the sub-heatmaps an edit is of
+Where = tuple[Bool[Tensor, " _"], ...]  # per level: the sub-heatmaps an edit applies to
 
 
 def objects(layout: Layout) -> Gaussians:
@@ -159,9 +159,9 @@ def copy(layout: Layout, source: Where, target: Where, offset: tuple[float, floa
 
 
 def interpolate(before: Layout, after: Layout, fraction: float) -> Layout:
-    """Return the layout on the straight way from `before` (fraction 0) to `after` (1).
+    """Return the layout on the straight line from `before` (fraction 0) to `after` (1).
 
-    What is absent at one end fades where the other end has it, in place of flying there.
+    What is absent at one end fades in or out in place instead of flying there.
     """
 
     def edit(a: Gaussians, b: Gaussians) -> Gaussians:

@@ -2,7 +2,7 @@
 
 To add one: write a frozen dataclass whose fields are its numbers, with `uses_attention` and
 `__call__(attention, layout, resolution) -> scalar`; give it a key at the foot of this file.
-`target`, `normalize_attention` and READINGS are for it to build upon. Attention is one raw map for
+It can build on `target`, `normalize_attention` and READINGS. Attention is one raw map for
 each of some resolutions, coarsest first, and is compared with the level of that number, or with the
 last where the layout has fewer (a scene of several objects has one).
 
@@ -93,11 +93,11 @@ def normalize_attention(
 
 @dataclass(frozen=True)
 class Unaligned:
-    """No alignment: attention is not asked for."""
+    """No alignment, for which no attention is computed."""
 
     @property
     def uses_attention(self) -> bool:
-        """Return false: a caller may spare itself the attention maps."""
+        """Return false, so that attention maps need not be computed."""
         return False
 
     def __call__(self, attention: Attention, layout: Layout, resolution: int) -> Float[Tensor, ""]:
@@ -125,7 +125,7 @@ class L1Alignment:
 
     @property
     def uses_attention(self) -> bool:
-        """Return true."""
+        """Return true: heatmaps are compared with D's attention."""
         return True
 
     def size(self, raw: Float[Tensor, "n h w"], resolution: int) -> int:
@@ -169,7 +169,7 @@ class MinL1Alignment:
 
     @property
     def uses_attention(self) -> bool:
-        """Return true."""
+        """Return true: heatmaps are compared with D's attention."""
         return True
 
     def __call__(self, attention: Attention, layout: Layout, resolution: int) -> Float[Tensor, ""]:

@@ -26,7 +26,7 @@ trained on {data}.
 
 | | |
 |---|---|
-{facts}
+{about}
 
 ## Measured
 
@@ -94,7 +94,7 @@ def model_card(params: Params, profile: str, source: Path, weights: Path, metric
     name_of_data = params.dataset(config.dataset)["paper_name"]
     data = f"scenes that this project draws, standing in for {stand_in}"
     objects = config.generator.num_objects
-    facts = {
+    about = {
         "run": f"`{config.name}`, profile `{profile}`",
         "training": f"{own.kimg:g} kimg",
         "parameters": f"{sum(p.numel() for p in own.generator.parameters()):,}",
@@ -110,7 +110,7 @@ def model_card(params: Params, profile: str, source: Path, weights: Path, metric
         row=config.row,
         title=params.row(config.row)["title"],
         data=data if stand_in else name_of_data,
-        facts="\n".join(f"| {key} | {value} |" for key, value in facts.items()),
+        about="\n".join(f"| {key} | {value} |" for key, value in about.items()),
         metrics=metrics,
         edit="move 0:0,0.3" + (" --remove 1 --restyle 2" if objects > 2 else " --move 1/0:0.1,0"),
         subject=f"drawn {config.dataset} scenes" if stand_in else name_of_data,
@@ -128,7 +128,7 @@ def _metrics(paths: Iterable[Path], snapshot_sha256: str) -> str:
     parts = []
     for path in paths:
         found = json.loads(path.read_text())
-        if found.get("snapshot_sha256", snapshot_sha256) != snapshot_sha256:
+        if found.get("snapshot_sha256") != snapshot_sha256:
             raise ValueError(f"{path} was measured on another snapshot: measure this one first")
         lines = [_line(found, name) for name in found["metrics"]]
         if not lines:  # trials only, which a table makes numbers of

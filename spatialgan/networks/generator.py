@@ -115,11 +115,16 @@ class GeneratorInputs:
 
 @dataclass(frozen=True)
 class SynthesisInputs:
-    """What the synthesis network makes n images from: inputs whose latents have become styles."""
+    """What the synthesis network makes n images from: inputs whose latents have become styles.
+
+    `channels` [n j *m c] is what is added to the scales of each convolution's input channels, empty where nothing is; only
+    `style_space.synthesize` heeds it.
+    """
 
     ws: Float[Tensor, "n l *m w"]
     layout: Layout
     noise: list[Float[Tensor, "n 1 _ _"]]
+    channels: Float[Tensor, "_ _ ..."] = field(default_factory=lambda: torch.zeros(1, 0, 0))
 
 
 class Mapping(nn.Module):

@@ -1,8 +1,9 @@
-"""Changes: the part of a scene that no seed draws, because a drag optimized it.
+"""Changes: the part of a scene that no seed draws, because a drag optimized it or a direction leads there.
 
 In a scene's file they are little-endian float32 numbers in base64, so that they read back bit for bit.
 
-Shapes: j first layers, l layers, *m codes where there are several, w style space, k sub-heatmaps of all
+Shapes: j first layers, l layers, *m codes where there are several, w style space, c channels of the widest
+convolution, k sub-heatmaps of all
 levels together, s = HEATMAP_PIXELS.
 """
 
@@ -21,7 +22,7 @@ from spatialgan.heatmaps.layout import Gaussians, Layout, Retouched
 
 HEATMAP_PIXELS = 16  # of a change of heatmaps: the resolution of the finest level
 LIMIT = 1000.0  # of a changed number: far beyond what any model can take
-CHANGE_FIELDS = ("latent", "heatmaps")
+CHANGE_FIELDS = ("latent", "heatmaps", "channels")
 
 
 def _nothing() -> Tensor:
@@ -34,6 +35,9 @@ class Changes:
 
     latent: Float[Tensor, "1 j *m w"] = field(default_factory=_nothing)  # truncated styles
     heatmaps: Float[Tensor, "1 k s s"] = field(default_factory=_nothing)
+    channels: Float[Tensor, "1 _ ... _"] = field(
+        default_factory=_nothing
+    )  # [1 j *m c], style space
 
     def styles(self, ws: Float[Tensor, "1 l *m w"]) -> Float[Tensor, "1 l *m w"]:
         """Return the changed styles."""
@@ -47,7 +51,11 @@ class Changes:
 
     def plus(self, other: "Changes") -> "Changes":
         """Return both changes together."""
-        return Changes(_sum(self.latent, other.latent), _sum(self.heatmaps, other.heatmaps))
+        return Changes(
+            _sum(self.latent, other.latent),
+            _sum(self.heatmaps, other.heatmaps),
+            _sum(self.channels, other.channels),
+        )
 
 
 def _sum(a: Tensor, b: Tensor) -> Tensor:
@@ -124,7 +132,7 @@ def heatmap_change(layout: Layout) -> Float[Tensor, "1 k s s"]:
 
 def encode_changes(changes: Changes) -> dict[str, str]:
     """Return the changes as JSON data, without those that are empty."""
-    tensors = {"latent": changes.latent, "heatmaps": changes.heatmaps}
+    tensors = {name: getattr(changes, name) for name in CHANGE_FIELDS}
     return {name: _encoded(tensor) for name, tensor in tensors.items() if tensor.numel()}
 
 

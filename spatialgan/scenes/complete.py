@@ -15,6 +15,7 @@ from spatialgan.heatmaps.layout import Gaussians, Layout
 from spatialgan.heatmaps.samplers import all_inside
 from spatialgan.models.opened import OpenedModel
 from spatialgan.networks.generator import GeneratorConfig
+from spatialgan.networks.style_space import style_channels
 from spatialgan.scenes.changes import HEATMAP_PIXELS, Changes
 from spatialgan.scenes.checks import check_range
 from spatialgan.scenes.document import Gaussian, SceneDocument
@@ -104,7 +105,7 @@ def _check_count(place: str, count: int, expected: int, what: str) -> None:
 
 
 def _changes(document: SceneDocument, config: GeneratorConfig) -> Changes:
-    """Return the changes that drags made, in the model's shapes.
+    """Return the changes that drags and directions made, in the model's shapes.
 
     Raises ValueError, naming the field, where they don't fit the model.
     """
@@ -119,6 +120,11 @@ def _changes(document: SceneDocument, config: GeneratorConfig) -> Changes:
         found["heatmaps"] = _shaped(document, "heatmaps", (HEATMAP_PIXELS, HEATMAP_PIXELS))
         if found["heatmaps"].shape[1] != num_heatmaps:
             raise ValueError(f"changes, heatmaps: this model has {num_heatmaps} sub-heatmaps")
+    if "channels" in document.changes:
+        convolutions = style_channels(config)
+        found["channels"] = _shaped(document, "channels", (*codes, max(convolutions)))
+        if found["channels"].shape[1] != len(convolutions):
+            raise ValueError(f"changes, channels: this model has {len(convolutions)} convolutions")
     return Changes(**found)
 
 

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from spatialgan.networks.generator import SynthesisInputs
 from spatialgan.networks.released import const_noise
+from spatialgan.networks.style_space import synthesize
 from spatialgan.scenes.changes import interpolate
 from spatialgan.scenes.scene import SceneData
 from spatialgan.snapshot import Snapshot, draw_samples, to_uint8
@@ -53,7 +54,10 @@ def scene_inputs(scene: SceneData, snapshot: Snapshot) -> SynthesisInputs:
     ws = snapshot.generator.styles(torch.stack(codes).reshape(shape).to(device), layout)
     ws = torch.lerp(snapshot.w_avg, ws, scene.truncation_psi)
     noise = [maps.to(device) for maps in _noise(scene, snapshot)]
-    return SynthesisInputs(scene.changes.styles(ws), scene.changes.layout(layout), noise)
+    changes = scene.changes
+    return SynthesisInputs(
+        changes.styles(ws), changes.layout(layout), noise, changes.channels.to(device)
+    )
 
 
 def _noise(scene: SceneData, snapshot: Snapshot) -> list[Float[Tensor, "1 1 _ _"]]:
@@ -71,15 +75,24 @@ def interpolate_inputs(
     """Return the inputs on the straight line from `before` (fraction 0) to `after` (fraction 1)."""
     noise = [torch.lerp(a, b, fraction) for a, b in zip(before.noise, after.noise, strict=True)]
     ws = torch.lerp(before.ws, after.ws, fraction)
-    return SynthesisInputs(ws, interpolate(before.layout, after.layout, fraction), noise)
+    channels = _interpolate_channels(before.channels, after.channels, fraction)
+    return SynthesisInputs(ws, interpolate(before.layout, after.layout, fraction), noise, channels)
+
+
+def _interpolate_channels(before: Tensor, after: Tensor, fraction: float) -> Tensor:
+    """Return channels on the straight line from `before` to `after`, where an empty tensor counts as 0."""
+    if not (before.numel() or after.numel()):
+        return before
+    like = before if before.numel() else after
+    ends = [x if x.numel() else torch.zeros_like(like) for x in (before, after)]
+    return torch.lerp(*ends, fraction)
 
 
 @torch.no_grad()
 @one_thread()
 def render_inputs(inputs: SynthesisInputs, snapshot: Snapshot) -> UInt8[Tensor, "3 r r"]:
     """Return the image that a snapshot makes of these inputs."""
-    synthesis = snapshot.generator.synthesis
-    return to_uint8(synthesis(inputs.ws, inputs.layout, inputs.noise))[0]
+    return to_uint8(synthesize(snapshot.generator.synthesis, inputs))[0]
 
 
 def render_scene(scene: SceneData, snapshot: Snapshot) -> UInt8[Tensor, "3 r r"]:

@@ -1,6 +1,6 @@
-"""Real images of a step, as a function of (seed, images shown).
+"""The real images of a step, as a function of (seed, images shown).
 
-Every epoch has an order of its own; sample i of the stream is image order[i mod N] of epoch i div N. Small
+Every epoch has its own order; sample i of the stream is image order[i mod N] of epoch i div N. Small
 archives are decoded once into memory, large ones by worker processes ahead of time.
 
 Shapes: n this process's share of the batch, r resolution.

@@ -1,8 +1,8 @@
-"""The four phases of a step: what each minimizes, for whom, and how often.
+"""The four phases of a training step: what each minimizes, which network it updates, and how often.
 
 A phase is a function `(Step) -> loss`; it draws its own inputs from (seed, phase, images shown). Losses
 follow StyleGAN2; the generator's main phase adds the alignment of heatmaps and D's attention, which is
-read from the forward pass that the adversarial loss makes anyway.
+read from the forward pass that the adversarial loss needs anyway.
 
 Shapes: n this process's share of the batch, l layers, *m codes where there are several, w style
 space, r resolution.
@@ -55,7 +55,7 @@ def draw_inputs(step: Step, phase: str) -> GeneratorInputs:
 
 
 def _styles(step: Step, inputs: GeneratorInputs, phase: str) -> Float[Tensor, "n l *m w"]:
-    """Return ws, with a second latent's styles after a random layer where style mixing strikes."""
+    """Return ws, with a second latent's styles from a random layer on where style mixing applies."""
     g, config = step.state.g, step.config
     ws = g.styles(inputs.z, inputs.layout)
     if config.training.style_mixing == 0:
@@ -148,7 +148,7 @@ class Phase:
 
     network: str  # "g" or "d"
     loss: Callable[[Step], Tensor]
-    interval: int  # steps between two of it
+    interval: int  # the phase runs every so many steps
 
 
 def phases_of(config: RunConfig) -> list[Phase]:

@@ -1,4 +1,4 @@
-"""One training over several processes: who am I, which samples are mine, sums over all.
+"""One training across several processes: ranks, shares of a batch, sums over all processes.
 
 Conventions: every process draws the whole global batch from the same seeds and keeps its own shard, so
 the number of processes changes neither images nor latents of a step. A single process needs no group.
@@ -16,7 +16,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among `size` equal ones."""
+    """This process and how many there are."""
 
     rank: int = 0
     size: int = 1
@@ -45,7 +45,7 @@ class Processes:
 
 @contextmanager
 def join_processes() -> Iterator:
-    """Join the processes that torchrun started (NCCL on GPUs, gloo on CPUs), or be the only one."""
+    """Join the processes that torchrun started (NCCL on GPUs, gloo on CPUs); without torchrun, run alone."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     device = torch.device("cpu")

@@ -1,6 +1,6 @@
-"""All that a training needs to go on: networks, optimizers, counters, curves; to and from a checkpoint.
+"""Everything a training needs in order to resume, and how it is saved in a checkpoint and restored.
 
-There is no random state in it: every draw is a function of (seed, phase, images shown).
+It holds no random state: every draw is a function of (seed, phase, images shown).
 """
 
 from dataclasses import dataclass, field
@@ -55,14 +55,14 @@ def new_state(config: RunConfig, device: torch.device) -> TrainState:
 
 
 def _adam(network: nn.Module, training: TrainingConfig, interval: int) -> torch.optim.Adam:
-    """Return Adam corrected for a regularizer that takes a step of its own every `interval` steps (0: none)."""
+    """Return Adam, corrected for a regularizer that takes its own step every `interval` steps (0: none)."""
     ratio = interval / (interval + 1) if interval else 1.0
     parameters = list(network.parameters())
     betas = (0.0, training.beta2**ratio)
     optimizer = torch.optim.Adam(
         parameters, lr=training.learning_rate * ratio, betas=betas, eps=1e-8, fused=True
     )
-    # as Adam would at its first step, so that a resumed state has somewhere to go
+    # what Adam would make at its first step, so that a checkpoint can be restored into it
     for parameter in parameters:
         optimizer.state[parameter] = {
             "step": torch.zeros((), device=parameter.device),

@@ -2,8 +2,8 @@
 
 Starts a cluster of two nodes on this machine (tests/cluster/slurm.py) and runs the smoke profile there through
 profiles/slurm: the jobs of one table; a training that is asked to stop, which exits with 75 and is submitted again;
-one that is cancelled; one that is preempted by a job of a higher partition, which Slurm requeues. Each must go on where
-it was and end in the same bits as the one that nothing happened to. Then one of two processes on one node, and one
+one that is cancelled; one that is preempted by a job of a higher partition, which Slurm requeues. Each must resume and
+end bit-identical to the one that nothing happened to. Then one of two processes on one node, and one
 of a process on each of two nodes. Prints how long everything took, by the clock.
 """
 
@@ -18,15 +18,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spatialgan.files import file_sha256
+from spatialgan.results import Results
 from tests.cluster.slurm import Unavailable, check_machine, cluster
 from tests.copies import copy_project
 
 ROOT = Path("results/smoke")
-TABLE = ROOT / "tables/objective.md"
+TABLE = Results(ROOT).table("objective", ".md")
 RUN = "cat/spatialgan/0"
-SNAPSHOT = ROOT / "runs" / RUN / "generator.safetensors"
-LOG = ROOT / "logs/train" / f"{RUN}.log"
-RESUME = ROOT / "resume" / RUN
+FILES = Results(ROOT)
+TRAINED = FILES.run(RUN)
+SNAPSHOT, LOG, RESUME = TRAINED.snapshot, FILES.log("train", RUN), FILES.resume(RUN)
 # What this machine needs otherwise than a site: squeue, as there is no accounting, and no patience
 HERE = [
     *("--slurm-status-command", "squeue"),
@@ -89,9 +90,10 @@ class Site:
 
     def forget(self) -> None:
         """Remove everything about the run, its checkpoints included."""
-        for place in (RESUME, SNAPSHOT.parent):
+        for place in (RESUME, TRAINED.folder):
             shutil.rmtree(self.folder / place, ignore_errors=True)
-        (self.folder / LOG).unlink(missing_ok=True)
+        for file in (LOG, SNAPSHOT):
+            (self.folder / file).unlink(missing_ok=True)
 
     def interrupt(self, how: list[str]) -> str:
         """Train the run, do something to its Slurm job after two checkpoints; return the snapshot's hash."""
@@ -143,7 +145,7 @@ def run_all(site: Site) -> None:
         site.finish(site.start("--config", "gpus=1", "--", str(TABLE)))
         if not (site.folder / TABLE).is_file():
             raise Failure(f"there is no {TABLE}")
-        traces = [ROOT / "logs/train" / f"{RUN}.log", ROOT / "benchmarks/train" / f"{RUN}.tsv"]
+        traces = [LOG, FILES.timing("train", RUN)]
         lost = [trace for trace in traces if not (site.folder / trace).is_file()]
         if lost:
             raise Failure(f"there is no {lost[0]}")
@@ -157,9 +159,9 @@ def run_all(site: Site) -> None:
         site.forget()
         spread = ("--config", f"gpus={gpus}", f"nodes={nodes}")
         site.finish(site.start(*spread, "--", str(SNAPSHOT)))
-        facts = json.loads((site.folder / SNAPSHOT).with_name("train.json").read_text())
-        if facts["num_processes"] != 2:
-            raise Failure(f"trained by {facts['num_processes']} processes")
+        record = json.loads((site.folder / TRAINED.record).read_text())
+        if record["num_processes"] != 2:
+            raise Failure(f"trained by {record['num_processes']} processes")
 
     timed("a table: data set, three trainings, three measurements", one_table)
     site.edit("params/profiles.yaml", "kimg: 0.064", "kimg: 1")

@@ -1,4 +1,4 @@
-"""Dragging: on features that move as a known function of what is optimised, and on tiny generators."""
+"""Dragging: on features that move as a known function of what is optimized, and on tiny generators."""
 
 from dataclasses import replace
 
@@ -298,13 +298,13 @@ def test_the_baseline_is_dragged_by_its_latent_alone():
         ("flatten", "heatmaps don't reach its synthesis network"),
     ],
 )
-def test_what_has_no_centers_to_optimise_says_so(row, message):
+def test_what_has_no_centers_to_optimize_says_so(row, message):
     assert run_drag(tiny_problem(row, max_steps=1), DRAGS["latent"]).state.step == 1
     with pytest.raises(ValueError, match=f"{message}.*: choose the method latent"):
         run_drag(tiny_problem(row), DRAGS["latent+centers"])
 
 
-def test_only_the_first_layers_are_optimised():
+def test_only_the_first_layers_are_optimized():
     asked = tiny_problem("baseline", max_steps=3)
     changed = run_drag(asked, DRAGS["latent"]).state.inputs().ws != asked.inputs.ws
     assert changed[0, : Latent().layers].any() and not changed[0, Latent().layers :].any()

@@ -82,7 +82,8 @@ def test_a_gallery_is_written_as_the_same_picture_every_time(params):
     pictures = [write_figure(params, "level_moves", "smoke").read_bytes() for _ in range(2)]
     assert pictures[0] == pictures[1]
     path = Path("results/smoke/figures/level_moves.png")
-    assert Image.open(path).width == 6 * CELL - drawing.GAP
+    with Image.open(path) as page:
+        assert page.width == 6 * CELL - drawing.GAP
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from spatialgan.segmenters.mask_rcnn import MaskRcnnLearner, MaskRcnnShape
 from spatialgan.segmenters.registry import SEGMENTERS, open_segmenter
 from spatialgan.segmenters.training import (
     TRAINERS,
-    SegmenterJob,
+    Job,
     SegmenterTraining,
     learn,
     train_segmenter,
@@ -30,7 +30,7 @@ TINY = MaskRcnnShape(input_side=64, widths=(4, 4, 4), channels=4, box_features=8
 
 
 def train_tiny(path: Path, training: SegmenterTraining) -> str:
-    job = SegmenterJob(path, training, {}, "cpu")
+    job = Job(path, training, {}, "cpu")
     learn(job, lambda classes: MaskRcnnLearner(TINY, classes, "cpu"))
     return tensors_sha256(load_tensors(path)[0])
 
@@ -58,7 +58,7 @@ def test_a_step_lowers_the_loss(tmp_path: Path) -> None:
             seen.append(sum(value.item() for value in losses.values()))
             return losses
 
-    job = SegmenterJob(tmp_path / "m.safetensors", training, {}, "cpu")
+    job = Job(tmp_path / "m.safetensors", training, {}, "cpu")
     learn(job, lambda classes: Watched(TINY, classes, "cpu"))
     assert len(seen) == 60
     assert sum(seen[-5:]) < 0.75 * sum(seen[:5])
@@ -75,7 +75,7 @@ def test_every_scene_is_seen_once_before_any_is_seen_again(tmp_path: Path) -> No
             return super().losses(images, truth)
 
     learn(
-        SegmenterJob(tmp_path / "m.safetensors", training, {}, "cpu"),
+        Job(tmp_path / "m.safetensors", training, {}, "cpu"),
         lambda classes: Watched(TINY, classes, "cpu"),
     )
     for turn in range(3):
@@ -95,12 +95,11 @@ def test_the_oracle_scores_1_through_the_whole_path(tmp_path: Path) -> None:
 def test_a_trained_segmenter_says_how_and_is_scored_on_other_scenes(tmp_path: Path) -> None:
     files = Results(tmp_path).segmenter("bedroom", "torchvision")
     result = train_segmenter("torchvision", files, SHORT, "cpu")
-    weights = files.weights
     assert result["training"]["series"] == {"scene": "bedroom", "seed": 0, "resolution": 16}
     assert result["seconds"] > 0 and result["cpu_seconds"] > 0 and 0 <= result["held_out"]["ap"] < 1
     assert result["held_out"]["num_images"] == 4
-    assert load_tensors(weights)[1]["training"]["steps"] == 2
-    assert open_segmenter("torchvision", weights, "cpu").sha256 == result["sha256"]
+    assert load_tensors(files.weights)[1]["training"]["steps"] == 2
+    assert open_segmenter("torchvision", files.weights, "cpu").sha256 == result["sha256"]
 
 
 def test_what_can_be_trained_can_be_opened() -> None:
@@ -108,7 +107,9 @@ def test_what_can_be_trained_can_be_opened() -> None:
     with pytest.raises(
         ValueError, match="unknown trainable segmenter 'torchvision_coco': choose one of"
     ):
-        train_segmenter("torchvision_coco", Results(Path("no")).segmenter("cat", "x"), SHORT, "cpu")
+        train_segmenter(
+            "torchvision_coco", Results(Path("nowhere")).segmenter("cat", "x"), SHORT, "cpu"
+        )
 
 
 def test_a_profile_says_what_is_learned() -> None:
@@ -131,6 +132,7 @@ def test_the_command_trains_and_scores(tmp_path: Path, monkeypatch: pytest.Monke
     arguments = ["segmenter", "bedroom", "-p", "smoke"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
-    files = load_params(params).results("smoke").segmenter("bedroom", "torchvision")
-    assert files.weights.is_file() and files.record.is_file()
+    files = load_params().results("smoke").segmenter("bedroom", "torchvision")
+    assert files.weights.is_file()
+    assert json.loads(files.record.read_text())["training"]["steps"] == 1
     assert '"ap50"' in result.output

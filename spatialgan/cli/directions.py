@@ -1,0 +1,94 @@
+"""The command that finds directions for a region of a scene's image."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spatialgan.cli.options import params_option, profile_option
+
+FILE = click.Path(path_type=Path)
+
+
+def _numbers(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[int, ...]:
+    """Return the whole numbers that "4-7,9" names; raises ValueError for other texts."""
+    found: list[int] = []
+    for part in filter(None, text.split(",")):
+        first, dash, last = part.partition("-")
+        if not (first.isdecimal() and (last.isdecimal() or not dash) and len(part) < 12):
+            raise ValueError(
+                f"--{parameter.name}: '{part[:40]}' is not a number, such as 4, or 4-7"
+            )
+        found.extend(range(int(first), int(last or first) + 1))
+    return tuple(found)
+
+
+@click.command()
+@click.argument("scene_file", type=FILE)
+@click.option(
+    "--region",
+    "text",
+    required=True,
+    help="Where the image is to change: box:Y,X,HEIGHT,WIDTH (the image spans -1 to 1), object:INDEX, "
+    "mask:PICTURE (its white part), class:NAME (what a segmenter finds of it).",
+)
+@click.option("--method", default="resefa", show_default=True, help="A key of METHODS.")
+@click.option(
+    "--space",
+    default="",
+    help="Which styles: w, w+ or style (single channels). By default w; style for the method stylespace.",
+)
+@click.option("--layers", default="", callback=_numbers, help="Of the styles, such as 4-7; all.")
+@click.option(
+    "--codes",
+    default="",
+    callback=_numbers,
+    help="In models with a style per object: 0 is the background's, 1 that of object 0; all.",
+)
+@click.option("--count", default=16, show_default=True, type=click.IntRange(1), help="At most.")
+@click.option("--segmenter", default="", help="For class:NAME, in place of the profile's.")
+@profile_option
+@params_option
+@click.option(
+    "-o", "--output", type=FILE, default=Path("directions.safetensors"), show_default=True
+)
+def directions(scene_file: Path, output: Path, **options: Any) -> None:
+    """Find directions of a scene's styles that change one region most and the rest least.
+
+    Then: spatialgan edit SCENE --along directions.safetensors:0:2
+    """
+    from spatialgan.directions.find import Question, find_directions
+    from spatialgan.directions.regions import View, parse_region, region_mask
+    from spatialgan.scenes.along import save_directions
+    from spatialgan.scenes.render import render_scene
+    from spatialgan.scenes.scene_file import load_scene
+
+    region = parse_region(options["text"])
+    scene, model = load_scene(scene_file)
+    image = render_scene(scene, model.snapshot)
+    view = View(
+        scene, image, lambda image: _segmented(image, model.snapshot.config.dataset, options)
+    )
+    question = Question(
+        options["text"],
+        region_mask(region, view),
+        options["method"],
+        options["space"],
+        options["layers"],
+        options["codes"],
+    )
+    found = find_directions(scene, model.snapshot, question, options["count"])
+    save_directions(output, found)
+    for index, score in enumerate(found.scores.tolist()):
+        click.echo(f"{index:3} {score:.4g}")
+
+
+def _segmented(image: Any, dataset: str, options: dict[str, Any]) -> Any:
+    """Return the instances that a data set's segmenter finds in one image."""
+    from spatialgan.cli.options import open_params
+    from spatialgan.segmenters.registry import open_segmenter, weights_path
+
+    params, profile = open_params(options["params_dir"], options["profile"])
+    name = options["segmenter"] or params.profile(profile)["segmenter"]
+    weights = weights_path(name, params.results(profile), dataset)
+    return open_segmenter(name, weights, "cpu")(image[None])[0]
