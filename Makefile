@@ -30,14 +30,14 @@ environment: $(INSTALLED) ## make .venv and nothing else
 lint: $(INSTALLED) ## check style, formatting, the direction of imports, and types
 	ruff check spatialgan analyses tests benchmarks workflow
 	ruff format --check spatialgan analyses tests benchmarks workflow
-	snakefmt --check Snakefile workflow
+	snakefmt --check workflow
 	lint-imports --no-cache
 	pyright
 
 format: $(INSTALLED) ## format the code
 	ruff check --fix spatialgan analyses tests benchmarks workflow
 	ruff format spatialgan analyses tests benchmarks workflow
-	snakefmt Snakefile workflow
+	snakefmt workflow
 
 docs: $(INSTALLED) ## build the documentation, with the API reference, in site/
 	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict

@@ -12,7 +12,6 @@ def copy_project(folder: Path) -> dict[str, str]:
     for name in ("spatialgan", "params", "workflow"):
         skip = shutil.ignore_patterns("__pycache__")
         shutil.copytree(PROJECT / name, folder / name, ignore=skip)
-    shutil.copy(PROJECT / "Snakefile", folder)
     (folder / "profiles").symlink_to("workflow/profiles")
     return {**os.environ, "PYTHONPATH": str(folder), "CUDA_VISIBLE_DEVICES": ""}
 

@@ -8,6 +8,7 @@ the sum over its atoms, and that of its surroundings the sum over the others.
 Shapes: d numbers of a direction, r image pixels along an axis, p pixels, k regions, a atoms, b columns.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -55,7 +56,10 @@ class Jacobian:
             tangents = (numbers[:, None] == torch.arange(self.size, device=self.at.device)).to(
                 self.at
             )
-            parts.append(vmap(along)(tangents))
+            with warnings.catch_warnings():
+                # torch's own use of it, at the first call of jvp
+                warnings.filterwarnings("ignore", ".torch.jit.script. is deprecated", FutureWarning)
+                parts.append(vmap(along)(tangents))
         return torch.cat(parts)
 
 

@@ -37,7 +37,7 @@ class Problem:
         """Return the Jacobian of the image by the numbers of the space."""
         zeros = self.inputs.ws.new_zeros(self.size)
         return Jacobian(
-            lambda t: changed_image(self.snapshot, self.inputs, self.space, t),
+            lambda t: changed_image(self.snapshot.generator.synthesis, self.inputs, self.space, t),
             zeros,
             self.mask.shape[-1],
         )

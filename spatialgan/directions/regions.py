@@ -9,7 +9,7 @@ Coordinates are (y, x) in [-1, 1], so an image is 2 high and 2 wide. Shapes: r i
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, UInt8
@@ -34,6 +34,7 @@ class View:
     ]  # a segmenter's, asked only where needed
 
 
+@runtime_checkable
 class Region(Protocol):
     """Where a direction is to act."""
 

@@ -16,9 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spatialgan.networks.generator import GeneratorConfig, SynthesisInputs
+from spatialgan.networks.generator import GeneratorConfig, Synthesis, SynthesisInputs
 from spatialgan.networks.style_space import style_channels, synthesize
-from spatialgan.snapshot import Snapshot
 from spatialgan.variants import choose
 
 
@@ -151,10 +150,10 @@ def _check(what: str, chosen: tuple[int, ...], number: int) -> None:
 
 
 def changed_image(
-    snapshot: Snapshot, inputs: SynthesisInputs, space: Space, t: Float[Tensor, " d"]
+    synthesis: Synthesis, inputs: SynthesisInputs, space: Space, t: Float[Tensor, " d"]
 ) -> Float[Tensor, "3 r r"]:
     """Return the image, in about [-1, 1], whose styles have moved by the numbers t of a space."""
-    change = space.change(snapshot.config.generator, t)
+    change = space.change(synthesis.config, t)
     if isinstance(space, Channels):
         before = (
             inputs.channels if inputs.channels.numel() else torch.zeros_like(change.channels[None])
@@ -162,7 +161,7 @@ def changed_image(
         changed = replace(inputs, channels=before + change.channels)
     else:
         changed = replace(inputs, ws=inputs.ws + change.latent)
-    return synthesize(snapshot.generator.synthesis, changed)[0]
+    return synthesize(synthesis, changed)[0]
 
 
 SPACES: dict[str, type[Space]] = {"w": Broadcast, "w+": PerLayer, "style": Channels}

@@ -35,7 +35,9 @@ class Changes:
 
     latent: Float[Tensor, "1 j *m w"] = field(default_factory=_nothing)  # truncated styles
     heatmaps: Float[Tensor, "1 k s s"] = field(default_factory=_nothing)
-    channels: Float[Tensor, "1 j *m c"] = field(default_factory=_nothing)  # style space
+    channels: Float[Tensor, "1 _ ... _"] = field(
+        default_factory=_nothing
+    )  # [1 j *m c], style space
 
     def styles(self, ws: Float[Tensor, "1 l *m w"]) -> Float[Tensor, "1 l *m w"]:
         """Return the changed styles."""

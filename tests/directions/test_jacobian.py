@@ -39,7 +39,7 @@ def test_forward_mode_equals_reverse_mode_in_every_space(models, row, name):
     space = open_space(name, snapshot.config.generator, (1, 2), ())
     problem = Problem(snapshot, inputs, space, some_masks()[0])
     columns = problem.jacobian.columns(0, problem.size)
-    image = lambda t: changed_image(snapshot, inputs, space, t)  # noqa: E731
+    image = lambda t: changed_image(snapshot.generator.synthesis, inputs, space, t)  # noqa: E731
     reverse = jacrev(image, chunk_size=64)(inputs.ws.new_zeros(problem.size))
     reverse = reverse.movedim(-1, 0)
     assert reverse.abs().max() > 0.01
@@ -54,7 +54,7 @@ def test_a_change_of_0_is_the_image(models, row):
         for name in SPACES:
             space = open_space(name, snapshot.config.generator, (), ())
             zeros = torch.zeros(space.size(snapshot.config.generator))
-            unchanged = changed_image(snapshot, inputs, space, zeros)
+            unchanged = changed_image(snapshot.generator.synthesis, inputs, space, zeros)
             torch.testing.assert_close(unchanged, image, rtol=0, atol=1e-5)
 
 
