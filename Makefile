@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 UV_PIP := $(BIN)/uv pip
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help ablation test workstation pull environment lint format docs prose lock clean
+.PHONY: help ablation test studio workstation pull environment lint format docs prose lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -17,6 +17,9 @@ ablation: $(INSTALLED) ## train, score and tabulate the ablation: results/tables
 
 test: $(INSTALLED) ## run the tests, the whole workflow in miniature included
 	pytest
+
+studio: $(INSTALLED) ## edit images in the browser
+	spatialgan studio
 
 workstation: $(INSTALLED) ## the ablation at a larger budget, several seeds: results/workstation/
 	snakemake --cores all results/workstation/tables/ablation.md

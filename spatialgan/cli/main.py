@@ -15,6 +15,7 @@ from spatialgan.cli import measure as measure_commands
 from spatialgan.cli import report as report_commands
 from spatialgan.cli import runs as run_commands
 from spatialgan.cli import scenes as scene_commands
+from spatialgan.cli import studio as studio_commands
 from spatialgan.cli import upkeep as upkeep_commands
 from spatialgan.cli.logs import configure_logging
 
@@ -60,6 +61,7 @@ for command in (
     scene_commands.edit,
     scene_commands.ship,
     drag_commands.drag,
+    studio_commands.studio,
     import_commands.import_command,
     direction_commands.directions,
     measure_commands.measure,

@@ -66,8 +66,16 @@ def parse_document(text: str) -> SceneDocument:
     Raises ValueError, in one line that names the place, for everything that is wrong whatever the model is:
     syntax, duplicate keys, NaN and Infinity, fields that are missing or unknown, kinds and ranges of values.
     """
+    return read_document(parse_json(text))
+
+
+def parse_json(text: str) -> Any:
+    """Return JSON data from a text that nobody vouches for.
+
+    Raises ValueError, in one line, for what is not JSON, and for duplicate keys, NaN and endless numbers.
+    """
     try:
-        document = json.loads(
+        return json.loads(
             text, object_pairs_hook=_unique, parse_constant=_refuse, parse_int=_parse_int
         )
     except json.JSONDecodeError as error:
@@ -76,7 +84,6 @@ def parse_document(text: str) -> SceneDocument:
         ) from None
     except RecursionError:
         raise ValueError("is not a scene: it nests too deep") from None
-    return read_document(document)
 
 
 def read_document(document: Any) -> SceneDocument:

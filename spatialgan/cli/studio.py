@@ -1,0 +1,38 @@
+"""The command that serves the studio."""
+
+import webbrowser
+
+import click
+
+PORT = 8017
+
+
+@click.command()
+@click.argument("models", nargs=-1, metavar="[MODEL ...]")
+@click.option(
+    "--open/--no-open", "open_page", default=True, help="Open the page in the browser, or don't."
+)
+@click.option("--port", default=PORT, show_default=True, help="0: a free one.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Beyond this machine, whoever has the printed link, which holds a token, can use the studio.",
+)
+def studio(models: tuple[str, ...], open_page: bool, port: int, host: str) -> None:
+    """Edit images in the browser: drag an object and see the image follow.
+
+    MODEL is a shipped model, or the path of a snapshot; by default all shipped models. Ctrl-C ends the studio.
+    """
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ModuleNotFoundError:
+        raise ValueError("the studio needs an extra: pip install 'spatialgan[studio]'") from None
+    from spatialgan.studio.serve import make_studio
+
+    made = make_studio(list(models), host, port)
+    click.echo(f"The studio is at {made.address}\nCtrl-C ends it.")
+    if open_page:
+        webbrowser.open(made.address)
+    made.run()

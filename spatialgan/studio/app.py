@@ -1,0 +1,158 @@
+"""What the studio answers: the page's files, what models there are, and images of scenes.
+
+Nothing is kept between requests but the open models, and nothing is written.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from spatialgan.scenes.document import parse_json
+from spatialgan.studio import answers, dragging
+from spatialgan.studio.admission import Admission, Guard
+from spatialgan.studio.worker import Busy, Gone, Worker
+
+STATIC = Path(__file__).parent / "static"
+MAX_BODY = 1_000_000  # bytes
+KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+CLIENT_GONE = 499  # nobody reads it
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class TooLarge(Exception):
+    """The body of a request is larger than any that the page sends."""
+
+
+@dataclass
+class Desk:
+    """What all requests share."""
+
+    models: answers.Models
+    worker: Worker = field(default_factory=Worker)
+    slots: dragging.Slots = field(default_factory=dragging.Slots)
+
+    def answers(self, answer: Callable[[Any, answers.Models], bytes], kind: str) -> Endpoint:
+        """Return an endpoint that answers a JSON body with what a function makes of it."""
+
+        async def endpoint(request: Request) -> Response:
+            data = await read_json(request)
+            content = await self.worker.run(request, partial(answer, data, self.models))
+            return Response(content, media_type=kind)
+
+        return endpoint
+
+    async def film(self, request: Request) -> Response:
+        """Answer scenes with the GIF that leads through them; other renders come in between."""
+        data = await read_json(request)
+        job = partial(answers.stations_of, data, self.models)
+        stations = await self.worker.run(request, job)
+        parts = [
+            await self.worker.run(request, partial(answers.film_part, here, there))
+            for here, there in zip(stations, stations[1:], strict=False)
+        ]
+        gif = await self.worker.run(request, partial(answers.joined, parts))
+        return Response(gif, media_type="image/gif")
+
+    async def drag(self, request: Request) -> Response:
+        """Answer a drag with the stream of its steps."""
+        data = await read_json(request)
+        client = request.headers.get(dragging.CLIENT_HEADER, "")[:64]
+        self.slots.take(client)
+        try:
+            job = await dragging.start(request, self.worker, data, self.models)
+        except BaseException:
+            self.slots.free(client)
+            raise
+        steps = dragging.events(request, self.worker, job)
+        return dragging.DragStream(steps, self.slots, client)
+
+
+async def read_json(request: Request) -> Any:
+    """Return the JSON body of a request; raises TooLarge, and ValueError for what is not JSON."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY:
+            raise TooLarge
+    try:
+        return parse_json(body.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise ValueError("the body is not text in UTF-8") from None
+
+
+def _static_file(path: Path) -> Endpoint:
+    content, kind = path.read_bytes(), KINDS[path.suffix]
+
+    async def endpoint(request: Request) -> Response:
+        return Response(content, media_type=kind)
+
+    return endpoint
+
+
+def _static_files() -> dict[str, Endpoint]:
+    """Return the endpoints of the page's files, read once: no request ever names a file on the disk."""
+    files = {f"/{path.name}": path for path in STATIC.iterdir() if path.suffix in KINDS}
+    files["/"] = files.pop("/index.html")
+    return {name: _static_file(path) for name, path in files.items()}
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    match error:
+        case TooLarge():
+            return JSONResponse({"error": f"the body is larger than {MAX_BODY:,} bytes"}, 413)
+        case dragging.Occupied():
+            return JSONResponse({"error": str(error)}, 409)
+        case Busy():
+            return JSONResponse({"error": "too many requests wait: try again in a moment"}, 503)
+        case ValueError():
+            return JSONResponse({"error": " ".join(str(error).split())}, 400)
+    return Response(status_code=CLIENT_GONE)
+
+
+def studio_app(models: answers.Models, admission: Admission) -> ASGIApp:
+    """Return the studio of some open models, as an ASGI app behind its guard.
+
+    Raises ValueError where a model has heatmaps that no scene can describe.
+    """
+    desk = Desk(models)
+    listing = json.dumps({"models": answers.describe(models)}).encode()
+
+    async def list_models(request: Request) -> Response:
+        return Response(listing, media_type="application/json")
+
+    async def render(request: Request) -> Response:
+        return await (as_png if request.headers.get("accept") == "image/png" else as_rgba)(request)
+
+    as_png = desk.answers(answers.png, "image/png")
+    as_rgba = desk.answers(answers.rgba, "application/octet-stream")
+    posts = {
+        "/render": render,
+        "/edit": desk.answers(answers.edited, "application/json"),
+        "/strip": desk.answers(answers.strip, "image/png"),
+        "/film": desk.film,
+        "/drag": desk.drag,
+    }
+    files = _static_files()
+    gets = {**files, "/models": list_models}
+    routes = [
+        *(Route(path, endpoint, methods=["GET"]) for path, endpoint in gets.items()),
+        *(Route(path, endpoint, methods=["POST"]) for path, endpoint in posts.items()),
+    ]
+    known = (ValueError, TooLarge, Busy, Gone, ClientDisconnect, dragging.Occupied)
+    app = Starlette(routes=routes, exception_handlers=dict.fromkeys(known, _refused))
+    return Guard(app, replace(admission, public=frozenset(files)))

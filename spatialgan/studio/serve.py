@@ -1,0 +1,86 @@
+"""Starting the studio: a socket, the open models, and a server until somebody presses Ctrl-C."""
+
+import ipaddress
+import secrets
+import socket
+from dataclasses import dataclass
+
+import uvicorn
+
+from spatialgan.models import shipped_models
+from spatialgan.models.opened import open_model
+from spatialgan.studio.admission import LOOPBACK, Admission
+from spatialgan.studio.app import studio_app
+
+BACKLOG = 128  # connections that wait while the models are being opened
+WILDCARDS = ("0.0.0.0", "::")
+
+
+@dataclass(frozen=True)
+class Studio:
+    """A studio about to be served."""
+
+    listener: socket.socket
+    server: uvicorn.Server
+    address: str  # the link to open, with its token where one is needed
+
+    def run(self) -> None:
+        """Serve until Ctrl-C."""
+        self.server.run(sockets=[self.listener])
+
+
+def make_studio(names: list[str], host: str, port: int) -> Studio:
+    """Return a studio of the models named, or of all shipped ones, on a host and port (0: a free one).
+
+    Raises ValueError where there is no such model, and OSError where the port can't be had.
+    """
+    listener = listen(host, port)
+    port = listener.getsockname()[1]
+    admission = admission_of(host, port)
+    models = {name: open_model(name) for name in names or shipped_models()}
+    config = uvicorn.Config(
+        studio_app(models, admission),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    shown = socket.gethostname() if host in WILDCARDS else host
+    address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/"
+    link = f"{address}#token={admission.token}" if admission.token else address
+    return Studio(listener, uvicorn.Server(config), link)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens already, so that a browser opened too early waits instead of failing."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(
+            f"{host}, port {port}: {error.strerror or error}; choose another --port"
+        ) from None
+    listener.listen(BACKLOG)
+    return listener
+
+
+def admission_of(host: str, port: int) -> Admission:
+    """Return who is let in: on loopback everybody who uses its names, beyond it whoever has a new random token."""
+    if is_loopback(host):
+        return Admission(port)
+    names = {host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
+    return Admission(port, LOOPBACK | names - set(WILDCARDS), secrets.token_urlsafe(24))
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach a host name or address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

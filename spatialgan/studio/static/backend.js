@@ -1,0 +1,99 @@
+// Who computes. The page knows only these methods, so another back end (one that runs in the browser, say) can
+// take this one's place: list(), complete(scene), edit(scene, edits), render(scene, signal), png(scene),
+// strip(before, after), film(scenes), drag(request, signal). Scenes are plain objects (docs/scenes.md).
+
+import { parseScene } from "./scene.js";
+
+const CLIENT = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(16)).join("");
+
+export class HttpBackend {
+  constructor(token) {
+    this.headers = {
+      "content-type": "application/json",
+      "x-spatialgan": "1",
+      "x-spatialgan-client": CLIENT,
+      ...(token ? { "x-spatialgan-token": token } : {}),
+    };
+  }
+
+  // The models: name, resolution, levels, methods, and a scene to begin with.
+  async list() {
+    const answer = await this.#fetch("models", { headers: this.headers });
+    const { models } = await answer.json();
+    return models.map((model) => ({ ...model, scene: parseScene(model.scene) }));
+  }
+
+  // The scene with everything drawn that it leaves out.
+  complete(scene) {
+    return this.edit(scene, []);
+  }
+
+  async edit(scene, edits) {
+    return parseScene(await this.text(scene, edits));
+  }
+
+  // The document as `spatialgan scene` would write it.
+  async text(scene, edits = []) {
+    return (await this.#post("edit", { scene, edits })).text();
+  }
+
+  // The pixels of a scene: rows of RGBA bytes.
+  async render(scene, signal) {
+    const answer = await this.#post("render", scene, { signal });
+    return new Uint8ClampedArray(await answer.arrayBuffer());
+  }
+
+  async png(scene) {
+    return (await this.#post("render", scene, { accept: "image/png" })).blob();
+  }
+
+  async strip(before, after) {
+    return (await this.#post("strip", { before, after })).blob();
+  }
+
+  async film(scenes) {
+    return (await this.#post("film", { scenes })).blob();
+  }
+
+  // The states of a drag, as they come; whoever stops listening ends it.
+  async *drag(request, signal) {
+    const answer = await this.#post("drag", request, { signal });
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const events = (text + value).split("\n\n");
+      text = events.pop();
+      for (const event of events) yield readEvent(event);
+    }
+  }
+
+  #post(path, body, { signal, accept = "*/*" } = {}) {
+    const headers = { ...this.headers, accept };
+    return this.#fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+  }
+
+  async #fetch(path, options) {
+    let answer;
+    try {
+      answer = await fetch(path, options);
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Error("The studio does not answer. Is it still running?");
+    }
+    if (answer.ok) return answer;
+    const reason = await answer.json().catch(() => ({}));
+    throw new Error(reason.error ?? `The studio refused this (${answer.status}).`);
+  }
+}
+
+function readEvent(text) {
+  const event = JSON.parse(text.replace(/^data: /, ""));
+  if (event.error) throw new Error(event.error);
+  if (event.image) {
+    event.pixels = Uint8ClampedArray.from(atob(event.image), (c) => c.charCodeAt(0));
+    event.scene = parseScene(event.scene);
+  }
+  return event;
+}

@@ -1,0 +1,136 @@
+// Scenes and pictures in and out: files, drops, links, the command line.
+
+import { parseScene } from "./scene.js";
+
+const MAX_BYTES = 1_000_000; // of a scene
+const MAX_STATIONS = 25; // scenes of a film
+
+const $ = (selector) => document.querySelector(selector);
+
+export class Files {
+  constructor(studio) {
+    this.studio = studio;
+    const saving = {
+      "#save-png": () => this.#save("png", studio.backend.png(studio.scene)),
+      "#save-scene": () => this.#save("json", this.#document()),
+      "#save-strip": () => this.#save("strip.png", studio.backend.strip(studio.before.scene, studio.scene)),
+      "#save-edit": () => this.#saveFilm(2),
+      "#save-film": () => this.#saveFilm(Infinity),
+      "#copy-link": () => this.#copyLink(),
+      "#copy-command": () => this.#copyCommand(),
+      "#open": () => $("#file").click(),
+    };
+    for (const [selector, act] of Object.entries(saving)) {
+      $(selector).addEventListener("click", () => studio.attempt(act));
+    }
+    $("#file").addEventListener("change", (event) => this.#load(event.target.files[0]));
+    for (const kind of ["dragover", "drop"]) {
+      document.addEventListener(kind, (event) => {
+        event.preventDefault();
+        if (kind === "drop" && event.dataTransfer.files.length) this.#load(event.dataTransfer.files[0]);
+      });
+    }
+    window.addEventListener("hashchange", () => studio.attempt(() => this.openLink(location.hash)));
+  }
+
+  // Open the scene that a link's fragment holds, if it holds one.
+  async openLink(fragment) {
+    const scene = await sceneOf(fragment);
+    if (scene) await this.studio.open(scene, "Link");
+  }
+
+  async #document() {
+    const text = await this.studio.backend.text(this.studio.scene);
+    return new Blob([text], { type: "application/json" });
+  }
+
+  #load(file) {
+    $("#file").value = "";
+    if (!file) return;
+    this.studio.attempt(async () => {
+      if (file.size > MAX_BYTES) throw new Error("This file is larger than any scene.");
+      await this.studio.open(parseScene(await file.text()), `Open ${file.name.slice(0, 20)}`);
+    });
+  }
+
+  async #save(ending, blob) {
+    const { model, seed } = this.studio.scene;
+    const name = model.replace(/^.*\//, "").replace(/\.safetensors$/, "");
+    const url = URL.createObjectURL(await blob);
+    const link = Object.assign(document.createElement("a"), { href: url, download: `${name}_${seed}.${ending}` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  }
+
+  // The last scenes of the history up to the present one, of one model, evenly thinned out to what a film holds.
+  async #saveFilm(most) {
+    const { records, index } = this.studio.history;
+    const model = this.studio.scene.model;
+    const past = records.slice(0, index + 1).map((record) => record.scene);
+    const first = past.findLastIndex((scene) => scene.model !== model) + 1;
+    const scenes = past.slice(first).slice(-most);
+    const count = Math.min(scenes.length, MAX_STATIONS);
+    if (count < 2) throw new Error("There is nothing to film yet: edit the picture first.");
+    const pick = (i) => scenes[Math.round((i * (scenes.length - 1)) / (count - 1))];
+    if (count < scenes.length) this.studio.say(`The film shows ${count} of ${scenes.length} steps.`);
+    else this.studio.say("Making the film...");
+    await this.#save("gif", this.studio.backend.film(Array.from({ length: count }, (_, i) => pick(i))));
+  }
+
+  async #copyLink() {
+    const address = new URL(location.href);
+    address.hash = await fragmentOf(this.studio.scene);
+    history.replaceState(null, "", address.hash);
+    await copyText(this.studio, address.href, "The link to this scene");
+  }
+
+  async #copyCommand() {
+    const scene = JSON.stringify(this.studio.scene);
+    const command = `cat > scene.json <<'SCENE'\n${scene}\nSCENE\nspatialgan render scene.json -o scene.png\n`;
+    await copyText(this.studio, command, "The command");
+  }
+}
+
+async function copyText(studio, text, what) {
+  try {
+    await navigator.clipboard.writeText(text);
+    studio.say(`${what} is on the clipboard.`);
+  } catch {
+    $("#text-title").textContent = `${what}: select it and copy it`;
+    $("#text").value = text;
+    $("#text-dialog").showModal();
+    $("#text").select();
+  }
+}
+
+// A scene as text for a fragment, and back: deflated, in base64 for addresses.
+export async function fragmentOf(scene) {
+  const stream = new Blob([JSON.stringify(scene)]).stream().pipeThrough(new CompressionStream("deflate-raw"));
+  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+  const text = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+  return `scene=${text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
+}
+
+export async function sceneOf(fragment) {
+  const packed = new URLSearchParams(fragment.replace(/^#/, "")).get("scene");
+  if (!packed) return null;
+  try {
+    const bytes = Uint8Array.from(atob(packed.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+    const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
+    return parseScene(await readAtMost(reader, MAX_BYTES));
+  } catch {
+    throw new Error("The link does not hold a whole scene: copy it again, to its end.");
+  }
+}
+
+async function readAtMost(reader, limit) {
+  const parts = [];
+  let size = 0;
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return new Blob(parts).text();
+    size += value.length;
+    if (size > limit) throw new Error("too large");
+    parts.push(value);
+  }
+}

@@ -1,0 +1,59 @@
+// Putting the page together.
+
+import { Files, sceneOf } from "./files.js";
+import { HttpBackend } from "./backend.js";
+import { Keys } from "./keys.js";
+import { ObjectCard, SceneCard, ViewCard } from "./panel.js";
+import { Points } from "./points.js";
+import { Levels, Stage } from "./stage.js";
+import { Strip } from "./strip.js";
+import { Studio } from "./studio.js";
+import { Tabs } from "./tabs.js";
+import { Timing } from "./timing.js";
+
+const TOKEN = "spatialgan-studio-token";
+
+// The token comes with the link that the studio printed. It stays in this tab, and out of the address.
+function takeToken() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given) {
+    sessionStorage.setItem(TOKEN, given);
+    history.replaceState(null, "", location.pathname);
+  }
+  return given ?? sessionStorage.getItem(TOKEN) ?? "";
+}
+
+function announce(studio) {
+  const message = document.querySelector("#message");
+  let timer;
+  studio.on("message", () => {
+    message.textContent = studio.message;
+    message.classList.add("shown");
+    clearTimeout(timer);
+    timer = setTimeout(() => message.classList.remove("shown"), 4000);
+  });
+  studio.on("lock", () => {
+    for (const part of document.querySelectorAll("[data-locks]")) part.inert = studio.locked;
+  });
+}
+
+const studio = new Studio(new HttpBackend(takeToken()));
+announce(studio);
+const stage = new Stage(studio, new Timing(document.querySelector("#timing")));
+new Levels(studio);
+new ObjectCard(studio);
+new SceneCard(studio);
+new ViewCard(studio);
+new Strip(studio);
+new Files(studio);
+new Tabs(new Points(studio, stage.marks), stage);
+new Keys(studio);
+
+await studio.attempt(async () => {
+  const linked = await sceneOf(location.hash).catch((error) => {
+    studio.say(error.message);
+    return null;
+  });
+  await studio.start(linked);
+});
+document.documentElement.dataset.ready = "yes";

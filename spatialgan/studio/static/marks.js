@@ -1,0 +1,144 @@
+// The handles: for each sub-heatmap the circle where it falls to half its maximum, and a disc at its center to take
+// hold of. Used on the image and on the panels of a hierarchy's levels.
+
+import { HALF_MAXIMUM, at, clamp, colorOf, nameOf } from "./scene.js";
+import { Gestures } from "./gestures.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const SIN = Math.SQRT1_2; // the grip sits at 45 degrees, down and to the right
+const INSET = 14; // px: a disc whose center lies outside stays this far inside the frame
+
+export function svg(name, attributes, ...children) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+export class Marks {
+  // `parts()` says which sub-heatmaps have handles here, `outlines()` which have only their circle; `margin` is the
+  // px around the image; `disc` the radius of a center.
+  constructor(root, studio, { parts, outlines = () => [], margin = () => 0, disc = 13 }) {
+    Object.assign(this, { root, studio, parts, outlines, margin, disc });
+    this.drawn = new Map();
+    this.gestures = new Gestures(this);
+    new ResizeObserver(() => this.update()).observe(root);
+    studio.on("scene selection view models", () => this.update());
+  }
+
+  get frame() {
+    return { width: this.root.clientWidth, height: this.root.clientHeight };
+  }
+
+  get side() {
+    return this.frame.width - 2 * this.margin();
+  }
+
+  // From (y, x) in the scene to px of the SVG, and from px of the window to the scene.
+  place(coordinate) {
+    return this.margin() + ((coordinate + 1) / 2) * this.side;
+  }
+
+  pointAt(event) {
+    const box = this.root.getBoundingClientRect();
+    const read = (px) => ((px - this.margin()) / this.side) * 2 - 1;
+    return [read(event.clientY - box.top), read(event.clientX - box.left)];
+  }
+
+  update() {
+    const { scene } = this.studio;
+    if (!scene || this.side <= 0) return;
+    this.#rebuild(this.parts(), this.outlines());
+    for (const [key, mark] of this.drawn) this.#put(mark, at(scene, mark.part), key);
+  }
+
+  focus(part) {
+    this.drawn.get(`handle ${part}`)?.group.focus({ preventScroll: true });
+  }
+
+  // Make the elements that are missing and remove those that are too many; focus stays where it is.
+  #rebuild(parts, outlines) {
+    const wanted = [
+      ...outlines.map((part) => [`outline ${part}`, part, false]),
+      ...parts.map((part) => [`handle ${part}`, part, true]),
+    ];
+    const keys = new Set(wanted.map(([key]) => key));
+    for (const [key, mark] of this.drawn) {
+      if (!keys.has(key)) {
+        mark.group.remove();
+        this.drawn.delete(key);
+      }
+    }
+    for (const [key, part, whole] of wanted) {
+      if (this.drawn.has(key)) continue;
+      const mark = whole ? this.#handle(part) : this.#outline(part);
+      this.drawn.set(key, mark);
+      if (whole) this.root.append(mark.group);
+      else this.root.prepend(mark.group);
+    }
+  }
+
+  #outline(part) {
+    const halo = svg("circle", { class: "halo" });
+    const ring = svg("circle", { class: "ring" });
+    const group = svg("g", { class: "outline", "aria-hidden": "true" }, halo, ring);
+    return { part, group, halo, ring };
+  }
+
+  #handle(part) {
+    const circle = (name) => svg("circle", { class: name });
+    const made = {
+      halo: circle("halo"),
+      ring: circle("ring"),
+      edge: circle("edge"),
+      focus: circle("focus"),
+      reach: circle("reach"),
+      dot: circle("dot"),
+      gripReach: circle("grip-reach"),
+      grip: circle("grip"),
+    };
+    const name = svg("text", { class: "name", "aria-hidden": "true" });
+    name.textContent = nameOf(part);
+    const group = svg("g", { class: "handle", tabindex: "0", role: "button" });
+    group.append(...Object.values(made).slice(0, 3), made.gripReach, made.grip, made.focus, made.reach, made.dot, name);
+    group.dataset.part = part.join("/");
+    this.gestures.listen(group, part, made);
+    return { part, group, name, ...made };
+  }
+
+  #put(mark, gaussian, key) {
+    const { scene, selection } = this.studio;
+    const shown = gaussian && gaussian.presence > 0;
+    mark.group.classList.toggle("absent", !shown);
+    if (!gaussian) return;
+    const [y, x] = gaussian.center.map((c) => this.place(c));
+    const radius = (gaussian.sigma * HALF_MAXIMUM * this.side) / 2;
+    mark.group.style.setProperty("--color", colorOf(scene, mark.part));
+    mark.group.style.setProperty("--presence", gaussian.presence);
+    for (const circle of [mark.halo, mark.ring, mark.edge]) if (circle) set(circle, { cx: x, cy: y, r: radius });
+    if (key.startsWith("outline")) return;
+    const [dotY, dotX] = [clamp(y, INSET, this.frame.height - INSET), clamp(x, INSET, this.frame.width - INSET)];
+    const out = Math.max(radius, this.disc + 9) * SIN;
+    for (const circle of [mark.grip, mark.gripReach]) set(circle, { cx: dotX + out, cy: dotY + out });
+    set(mark.grip, { r: this.disc * 0.45 });
+    set(mark.gripReach, { r: 12 });
+    set(mark.focus, { cx: dotX, cy: dotY, r: this.disc + 5 });
+    set(mark.reach, { cx: dotX, cy: dotY, r: Math.max(this.disc, 12) });
+    set(mark.dot, { cx: dotX, cy: dotY, r: this.disc });
+    set(mark.name, { x: dotX, y: dotY });
+    const chosen = String(selection) === String(mark.part);
+    mark.group.classList.toggle("selected", chosen);
+    mark.group.setAttribute("aria-pressed", chosen);
+    mark.group.setAttribute("aria-label", describe(mark.part, gaussian));
+    mark.group.setAttribute("tabindex", shown ? "0" : "-1");
+  }
+}
+
+function describe(part, { center: [y, x], sigma, presence }) {
+  const numbers = `y ${y.toFixed(2)}, x ${x.toFixed(2)}, size ${sigma.toFixed(2)}`;
+  return `Object ${nameOf(part)}: ${numbers}${presence < 1 ? `, presence ${presence.toFixed(2)}` : ""}`;
+}
+
+function set(element, attributes) {
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+}

@@ -1,0 +1,53 @@
+// Pictures that the page draws by itself: heatmaps in color, and how much each pixel changed.
+
+import { colorOf } from "./scene.js";
+
+const HEAT = [[0, 0, 0], [90, 15, 110], [220, 70, 45], [250, 200, 60], [255, 255, 255]];
+const STRONGEST_CHANGE = 128; // of 255: from here on a difference is white
+
+export function paint(canvas, pixels) {
+  const side = Math.sqrt(pixels.length / 4);
+  if (canvas.width !== side) canvas.width = canvas.height = side;
+  canvas.getContext("2d").putImageData(new ImageData(pixels, side, side), 0, 0);
+}
+
+// The mean of |after - before| over RGB, from black over red and yellow to white.
+export function difference(before, after) {
+  const out = new Uint8ClampedArray(after.length);
+  for (let i = 0; i < after.length; i += 4) {
+    const sum = [0, 1, 2].reduce((total, c) => total + Math.abs(after[i + c] - before[i + c]), 0);
+    out.set([...heat(sum / 3 / STRONGEST_CHANGE), 255], i);
+  }
+  return out;
+}
+
+function heat(value) {
+  const position = Math.min(value, 1) * (HEAT.length - 1);
+  const stop = Math.min(Math.floor(position), HEAT.length - 2);
+  return HEAT[stop].map((low, c) => low + (HEAT[stop + 1][c] - low) * (position - stop));
+}
+
+// The sub-heatmaps of some parts at a resolution, each in its color, over one another.
+export function heatmaps(scene, parts, resolution) {
+  const out = new Uint8ClampedArray(resolution * resolution * 4);
+  const positions = Array.from({ length: resolution }, (_, j) => (2 * j + 1) / resolution - 1);
+  const maps = parts.map(([level, index]) => {
+    const { center, sigma, presence } = scene.layout[level][index];
+    const along = (axis) => positions.map((u) => Math.exp(-0.5 * ((u - center[axis]) / sigma) ** 2));
+    return { ys: along(0), xs: along(1), presence, color: rgb(colorOf(scene, [level, index])) };
+  });
+  for (let y = 0; y < resolution; y++) {
+    for (let x = 0; x < resolution; x++) {
+      const values = maps.map((map) => map.presence * map.ys[y] * map.xs[x]);
+      const sum = values.reduce((a, b) => a + b, 0) || 1;
+      const mixed = [0, 1, 2].map((c) => values.reduce((t, v, i) => t + (v / sum) * maps[i].color[c], 0));
+      const alpha = 1 - values.reduce((through, v) => through * (1 - v), 1);
+      out.set([...mixed, 255 * alpha], 4 * (y * resolution + x));
+    }
+  }
+  return out;
+}
+
+function rgb(color) {
+  return [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16));
+}

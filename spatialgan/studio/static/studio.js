@@ -1,0 +1,186 @@
+// The state of the page. The scene is the only thing that is edited; `change` events say what of all this is new:
+// "models", "scene", "pixels", "selection", "history", "view", "lock".
+
+import { History } from "./history.js";
+import { Renderer } from "./renderer.js";
+import { FORMAT, at, same } from "./scene.js";
+
+export class Studio extends EventTarget {
+  constructor(backend) {
+    super();
+    this.backend = backend;
+    this.models = [];
+    this.scene = null;
+    this.pixels = null; // what was rendered last
+    this.history = new History();
+    this.before = { scene: null, pixels: null };
+    this.selection = [0, 0];
+    this.scope = "together";
+    this.views = { handles: true, heatmaps: false, difference: false, compare: false };
+    this.locked = false; // while a drag runs
+    this.renderer = new Renderer(backend, {
+      show: (pixels, scene, time) => this.#show(pixels, scene, time),
+      fail: (error) => this.say(error.message),
+      idle: () => this.#tell("idle"),
+    });
+  }
+
+  get model() {
+    return this.models.find((model) => model.name === this.scene.model);
+  }
+
+  async start(scene) {
+    this.models = await this.backend.list();
+    this.#tell("models");
+    await this.open(scene ?? this.models[0].scene, "Start");
+  }
+
+  // Show a scene that begins something new: "before" is now this one.
+  async open(scene, label) {
+    const whole = scene.layout && scene.styles ? scene : await this.backend.complete(scene);
+    if (!this.models.some((model) => model.name === whole.model)) {
+      throw new Error(`This scene is of the model "${whole.model}", which this studio has not opened.`);
+    }
+    this.renderer.abandon();
+    this.#set(whole);
+    if (!at(whole, this.selection)) this.select([0, 0]);
+    this.commit(label);
+    await this.setBefore(whole);
+  }
+
+  async setBefore(scene) {
+    this.before = { scene, pixels: null };
+    const pixels = await this.backend.render(scene);
+    if (this.before.scene === scene) this.before = { scene, pixels };
+    this.#tell("view");
+  }
+
+  // During a gesture: show a scene that is not yet a step of the history.
+  preview(scene, time) {
+    if (this.locked || scene === this.scene) return;
+    this.#set(scene, time);
+  }
+
+  // At the end of a gesture: make what is shown a step.
+  commit(label) {
+    if (this.history.current && same(this.history.current.scene, this.scene)) return;
+    this.history.push(this.scene, label);
+    if (this.pixelsOf === this.scene) this.#keepPicture();
+    this.#tell("history");
+  }
+
+  apply(scene, label, time) {
+    if (this.locked) return;
+    this.#set(scene, time);
+    this.commit(label);
+  }
+
+  // Give up a gesture.
+  revert() {
+    this.#set(this.history.current.scene);
+  }
+
+  // Apply edits in the words of the command line.
+  async edit(words, label, time = performance.now()) {
+    if (this.locked) return;
+    const from = this.scene;
+    await this.attempt(async () => {
+      const scene = await this.backend.edit(from, words);
+      if (this.scene === from) this.apply(scene, label, time);
+    });
+  }
+
+  // What the present model draws from a seed, with the present settings.
+  drawn(seed) {
+    const { model, truncation_psi, noise_mode } = this.scene;
+    return this.backend.complete({ format: FORMAT, model, seed, truncation_psi, noise_mode });
+  }
+
+  go(index) {
+    if (this.locked || !this.history.go(index)) return;
+    this.renderer.abandon();
+    this.#set(this.history.current.scene);
+    if (!at(this.scene, this.selection)) this.select([0, 0]);
+    this.#tell("history");
+  }
+
+  undo() {
+    this.say(this.history.canUndo ? `Undone: ${this.history.current.label}` : "Nothing to undo");
+    this.go(this.history.index - 1);
+  }
+
+  redo() {
+    this.go(this.history.index + 1);
+    this.say(`Redone: ${this.history.current.label}`);
+  }
+
+  select(part) {
+    this.selection = part;
+    this.#tell("selection");
+  }
+
+  view(name, on) {
+    this.views = { ...this.views, [name]: on };
+    this.#tell("view");
+  }
+
+  setScope(scope) {
+    this.scope = scope;
+    this.#tell("selection");
+  }
+
+  lock(on) {
+    this.locked = on;
+    this.#tell("lock");
+  }
+
+  // Show pixels that no step of the history has: those of a drag under way.
+  showPixels(pixels) {
+    this.pixels = pixels;
+    this.#tell("pixels");
+  }
+
+  say(message) {
+    this.message = message;
+    this.#tell("message");
+  }
+
+  // Run something that may be refused, and say so.
+  async attempt(action) {
+    try {
+      await action();
+    } catch (error) {
+      if (error.name !== "AbortError") this.say(error.message);
+    }
+  }
+
+  on(kinds, listener) {
+    for (const kind of kinds.split(" ")) this.addEventListener(kind, listener);
+  }
+
+  #set(scene, time = 0) {
+    this.scene = scene;
+    this.#tell("scene");
+    this.renderer.request(scene, time);
+  }
+
+  #show(pixels, scene, time) {
+    this.pixels = pixels;
+    this.pixelsOf = scene;
+    this.#tell("pixels", { time });
+    if (this.history.current?.scene === scene) this.#keepPicture();
+  }
+
+  #keepPicture() {
+    const side = Math.sqrt(this.pixels.length / 4);
+    const picture = document.createElement("canvas");
+    picture.width = picture.height = side;
+    picture.getContext("2d").putImageData(new ImageData(this.pixels, side, side), 0, 0);
+    this.history.current.picture = picture;
+    this.#tell("history");
+  }
+
+  #tell(kind, detail) {
+    this.dispatchEvent(new CustomEvent(kind, { detail }));
+  }
+}

@@ -1,0 +1,31 @@
+// How long it takes from an input to its pixels on the screen.
+
+const KEPT = 200;
+
+export class Timing {
+  constructor(output) {
+    this.output = output;
+    this.samples = [];
+  }
+
+  // Call after drawing: the sample ends once the frame has been painted.
+  note(time) {
+    if (!time) return;
+    requestAnimationFrame(() => {
+      const channel = new MessageChannel();
+      channel.port1.onmessage = () => this.#add(performance.now() - time);
+      channel.port2.postMessage(0);
+    });
+  }
+
+  quantile(fraction) {
+    const sorted = this.samples.toSorted((a, b) => a - b);
+    return sorted[Math.min(sorted.length - 1, Math.floor(fraction * sorted.length))];
+  }
+
+  #add(milliseconds) {
+    this.samples = [...this.samples.slice(1 - KEPT), milliseconds];
+    const [p50, p95] = [0.5, 0.95].map((f) => Math.round(this.quantile(f)));
+    this.output.textContent = `From input to pixels: ${p50} ms (median), ${p95} ms (95 %)`;
+  }
+}
