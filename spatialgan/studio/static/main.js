@@ -37,8 +37,17 @@ function announce(studio) {
   });
 }
 
+// Whoever looks on from outside, a test or a console, sees the state and whether a render is under way.
+function expose(studio) {
+  window.studio = studio;
+  const root = document.documentElement;
+  studio.on("busy", () => (root.dataset.busy = "yes"));
+  studio.on("idle", () => (root.dataset.busy = "no"));
+}
+
 const studio = new Studio(new HttpBackend(takeToken()));
 announce(studio);
+expose(studio);
 const stage = new Stage(studio, new Timing(document.querySelector("#timing")));
 new Levels(studio);
 new ObjectCard(studio);

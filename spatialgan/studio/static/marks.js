@@ -101,7 +101,7 @@ export class Marks {
     name.textContent = nameOf(part);
     const group = svg("g", { class: "handle", tabindex: "0", role: "button" });
     group.append(...Object.values(made).slice(0, 3), made.gripReach, made.grip, made.focus, made.reach, made.dot, name);
-    group.dataset.part = part.join("/");
+    group.dataset.part = nameOf(part);
     this.gestures.listen(group, part, made);
     return { part, group, name, ...made };
   }

@@ -8,7 +8,7 @@ const STRONGEST_CHANGE = 128; // of 255: from here on a difference is white
 export function paint(canvas, pixels) {
   const side = Math.sqrt(pixels.length / 4);
   if (canvas.width !== side) canvas.width = canvas.height = side;
-  canvas.getContext("2d").putImageData(new ImageData(pixels, side, side), 0, 0);
+  canvas.getContext("2d", { willReadFrequently: true }).putImageData(new ImageData(pixels, side, side), 0, 0);
 }
 
 // The mean of |after - before| over RGB, from black over red and yellow to white.

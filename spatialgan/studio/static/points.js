@@ -109,7 +109,7 @@ export class Points {
   }
 
   #brush(point) {
-    const pen = this.mask.getContext("2d");
+    const pen = this.mask.getContext("2d", { willReadFrequently: true });
     const [y, x] = point.map((c) => ((c + 1) / 2) * MASK);
     const [fromY, fromX] = this.last ?? [y, x];
     pen.globalCompositeOperation = this.tool === "eraser" ? "destination-out" : "source-over";
@@ -123,22 +123,22 @@ export class Points {
   }
 
   #clearMask() {
-    this.mask.getContext("2d").clearRect(0, 0, MASK, MASK);
+    this.mask.getContext("2d", { willReadFrequently: true }).clearRect(0, 0, MASK, MASK);
     this.#drawMask();
   }
 
   #painted() {
-    const { data } = this.mask.getContext("2d").getImageData(0, 0, MASK, MASK);
+    const { data } = this.mask.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, MASK, MASK);
     return Uint8Array.from({ length: MASK * MASK }, (_, i) => data[4 * i + 3]);
   }
 
   #masked() {
-    return this.#painted().some((gray) => gray > 0);
+    return this.#painted().some((gray) => gray > 127); // an eraser leaves a trace of a stroke's soft edge
   }
 
   // What the mask keeps is dark.
   #drawMask() {
-    const pen = this.shade.getContext("2d");
+    const pen = this.shade.getContext("2d", { willReadFrequently: true });
     pen.globalCompositeOperation = "source-over";
     pen.clearRect(0, 0, MASK, MASK);
     this.shade.hidden = !this.active || !this.#masked();
@@ -250,6 +250,8 @@ export class Points {
     this.studio.lock(on);
     for (const selector of ["#drag-cancel", "#drag-keep", "#drag-running"]) $(selector).hidden = !on;
     $("#drag-start").hidden = on;
+    $("#drag-bar").value = 0;
+    $("#drag-progress").textContent = "Starting…";
     if (on) $("#drag-cancel").focus();
     else $("#drag-start").focus();
   }

@@ -161,6 +161,7 @@ export class Studio extends EventTarget {
   #set(scene, time = 0) {
     this.scene = scene;
     this.#tell("scene");
+    this.#tell("busy");
     this.renderer.request(scene, time);
   }
 

@@ -1,0 +1,99 @@
+"""The studio in a real browser: a server of its own, Debian's Chromium, and a page that may talk to nobody else."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+CHROMIUM = shutil.which("chromium") or ""
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+)
+PIXELS = """() => {
+  const canvas = document.querySelector("#image");
+  return Array.from(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data);
+}"""
+SETTLED = "() => document.documentElement.dataset.busy === 'no'"
+
+
+@contextmanager
+def served(*arguments: str) -> Iterator[str]:
+    """Serve a studio in a process of its own, as a user does; yield its link."""
+    command = [sys.executable, "-u", "-m", "spatialgan", "studio", "--no-open", "--port", "0"]
+    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            yield server.stdout.readline().split()[-1]
+        finally:
+            server.terminate()
+
+
+@dataclass
+class Visit:
+    """A page of the studio, and what it did that it should not."""
+
+    page: Any
+    faults: list[str] = field(default_factory=list)
+
+    def watch(self, host: str) -> None:
+        """Note errors in the console, and requests to anybody but `host`."""
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", lambda said: self._said(said))
+        self.page.on("request", lambda request: self._asked(request.url, host))
+
+    def _said(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.faults.append(message.text)
+
+    def _asked(self, url: str, host: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != host:
+            self.faults.append(f"asked {url}")
+
+    def open(self, address: str) -> None:
+        """Go to an address and wait until the page has drawn a scene."""
+        self.page.goto(address)
+        self.page.wait_for_selector("html[data-ready]")
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until nothing is being rendered."""
+        self.page.wait_for_function(SETTLED)
+
+    def pixels(self) -> list[int]:
+        """Return the pixels of the image, RGBA."""
+        self.settle()
+        return self.page.evaluate(PIXELS)
+
+    def scene(self) -> dict:
+        """Return the scene that is shown."""
+        self.settle()
+        return self.page.evaluate("() => window.studio.scene")
+
+    def handle(self, name: str) -> Any:
+        """Return a handle on the image."""
+        return self.page.locator(f"#handles .handle[data-part='{name}']")
+
+    def center(self, name: str) -> tuple[float, float]:
+        """Return where a handle's disc is in the window: x, y in px."""
+        box = self.handle(name).locator(".dot").bounding_box()
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def drag(self, name: str, dx: float, dy: float) -> None:
+        """Drag a handle's center by px with the mouse."""
+        x, y = self.center(name)
+        mouse = self.page.mouse
+        mouse.move(x, y)
+        mouse.down()
+        mouse.move(x + dx / 2, y + dy / 2)
+        mouse.move(x + dx, y + dy)
+        mouse.up()
+        self.settle()
