@@ -1,39 +1,14 @@
-"""The studio in a real browser: a server of its own, Debian's Chromium, and a page that may talk to nobody else."""
+"""The studio's page as a test uses it: what is seen, what is done, and what it must not do."""
 
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-CHROMIUM = shutil.which("chromium") or ""
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-)
 PIXELS = """() => {
   const canvas = document.querySelector("#image");
   return Array.from(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data);
 }"""
 SETTLED = "() => document.documentElement.dataset.busy === 'no'"
-
-
-@contextmanager
-def served(*arguments: str) -> Iterator[str]:
-    """Serve a studio in a process of its own, as a user does; yield its link."""
-    command = [sys.executable, "-u", "-m", "spatialgan", "studio", "--no-open", "--port", "0"]
-    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            yield server.stdout.readline().split()[-1]
-        finally:
-            server.terminate()
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,10 +10,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from benchmarks.browser import CHROMIUM, chromium, served
 from spatialgan.cli.main import main
-from tests.studio.page import ARGUMENTS, CHROMIUM, Visit, served
+from tests.studio.page import Visit
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
+pytest.importorskip("playwright.sync_api", reason="needs Playwright")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
 
 pytestmark = [
@@ -25,16 +27,14 @@ SIDE = 640  # px of the image in the window, so that an arrow key is 6.4 px
 @pytest.fixture(scope="module")
 def address():
     """Return the link of a studio with all shipped models."""
-    with served() as link:
-        yield link
+    with served() as studio:
+        yield studio.link
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -180,13 +180,18 @@ def test_keys_of_a_handle_make_a_step_per_stroke(visit):
     visit.handle("0").focus()
     for key in ("+", "+", "-", "ArrowLeft", "c"):
         visit.page.keyboard.press(key)
-    assert "remove one for the copy" in visit.page.locator("#message").text_content()
+    assert "Remove one" in visit.page.locator("#message").text_content()  # no room for the copy
     assert visit.page.evaluate("() => studio.history.records.length") == 5
     visit.handle("2").focus()
     visit.page.keyboard.press("Delete")
     assert visit.scene()["layout"][0][2]["presence"] == 0
     visit.page.locator("#bring-back").click()
     assert visit.scene()["layout"][0][2]["presence"] == 1
+    visit.page.keyboard.press("Control+z")
+    visit.handle("0").focus()
+    visit.page.keyboard.press("c")
+    visit.page.wait_for_function("() => studio.scene.layout[0][2].presence === 1")
+    assert visit.scene()["styles"]["objects"][2] == {"seed": 2, "object": 0}
 
 
 def test_undo_goes_by_the_key_s_meaning(visit):
@@ -268,7 +273,8 @@ def test_strip_and_films_are_saved(visit):
     for selector, frames in (("#save-strip", 1), ("#save-edit", 17), ("#save-film", 33)):
         with visit.page.expect_download() as saved:
             visit.page.click(selector)
-        assert getattr(Image.open(saved.value.path()), "n_frames", 1) == frames
+        picture = Image.open(BytesIO(Path(saved.value.path()).read_bytes()))
+        assert getattr(picture, "n_frames", 1) == frames
 
 
 def test_a_link_shows_the_same_pixels_in_another_page(visits):
@@ -359,7 +365,7 @@ def test_a_canceled_drag_leaves_the_scene_as_it_was(visit):
     assert visit.pixels() == before and visit.scene() == scene
     assert visit.page.evaluate("() => studio.history.records.length") == 1
     visit.page.click("#drag-start")  # the slot is free again
-    visit.page.wait_for_function("() => document.querySelector('#drag-bar').value >= 1")
+    visit.page.wait_for_function("() => document.querySelector('#drag-bar').value >= 10")
     visit.page.click("#drag-keep")
     visit.page.wait_for_function("() => studio.history.records.length === 2")
 

@@ -1,6 +1,6 @@
 // What buttons and keys do to a scene in one go.
 
-import { at, broughtBack, nameOf, partsMeant, seedOf, withPresence } from "./scene.js";
+import { at, broughtBack, hasRoom, nameOf, partsMeant, seedOf, withPresence } from "./scene.js";
 
 const SEEDS = 100_000; // that "new" chooses from
 
@@ -40,6 +40,8 @@ function restyleFrom(studio, what, seed, label) {
 
 // A second object in the style of the first, beside it, where there is more room.
 export function copyObject(studio, part) {
+  if (studio.scene.layout.length > 1) return studio.say("A hierarchy is the only object of its model: it can't be copied.");
+  if (!hasRoom(studio.scene, part)) return studio.say("All objects are in the image. Remove one to make room for the copy.");
   const { center } = at(studio.scene, part);
   const dx = center[1] > 0 ? -0.4 : 0.4;
   return studio.edit([`copy ${part[1]}:0,${dx}`], `Copy ${nameOf(part)}`);

@@ -48,7 +48,8 @@ function expose(studio) {
 const studio = new Studio(new HttpBackend(takeToken()));
 announce(studio);
 expose(studio);
-const stage = new Stage(studio, new Timing(document.querySelector("#timing")));
+studio.timing = new Timing(document.querySelector("#timing"));
+const stage = new Stage(studio, studio.timing);
 new Levels(studio);
 new ObjectCard(studio);
 new SceneCard(studio);

@@ -101,6 +101,12 @@ export function broughtBack(scene, parts) {
   }));
 }
 
+// Whether a copy of an object has one to replace: a removed one, or one outside the image.
+export function hasRoom(scene, [level, index]) {
+  const others = scene.layout[level].filter((_, i) => i !== index);
+  return others.some((g) => g.presence === 0 || Math.max(...g.center.map(Math.abs)) > 1);
+}
+
 export function round(number) {
   return Math.round(number * 1e4) / 1e4;
 }

@@ -6,14 +6,17 @@ export class Timing {
   constructor(output) {
     this.output = output;
     this.samples = [];
+    this.first = 0; // when the first image was on the screen, in ms since the page was asked for
   }
 
-  // Call after drawing: the sample ends once the frame has been painted.
+  // Call after drawing: the sample ends once the frame has been painted. `time` is that of the input, if one asked.
   note(time) {
-    if (!time) return;
     requestAnimationFrame(() => {
       const channel = new MessageChannel();
-      channel.port1.onmessage = () => this.#add(performance.now() - time);
+      channel.port1.onmessage = () => {
+        this.first ||= performance.now();
+        if (time) this.#add(performance.now() - time);
+      };
       channel.port2.postMessage(0);
     });
   }
