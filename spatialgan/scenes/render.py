@@ -85,7 +85,7 @@ def _interpolate_channels(before: Tensor, after: Tensor, fraction: float) -> Ten
         return before
     like = before if before.numel() else after
     ends = [x if x.numel() else torch.zeros_like(like) for x in (before, after)]
-    return torch.lerp(*ends, fraction)
+    return torch.lerp(*ends, fraction)  # pyright: ignore[reportCallIssue]
 
 
 @torch.no_grad()
