@@ -33,7 +33,7 @@ def affine_maps(synthesis: Synthesis, layers: tuple[int, ...]) -> Float[Tensor, 
 
     The last layer, which is RGB's alone, has none.
     """
-    affines = [conv.affine for block in synthesis.blocks for conv in block.convs]
+    affines = [conv.affine for block in synthesis.blocks for conv in block.convs]  # pyright: ignore[reportGeneralTypeIssues]
     chosen = [affines[layer] for layer in layers if layer < len(affines)]
     maps = [affine.weight.double() * affine.weight_gain for affine in chosen]
     return (
