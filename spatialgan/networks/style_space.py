@@ -46,8 +46,8 @@ def _widened(synthesis: Synthesis, channels: int) -> dict[str, Float[Tensor, "o 
             continue
         weight = module.weight
         if ".convs." in f"{name}.":
-            columns = torch.eye(len(weight), channels, dtype=weight.dtype, device=weight.device)
-            found[f"{name}.weight"] = torch.cat([weight, columns / module.weight_gain], dim=1)
+            columns = torch.eye(len(weight), channels, dtype=weight.dtype, device=weight.device)  # pyright: ignore[reportArgumentType]
+            found[f"{name}.weight"] = torch.cat([weight, columns / module.weight_gain], dim=1)  # pyright: ignore[reportArgumentType, reportOperatorIssue]
         else:
-            found[f"{name}.weight"] = F.pad(weight, (0, channels))
+            found[f"{name}.weight"] = F.pad(weight, (0, channels))  # pyright: ignore[reportArgumentType]
     return found
