@@ -123,7 +123,7 @@ def test_what_titles_hold_is_shown_in_every_format(params: Params) -> None:
     assert f'<td style="text-align:left">{html.escape(title, quote=False)}</td>' in page.read_text()
     wanted = r"5 \% \$x\textasciicircum{}2\$ \{z\}\textasciitilde{} \textbackslash{}n SEL\_norm &"
     assert wanted in tex.read_text()
-    assert any(line["title"] == title for line in csv.DictReader(table.open()))
+    assert any(line["title"] == title for line in csv.DictReader(table.read_text().splitlines()))
 
 
 def test_different_protocols_do_not_share_a_table(params: Params) -> None:
@@ -196,7 +196,9 @@ def test_comove_stands_beside_the_papers_with_its_interval(params: Params) -> No
     assert cells(text, "bed") == ["0.10 (1,200)", "0.30 (2,400)"]
     assert cells(text, "lamp") == ["N/A (3)", "N/A (6)"]
     assert text.index("| bed ") < text.index("| lamp ")
-    line = next(line for line in csv.DictReader(table.open()) if line["row"] == "indoor")
+    line = next(
+        line for line in csv.DictReader(table.read_text().splitlines()) if line["row"] == "indoor"
+    )
     assert float(line["low95"]) == pytest.approx(0.251, abs=1e-3)
 
 
@@ -211,7 +213,9 @@ def test_co_move_ratios_of_different_segmenters_do_not_share_a_table(params: Par
 def test_csv_latex_and_json_hold_the_same_numbers(params: Params) -> None:
     add_run(params.root("workstation"), "cat/impulse/0", 6.5)
     _, page, tex, table, numbers = write_table(params, "ablation", "workstation")
-    line = next(line for line in csv.DictReader(table.open()) if line["row"] == "impulse")
+    line = next(
+        line for line in csv.DictReader(table.read_text().splitlines()) if line["row"] == "impulse"
+    )
     assert (line["mean"], line["paper"], line["num_seeds"]) == ("6.5", "6.93", "1")
     assert line["metric"] == "scene_fid10k"
     text = tex.read_text()
