@@ -1,2 +1,8 @@
-# The workflow is in workflow/Snakefile; here it is found by a plain `snakemake`.
+# The workflow is workflow/Snakefile; this file stands where people look for it.
 include: "workflow/Snakefile"
+
+
+rule everything:
+    default_target: True
+    input:
+        rules.all.input,

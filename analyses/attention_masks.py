@@ -54,7 +54,7 @@ def correlations(
     for sign in SIGNS:
         for relu in RELUS:
             logits, features = d(images.clone().requires_grad_())
-            maps = GradCam(sign, relu)(logits, [features[r] for r in LEVELS])
+            maps = GradCam(sign, relu)(logits, [features[r] for r in LEVELS])  # pyright: ignore[reportArgumentType]
             found = [
                 correlation(normalize_attention(m.detach(), images.shape[-1]), masks) for m in maps
             ]

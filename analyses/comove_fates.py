@@ -47,8 +47,8 @@ def fate(index: int, under: int | None, track: Track, before: Instances, after: 
 def alone(layout: Layout, chosen: Int[Tensor, " n"]) -> Layout:
     """Return the layout, of one level, in which only one object of each sample is present."""
     (level,) = layout.levels
-    kept = torch.arange(level.presence.shape[1]) == chosen[:, None]
-    return Layout((replace(level, presence=level.presence * kept),), len(layout))
+    kept = torch.arange(level.presence.shape[1]) == chosen[:, None]  # pyright: ignore[reportAttributeAccessIssue]
+    return Layout((replace(level, presence=level.presence * kept),), len(layout))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def fates(trials: Trials, renderer: Renderer, segmenter: Segmenter, objects: str) -> list[dict]:

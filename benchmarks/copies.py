@@ -13,7 +13,6 @@ def copy_project(folder: Path) -> None:
     for name in ("spatialgan", "params", "workflow"):
         skip = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=skip)
-    shutil.copy(ROOT / "Snakefile", folder)
     (folder / "profiles").symlink_to("workflow/profiles")
 
 

@@ -16,7 +16,7 @@ would be right.
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec
 from PIL import Image
 
 from spatialgan.dragging import METHOD, drag_scene
-from spatialgan.dragging.drag import REACHED, DragSettings, DragState, Problem, run_drag
-from spatialgan.dragging.drag_film import draw_drag_film
+from spatialgan.dragging.drag import DragSettings, DragState, run_drag
+from spatialgan.dragging.summary import DragSummary
 from spatialgan.drawing import films, overlays
 from spatialgan.drawing.films import Film
 from spatialgan.heatmaps.moves import gaussians
@@ -219,7 +219,7 @@ class Scene:
         method: str = METHOD,
         mask: str | Path | Image.Image | None = None,
         settings: DragSettings = DRAG_SETTINGS,
-    ) -> tuple["Scene", "DragSummary"]:
+    ) -> tuple["Scene", DragSummary]:
         """Return the scene with the content at each handle (y, x) dragged to its target, and how that went.
 
         `method` is a key of DRAGS (docs/drag.md), `mask` a square picture, or the path of one: white may
@@ -244,7 +244,7 @@ class Scene:
         result = run_drag(problem, drag, watch)
         dragged = Scene(self.model, drag_scene.dragged_scene(self.data, result.state))
         record = drag_scene.drag_record(method, problem, result)
-        return dragged, DragSummary(record, self.model, tuple(states), problem)
+        return dragged, DragSummary(record, tuple(states), problem, snapshot)
 
     def json(self) -> str:
         """Return the scene as its JSON document."""
@@ -274,43 +274,6 @@ class Scene:
 
 
 _add_edit_methods()
-
-
-@dataclass(frozen=True, eq=False)
-class DragSummary:
-    """How a drag went."""
-
-    record: dict  # everything in numbers, as `spatialgan drag` prints it
-    model: Model = field(repr=False)
-    states: tuple[DragState, ...] = field(repr=False)  # before the first step, and after each
-    problem: Problem = field(repr=False)
-
-    @property
-    def outcome(self) -> str:
-        """Why it ended: reached, step cap, jumped (a method without steps) or diverged."""
-        return self.record["outcome"]
-
-    @property
-    def reached(self) -> bool:
-        """Whether every handle arrived within the tolerance of its target."""
-        return self.outcome == REACHED
-
-    @property
-    def steps(self) -> int:
-        """The number of updates made."""
-        return self.record["steps"]
-
-    @property
-    def distance(self) -> float:
-        """How far the farthest handle is from its target, in image widths."""
-        return self.record["distance"]
-
-    def film(self) -> Film:
-        """Return a film of the drag, with handles and targets marked."""
-        return draw_drag_film(self.states, self.problem, self.model.opened.snapshot)
-
-    def __repr__(self) -> str:
-        return f"<DragSummary: {self.outcome} after {self.steps} steps, {self.distance:.3f} image widths left>"
 
 
 def _check_same_model(scenes: Sequence[Scene]) -> None:

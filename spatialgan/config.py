@@ -148,7 +148,7 @@ def run_from_identity(identity: dict) -> RunConfig:
 def _generator_from_identity(values: dict) -> GeneratorConfig:
     """Return a generator's configuration, its encoding without the numbers that it doesn't have."""
     cls = choose(ENCODINGS, "encoding", values["encoding"]["name"])
-    foreign = ENCODING_NUMBERS.keys() - {f.name for f in dataclasses.fields(cls)}
+    foreign = ENCODING_NUMBERS.keys() - {f.name for f in dataclasses.fields(cls)}  # pyright: ignore[reportArgumentType]
     own = {key: value for key, value in values["encoding"].items() if key not in foreign}
     return _build(GeneratorConfig, {**values, "encoding": _variant(ENCODINGS, "encoding", own)})
 

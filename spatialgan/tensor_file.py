@@ -66,7 +66,9 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
     try:
         with safe_open(path, framework="pt") as file:
             document = json.loads((file.metadata() or {}).get(METADATA_KEY, "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a dict
+            tensors = {
+                name: file.get_tensor(name) for name in file.keys()
+            }  # no dict: it has no iterator
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is damaged: {error}") from None
     if not isinstance(document, dict) or document.get("sha256") != tensors_sha256(tensors):

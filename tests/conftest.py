@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import socket
 from ipaddress import ip_address
 
+import jaxtyping
 import pytest
 import torch
 
@@ -40,7 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test marked `gpu`, saying why, where torch sees no CUDA device."""
+    """Check annotations unless a test is marked `unchecked`; skip one marked `gpu` where there is no CUDA device."""
+    jaxtyping.config.update("jaxtyping_disable", item.get_closest_marker("unchecked") is not None)
     if item.get_closest_marker("gpu") and not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
 

@@ -78,7 +78,7 @@ def _measured(step: Step) -> dict:
     """Return a measure's numbers, which depend on the weights."""
     run, sha256 = step.name.rpartition("/")[0], step.needs[0].result_hash()
     dataset, row, seed = run.split("/")
-    names = ("fid", "kid", "precision", "recall")
+    names = ("fid", "kid", "precision", "recall", "comove")
     return {
         **{"run": run, "dataset": dataset, "row": row, "seed": int(seed)},
         "snapshot_sha256": sha256,

@@ -250,7 +250,9 @@ def test_tests_use_public_names_only(path):
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and re.match(r"_[^_]", node.attr):
             owner = node.value.id if isinstance(node.value, ast.Name) else ""
-            if owner not in ("self", "cls", "os") and node.attr not in ("_replace", "_asdict"):
+            if owner not in ("self", "cls", "os") and not node.attr.startswith(
+                ("_replace", "_asdict", "_repr_")
+            ):
                 private.append(f"{owner}.{node.attr} in line {node.lineno}")
     assert not private, f"private names: {', '.join(private)}"
 

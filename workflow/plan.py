@@ -18,6 +18,15 @@ from spatialgan.segmenters.registry import SEGMENTERS, weights_path
 from spatialgan.status import CURRENT, Status
 from spatialgan.steps import Step
 
+STAGES = {
+    "dataset": "data",
+    "segmenter": "segmenters",
+    "run": "runs",
+    "metric": "metrics",
+    "curves": "report",
+    "table": "report",
+    "figure": "report",
+}
 DETECTRON_ENVIRONMENT = "../envs/detectron2.yaml"
 NOT_HERE = (
     "{path}: made before, and needed, but not here. `dvc pull` brings what the remote has (small files: `git"
@@ -127,16 +136,6 @@ class Plan:
             self._check_weights(step)
         return Inputs([str(path) for path in files], not is_due)
 
-    def absent(self, steps: Iterable[Step]) -> list[Path]:
-        """Return the heavy files of current steps that aren't here."""
-        return [
-            path
-            for step in steps
-            if self._statuses[step.profile].of(step).state == CURRENT
-            for path in step.heavy
-            if not path.is_file()
-        ]
-
     def config(self, wildcards: Mapping[str, str]) -> RunConfig:
         """Return a run with all its settings."""
         profile = self.params.profile_of(wildcards["root"])
@@ -163,17 +162,6 @@ def stages(graph: Graph) -> dict[str, list[Step]]:
             found[stage][step.record] = step
             waiting += step.needs
     return {stage: list(found.get(stage, {}).values()) for stage in STAGES.values()}
-
-
-STAGES = {
-    "dataset": "data",
-    "segmenter": "segmenters",
-    "run": "runs",
-    "metric": "metrics",
-    "curves": "report",
-    "table": "report",
-    "figure": "report",
-}
 
 
 def run_name(wildcards: Mapping[str, str]) -> str:

@@ -127,7 +127,7 @@ def scan_archive(path: Path | str) -> list[BadMember]:
                 if info.filename in names:
                     raise BadMember(info.filename, "a second member of this name")
                 names.add(info.filename)
-                usual = max(sizes, key=sizes.get, default=image.shape[:2])
+                usual = max(sizes, key=sizes.get, default=image.shape[:2])  # pyright: ignore[reportArgumentType, reportCallIssue]
                 sizes[image.shape[:2]] = sizes.get(image.shape[:2], 0) + 1
                 if image.shape[0] != image.shape[1] or image.shape[:2] != usual:
                     shape = f"{image.shape[1]}x{image.shape[0]}"

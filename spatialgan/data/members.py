@@ -50,7 +50,7 @@ def decode_image(name: str, data: bytes) -> UInt8[np.ndarray, "h w 3"]:
             raise BadMember(name, _bomb(f"{picture.width}x{picture.height}"))
         # Phones write MPO, a JPEG with a second view behind it; the first one is the photo.
         if picture.format != "MPO" and getattr(picture, "n_frames", 1) != 1:
-            raise BadMember(name, f"has {picture.n_frames} frames, one is expected")
+            raise BadMember(name, f"has {picture.n_frames} frames, one is expected")  # pyright: ignore[reportAttributeAccessIssue]
         picture.load()
         return _as_rgb(name, ImageOps.exif_transpose(picture), data)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -107,7 +107,7 @@ def _as_rgb(name: str, picture: Image.Image, data: bytes) -> UInt8[np.ndarray, "
         raise BadMember(name, f"more than 8 bits per channel (mode {picture.mode})")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
-        if picture.getchannel("A").getextrema()[0] < 255:
+        if picture.getchannel("A").getextrema()[0] < 255:  # pyright: ignore[reportOperatorIssue]
             raise BadMember(name, "transparent pixels (flatten them onto a color first)")
     elif picture.mode not in ("RGB", "L", "P", "1"):
         raise BadMember(name, f"mode {picture.mode} (convert it to RGB first)")

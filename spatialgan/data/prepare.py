@@ -83,7 +83,7 @@ def prepare_dataset(
         return present
     total, fingerprint = _total(row, source, num_images), source.fingerprint(resolution)
     tally = Tally()
-    with closing(source.entries(resolution)) as series:
+    with closing(source.entries(resolution)) as series:  # pyright: ignore[reportArgumentType]
         entries = itertools.islice(series, total)
         progress = tqdm(entries, total=total, desc=f"prepare {archive.name}", unit="img")
         on_bad = row.get("on_bad", "error")
@@ -111,7 +111,7 @@ def source_of(row: dict) -> Source:
     check_choice(SOURCES, "source", kind)
     if row.get("on_bad", "error") not in ON_BAD:
         raise ValueError(f"on_bad is {' or '.join(ON_BAD)}, got {row['on_bad']!r}")
-    known = [key.name for key in fields(SOURCES[kind])]
+    known = [key.name for key in fields(SOURCES[kind])]  # pyright: ignore[reportArgumentType]
     unknown = [str(key) for key in row if key not in (*ROW_KEYS, *known)]
     if unknown:
         options = ", ".join((*known, *ROW_KEYS))
@@ -119,7 +119,7 @@ def source_of(row: dict) -> Source:
     first = "scene" if kind == "procedural" else "path"
     if first not in row:
         raise ValueError(f"a {kind} dataset needs the key {first}")
-    return SOURCES[kind](**{key: row[key] for key in known if key in row})
+    return SOURCES[kind](**{key: row[key] for key in known if key in row})  # pyright: ignore[reportArgumentType]
 
 
 def load_manifest(path: Path) -> Manifest:

@@ -48,13 +48,13 @@ class Entry:
 class Source(Protocol):
     """The interface of a source."""
 
-    def size(self) -> int:
+    def size(self) -> int:  # pyright: ignore[reportReturnType]
         """Return the number of images it has, 0 for endlessly many."""
 
-    def entries(self, resolution: int) -> Iterator:
+    def entries(self, resolution: int) -> Iterator:  # pyright: ignore[reportReturnType]
         """Yield an Entry for each image at `resolution` pixels per side, in a fixed order."""
 
-    def fingerprint(self, resolution: int) -> str:
+    def fingerprint(self, resolution: int) -> str:  # pyright: ignore[reportReturnType]
         """Return a cheap hash that changes with the images, "" where the originals are gone."""
 
 
@@ -218,7 +218,7 @@ class Lsun:
                 [(self.path, database.stat()["entries"], database.info()["last_pgno"])]
             )
 
-    def _open(self) -> "lmdb.Environment":
+    def _open(self) -> "lmdb.Environment":  # pyright: ignore[reportUndefinedVariable]
         try:
             import lmdb
         except ImportError as error:

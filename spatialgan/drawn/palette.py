@@ -19,7 +19,7 @@ def hsv(hue: float, saturation: float, value: float) -> Color:
 
 def mix(a: Color, b: Color, t: float) -> Color:
     """Return the color a fraction `t` of the way from `a` to `b`."""
-    return tuple(round(p + t * (q - p)) for p, q in zip(a, b, strict=True))
+    return tuple(round(p + t * (q - p)) for p, q in zip(a, b, strict=True))  # pyright: ignore[reportReturnType]
 
 
 def shade(color: Color, gain: float) -> Color:
@@ -30,12 +30,12 @@ def shade(color: Color, gain: float) -> Color:
 def vary(rng: np.random.Generator, color: Color, amount: float = 10) -> Color:
     """Return a close relative of the color: brightness and tint moved by about `amount` of 255."""
     moved = np.array(color) + rng.normal(0, amount) + rng.normal(0, amount / 3, 3)
-    return tuple(int(value) for value in np.clip(moved, 8, 250))
+    return tuple(int(value) for value in np.clip(moved, 8, 250))  # pyright: ignore[reportReturnType]
 
 
 def pick(rng: np.random.Generator, colors: Sequence[Color]) -> Color:
     """Return a varied one of the colors."""
-    return vary(rng, colors[rng.integers(len(colors))], 7)
+    return vary(rng, colors[rng.integers(len(colors))], 7)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 def distance(a: Color, b: Color) -> float:

@@ -212,4 +212,4 @@ def _cat_levels(levels: Sequence[Level]) -> Level:
     kind = type(levels[0])
     assert all(type(level) is kind for level in levels), "levels of different kinds"
     columns = zip(*(vars(level).values() for level in levels), strict=True)
-    return kind(*(torch.cat(c) if isinstance(c[0], Tensor) else _cat_levels(c) for c in columns))
+    return kind(*(torch.cat(c) if isinstance(c[0], Tensor) else _cat_levels(c) for c in columns))  # pyright: ignore[reportArgumentType]

@@ -189,7 +189,7 @@ class ImpulseNoise:
             shape = (n, self.heatmap_channels[level], 4 << level, 4 << level)
             mask = torch.rand(shape, generator=generator) < self.probability
             extremes = (torch.rand(shape, generator=generator) < 0.5).float()
-            levels.append(Impulse(base, mask, extremes))
+            levels.append(Impulse(base, mask, extremes))  # pyright: ignore[reportArgumentType]
         return Layout(tuple(levels), n)
 
 

@@ -154,7 +154,7 @@ class Machine:
         name, module = self.pop(str), self.pop(str)
         self.stack.append(self.vocabulary.check(Name(module, name)))
 
-    def call(self, functions: Mapping[Name, Callable[[tuple], Any]]) -> None:
+    def call(self, functions: Mapping[Name, Callable[[tuple], Any]]) -> None:  # pyright: ignore[reportGeneralTypeIssues]
         """Put together what a name stands for from its arguments."""
         arguments, name = self.pop(tuple), self.pop(Name)
         if name not in functions:
@@ -180,7 +180,7 @@ LITERALS = {
     *("SHORT_BINBYTES", "BINBYTES", "BINBYTES8"),
 }
 IGNORED = {"PROTO", "FRAME"}  # how the bytes were written
-ACTIONS: dict[str, Callable[[Machine, Any], None]] = {
+ACTIONS: dict[str, Callable[[Machine, Any], None]] = {  # pyright: ignore[reportAssignmentType]
     "MARK": Machine.mark,
     "TUPLE": lambda m, _: m.stack.append(tuple(m.marked())),
     "TUPLE1": lambda m, _: m.tuple(1),

@@ -176,7 +176,7 @@ class _Reader:
             raise ValueError(f"has an endless name at byte {self.position:,}")
         line = self._text(self.take(length))
         self.take(1)
-        return line
+        return line  # pyright: ignore[reportReturnType]
 
     def _text(self, data: memoryview) -> str | LongText:
         if len(data) > LONG_TEXT:

@@ -129,8 +129,8 @@ class Part:
                 if id(module) in seen or len(found) == MAX_PARTS:
                     raise ValueError(f"{part.path}.{name} is there twice, or one of too many parts")
                 seen.add(id(module))
-                found.append(part.part(name))
-        return found
+                found.append(part.part(name))  # pyright: ignore[reportArgumentType]
+        return found  # pyright: ignore[reportReturnType]
 
     def check_filters(self) -> None:
         """Raise ValueError unless every resampling filter of the network is StyleGAN2's [1, 3, 3, 1]."""

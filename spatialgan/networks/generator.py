@@ -197,8 +197,8 @@ class Synthesis(nn.Module):
             for encode in block.encode_rgb:
                 x = encode(x, self.projector(layout, block.resolution, x.shape[-1], dtype))
             rgb = block.to_rgb(x, styles)
-            images = rgb if block.resolution == 4 else ops.upsample(images) + rgb
-        return images
+            images = rgb if block.resolution == 4 else ops.upsample(images) + rgb  # pyright: ignore[reportArgumentType]
+        return images  # pyright: ignore[reportReturnType]
 
     def features(
         self,
@@ -229,12 +229,12 @@ class Synthesis(nn.Module):
         x = x.contiguous(memory_format=torch.channels_last)
         layer = 0
         for block in self.blocks:
-            for index, conv in enumerate(block.convs):
-                for encode in block.encode_conv[index : index + 1]:
-                    x = encode(x, self.projector(layout, block.resolution, x.shape[-1], dtype))
+            for index, conv in enumerate(block.convs):  # pyright: ignore[reportArgumentType]
+                for encode in block.encode_conv[index : index + 1]:  # pyright: ignore[reportIndexIssue]
+                    x = encode(x, self.projector(layout, block.resolution, x.shape[-1], dtype))  # pyright: ignore[reportCallIssue]
                 x = conv(x, styles[layer], noise[layer])
                 layer += 1
-            yield block, x, styles[layer]
+            yield block, x, styles[layer]  # pyright: ignore[reportReturnType]
 
 
 class Generator(nn.Module):

@@ -87,7 +87,7 @@ class ObjectMaps:
     def maps(self, resolution: int) -> Float[Tensor, "n p m"]:
         """Return h at every pixel."""
         if resolution not in self._maps:
-            heatmaps = self._layout.render(0, resolution, self._grid).flatten(2)
+            heatmaps = self._layout.render(0, resolution, self._grid).flatten(2)  # pyright: ignore[reportArgumentType]
             padded = F.pad(heatmaps, (0, 0, 1, 0), value=1.0)
             self._maps[resolution] = padded.transpose(1, 2).contiguous()
         return self._maps[resolution]

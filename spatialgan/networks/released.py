@@ -62,8 +62,8 @@ class ReleasedSynthesis(Synthesis):
     def __init__(self, config: GeneratorConfig, conventions: Conventions):
         super().__init__(config)
         for block in self.blocks:
-            block.convs = nn.ModuleList(Clamped(conv, conventions.clamp) for conv in block.convs)
-            block.to_rgb = Clamped(block.to_rgb, conventions.clamp)
+            block.convs = nn.ModuleList(Clamped(conv, conventions.clamp) for conv in block.convs)  # pyright: ignore[reportGeneralTypeIssues]
+            block.to_rgb = Clamped(block.to_rgb, conventions.clamp)  # pyright: ignore[reportArgumentType]
         if isinstance(self.projector, HeatmapProjector):
             self.projector = FlooredProjector(
                 self.projector.projection, config.heatmap_channels, config.resolution
@@ -85,8 +85,8 @@ class ReleasedSynthesis(Synthesis):
             for encode in block.encode_rgb:
                 x = encode(x, self.projector(layout, block.resolution, x.shape[-1], dtype))
             rgb = block.to_rgb(x, styles)
-            images = rgb if block.resolution == 4 else upsample_with_zeros(images) + rgb
-        return images
+            images = rgb if block.resolution == 4 else upsample_with_zeros(images) + rgb  # pyright: ignore[reportArgumentType]
+        return images  # pyright: ignore[reportReturnType]
 
 
 def upsample_with_zeros(images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h2 w2"]:
@@ -109,10 +109,10 @@ def released_discriminator(config: DiscriminatorConfig, conventions: Conventions
     """
     discriminator = Discriminator(config)
     limit = conventions.clamp
-    discriminator.from_rgb = Clamped(discriminator.from_rgb, limit)
+    discriminator.from_rgb = Clamped(discriminator.from_rgb, limit)  # pyright: ignore[reportAttributeAccessIssue]
     for block in discriminator.blocks:
-        block.conv0, block.conv1 = Clamped(block.conv0, limit), Clamped(block.conv1, limit)
-    discriminator.conv = Clamped(discriminator.conv, limit)
+        block.conv0, block.conv1 = Clamped(block.conv0, limit), Clamped(block.conv1, limit)  # pyright: ignore[reportArgumentType]
+    discriminator.conv = Clamped(discriminator.conv, limit)  # pyright: ignore[reportAttributeAccessIssue]
     return discriminator
 
 

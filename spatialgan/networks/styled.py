@@ -35,7 +35,7 @@ class StyledConv(nn.Module):
         self, x: Float[Tensor, "n i r r"], styles: Styles, noise: Float[Tensor, "n 1 s s"]
     ) -> Float[Tensor, "n o s s"]:
         """Return the layer's output; activations, not weights, are modulated, and the gain goes through the ReLU."""
-        modulation = styles.through(self.affine)
+        modulation = styles.through(self.affine)  # pyright: ignore[reportArgumentType]
         weight = self.weight * self.weight_gain
         x = self.convolve(modulation.modulate(x), weight.to(x.dtype))
         x = modulation.demodulate(x, weight, ops.LRELU_GAIN)
@@ -66,5 +66,5 @@ class ToRGB(nn.Module):
     def forward(self, x: Float[Tensor, "n c r r"], styles: Styles) -> Float[Tensor, "n 3 r r"]:
         """Return this resolution's contribution to the image."""
         weight = (self.weight * self.weight_gain).to(x.dtype)
-        modulated = styles.through(self.affine).modulate(x)
+        modulated = styles.through(self.affine).modulate(x)  # pyright: ignore[reportArgumentType]
         return F.conv2d(modulated, weight).float() + self.bias[:, None, None]

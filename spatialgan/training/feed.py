@@ -68,4 +68,4 @@ def _decoded(archive: ImageArchive, order: Order, num_workers: int) -> Iterator:
         for indices in order:
             yield everything[indices]
     else:
-        yield from DataLoader(archive, batch_sampler=order, num_workers=num_workers)
+        yield from DataLoader(archive, batch_sampler=order, num_workers=num_workers)  # pyright: ignore[reportArgumentType]

@@ -198,4 +198,4 @@ def update_ema(step: Step) -> None:
         half_life = min(half_life, max(nimg, 1) * training.ema_rampup)
     beta = 0.5 ** (training.batch / max(half_life, 1e-8))
     averages = list(step.state.g_ema.parameters())
-    torch._foreach_lerp_(averages, list(step.state.g.parameters()), 1 - beta)
+    torch._foreach_lerp_(averages, list(step.state.g.parameters()), 1 - beta)  # pyright: ignore[reportArgumentType, reportCallIssue, reportPrivateImportUsage]

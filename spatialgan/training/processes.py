@@ -71,5 +71,5 @@ def average_gradients(parameters: list[Tensor], processes: Processes) -> bool:
         pieces = flat.split([g.numel() for g in gradients])
         for gradient, piece in zip(gradients, pieces, strict=True):
             gradient.copy_(piece.view_as(gradient))
-    norms = torch.stack(torch._foreach_norm(gradients))
+    norms = torch.stack(torch._foreach_norm(gradients))  # pyright: ignore[reportPrivateImportUsage]
     return bool(norms.sum().isfinite())

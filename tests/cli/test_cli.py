@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from spatialgan.cli.main import main
+from spatialgan.results import Results
 from spatialgan.training import loop
 from tests.tiny import ROOT, tiny_archive
 
@@ -72,20 +73,15 @@ def test_prepare_train_and_look(copy):
     ):
         result = invoke(*arguments, "-p", "smoke")
         assert result.exit_code == 0, result.output
-    made = {path.name for path in (copy / "results/smoke/runs/cat/spatialgan/0").iterdir()}
-    assert {
-        "generator.safetensors",
-        "train.json",
-        "curves.csv",
-        "samples.png",
-        "attention.png",
-    } <= made
-    assert "curves.png" in made
+    run = Results(copy / "results/smoke").run("cat/spatialgan/0")
+    for path in (run.snapshot, run.record, run.curves, run.samples, run.attention):
+        assert path.is_file()
+    assert run.curves_figure.is_file()
     assert (copy / "results/smoke/figures/level_moves.png").is_file()
 
 
 def test_a_stopped_training_exits_with_75(copy, monkeypatch):
-    tiny_archive(copy / "results/smoke/datasets")
+    tiny_archive(copy / "results/smoke")
 
     def stop(_):
         raise loop.Preempted("stopped at 0.1 kimg; the same command goes on from there")

@@ -46,6 +46,7 @@ def measured(place, **other):
     return scores(observed(three_objects(place, **other)))[0]
 
 
+@pytest.mark.unchecked
 @pytest.mark.parametrize(
     ("place", "expected"), [("obedient", 1.0), ("ignoring", 0.0), ("mirrored", -1.0), ("half", 0.5)]
 )
@@ -70,6 +71,7 @@ def test_moves_by_whole_pixels_score_exactly(place, expected):
     assert bounds["comove"].low == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.unchecked
 def test_swapping_y_and_x_does_not_pass_for_obeying():
     numbers = measured("swapped")
     assert abs(numbers["comove"]) < 0.2
@@ -78,6 +80,7 @@ def test_swapping_y_and_x_does_not_pass_for_obeying():
     assert numbers["coverage"] < 0.6 and numbers["strict"] < 0.3
 
 
+@pytest.mark.unchecked
 @pytest.mark.parametrize("place", PLACES)
 def test_controls_are_zero(place):
     numbers = measured(place)
@@ -86,6 +89,7 @@ def test_controls_are_zero(place):
     assert abs(numbers["chance"]) < 0.2
 
 
+@pytest.mark.unchecked
 def test_the_null_control_would_see_a_renderer_that_never_draws_twice_alike(tmp_path):
     images, draws = three_objects("obedient"), generator_for(0, "test", 0)
     jitter = 0.1
@@ -102,12 +106,14 @@ def test_the_null_control_would_see_a_renderer_that_never_draws_twice_alike(tmp_
     assert scores(observed(shaky))[0]["unmoved"] != 0.0
 
 
+@pytest.mark.unchecked
 def test_objects_cut_by_the_frame_are_told_apart():
     numbers = measured("obedient", spread=0.95)
     assert numbers["comove_whole"] == pytest.approx(1.0, abs=0.01)
     assert numbers["comove_cut"] < 0.97  # the mean position of what is seen moves less
 
 
+@pytest.mark.unchecked
 def test_a_hierarchy_is_moved_at_level_0(tmp_path):
     draw = partial(hierarchies, 0)
     whole = renderer(PLACES["obedient"], draw)
@@ -116,6 +122,7 @@ def test_a_hierarchy_is_moved_at_level_0(tmp_path):
     assert "cross_talk" not in numbers  # nobody stands by
 
 
+@pytest.mark.unchecked
 def test_a_part_of_a_hierarchy_is_moved_alone_too(tmp_path):
     def draw(start, stop):
         (level,) = layouts(0.3, 1, start, stop).levels
@@ -131,6 +138,7 @@ def test_a_part_of_a_hierarchy_is_moved_alone_too(tmp_path):
     assert numbers["comove_whole"] == pytest.approx(1.0, abs=0.01)
 
 
+@pytest.mark.unchecked
 def test_an_object_of_a_single_level_moves_alone_anyway():
     numbers = measured("half")
     assert numbers["alone"] == numbers["comove"] and numbers["alone_strict"] == numbers["strict"]
@@ -197,6 +205,7 @@ class Counting:
         return oracle()(images)
 
 
+@pytest.mark.unchecked
 def test_a_killed_measurement_resumes_after_its_last_batch():
     straight, images = Counting(1000), three_objects("half")
     whole = list(observe_moves(images, straight, NUM_MOVES, ()))

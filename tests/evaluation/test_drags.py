@@ -40,6 +40,7 @@ def still_object(image: torch.Tensor) -> Instances:
 
 
 STILL = Oracle(still_object, MIN_SCORE)
+SETTINGS = DragSettings(max_steps=2, tolerance_px=0.0)
 
 
 def measure_drags(snapshot, segmenter, output, num_drags=3):
@@ -51,7 +52,7 @@ def measure_drags(snapshot, segmenter, output, num_drags=3):
 @pytest.fixture(autouse=True)
 def no_tolerance(monkeypatch):
     """Make no target near enough, so that every drag takes all its steps."""
-    monkeypatch.setattr(drags, "drag_settings", lambda _: DragSettings(2, tolerance_px=0.0))
+    monkeypatch.setattr(drags, "drag_settings", lambda _: SETTINGS)
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -144,25 +145,42 @@ def test_a_killed_measurement_goes_on_after_its_last_trial(snapshots, tmp_path):
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
 
 
+@pytest.fixture(scope="module")
+def benchmarked(snapshots, tmp_path_factory):
+    """Return a folder with the parameters and results of the smoke profile, measured once."""
+    folder = tmp_path_factory.mktemp("benchmarked")
+    shutil.copytree(ROOT / "params", folder / "params")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(drags, "drag_settings", lambda _: SETTINGS)
+        params = load_params()
+        for section in params.sections("drag").values():
+            for run in params.runs(section, "smoke"):
+                add_result(params.results("smoke"), run, snapshots)
+    return folder
+
+
+def add_result(files, run, snapshots):
+    """Measure a run and write what its training and that leave."""
+    dataset, row, _ = run.split("/")
+    output = files.metric(run, "drags")
+    result = measure_drags(snapshots[row], STILL, output, num_drags=2)
+    output.write_text(json.dumps({**result, "dataset": dataset, "row": row}))
+    trained = {"snapshot_sha256": result["snapshot_sha256"], "kimg": 8.0}
+    record = files.run(run).record
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps(trained))
+
+
 @pytest.fixture
-def results(snapshots, tmp_path, monkeypatch):
+def results(benchmarked, tmp_path, monkeypatch):
     """Return the parameters, with results of the smoke profile in the working directory."""
-    shutil.copytree(ROOT / "params", tmp_path / "params")
+    shutil.copytree(benchmarked, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    params = load_params(tmp_path / "params")
-    for section in params.sections("drag").values():
-        for run in params.runs(section, "smoke"):
-            dataset, row, _ = run.split("/")
-            output = params.results("smoke").metric(run, "drags")
-            result = measure_drags(snapshots[row], STILL, output, num_drags=2)
-            output.write_text(json.dumps({**result, "dataset": dataset, "row": row}))
-            trained = {"snapshot_sha256": result["snapshot_sha256"], "kimg": 8.0}
-            record = params.results("smoke").run(run).record
-            record.parent.mkdir(parents=True)
-            record.write_text(json.dumps(trained))
-    return params
+    return load_params()
 
 
+@pytest.mark.unchecked
 def test_the_table_has_a_line_per_model_and_method_beside_the_paper_s(results):
     markdown, html, tex, table, numbers = write_table(results, "drag", "smoke")
     text = markdown.read_text()
@@ -184,6 +202,7 @@ def test_the_table_has_a_line_per_model_and_method_beside_the_paper_s(results):
     assert cells["steps"] == 0 and cells["seen"] == pytest.approx(30 / 256, abs=1e-6)
 
 
+@pytest.mark.unchecked
 def test_a_table_without_runs_says_so_and_of_other_protocols_is_refused(results):
     path = results.results("smoke").metric("bedroom/indoor/0", "drags")
     document = json.loads(path.read_text())
@@ -209,6 +228,7 @@ def test_the_methods_of_the_table_are_those_that_there_are():
         assert list(section["methods"]) == list(DRAGS)
 
 
+@pytest.mark.unchecked
 def test_the_figure_has_a_column_per_method(snapshots, results):
     target = results.results("smoke").run("cat/spatialgan/0").snapshot
     target.parent.mkdir(parents=True)

@@ -12,7 +12,7 @@ import torch
 
 from spatialgan.data.archive import ImageArchive, write_archive
 from spatialgan.drawn import compose
-from spatialgan.evaluation import fidelity, harness
+from spatialgan.evaluation import fidelity
 from spatialgan.evaluation.fidelity import FIDELITY, ImageRange, compare_images, metric_ids
 from spatialgan.evaluation.harness import Setup
 from spatialgan.evaluation.measures import MEASURES
@@ -21,7 +21,7 @@ from spatialgan.extractors.corruptions import CORRUPTIONS
 from spatialgan.extractors.network import load_extractor, save_extractor
 from spatialgan.extractors.registry import Extractor, open_extractor
 from spatialgan.files import file_sha256
-from spatialgan.snapshot import save_snapshot
+from spatialgan.snapshot import Snapshot, save_snapshot
 from spatialgan.training.state import new_state
 from tests.tiny import tiny_archive, tiny_config
 
@@ -137,30 +137,18 @@ def test_registration_is_idempotent_and_names_the_weights() -> None:
         register(first.registered, MeanColor)
 
 
-class FakeInference:
-    """Stands where spatialgan.snapshot does: images of cats out of a fixed set, by index."""
-
-    def __init__(self, images: torch.Tensor) -> None:
-        self.images = images
-
-    def load_snapshot(self, path: Path, device: str) -> SimpleNamespace:
-        if not path.exists():
-            raise ValueError(f"{path} does not exist")
-        config = SimpleNamespace(name="cat/sel/0", dataset="cat", row="sel", seed=0, code=str)
-        return SimpleNamespace(config=config, kimg=1.5)
-
-    def sample_images(self, snapshot, seed: int, start: int, stop: int) -> torch.Tensor:
-        index = [(7 * i + seed) % len(self.images) for i in range(start, stop)]
-        return self.images[index]
-
-
 @pytest.fixture
 def case(scenes, tmp_path, monkeypatch) -> SimpleNamespace:
-    """Return a snapshot, an archive of 120 images and where the record goes."""
-    inference = FakeInference(damaged(scenes[120:], "blur", 0.4))
-    monkeypatch.setattr(harness, "load_snapshot", inference.load_snapshot)
-    monkeypatch.setattr(fidelity, "sample_images", inference.sample_images)
-    (tmp_path / "generator.safetensors").touch()
+    """Return a snapshot that draws blurred cats, an archive of 120 images and where the record goes."""
+    fakes = damaged(scenes[120:], "blur", 0.4)
+
+    def sample_images(snapshot: Snapshot, seed: int, start: int, stop: int) -> torch.Tensor:
+        return fakes[[(7 * i + seed) % len(fakes) for i in range(start, stop)]]
+
+    monkeypatch.setattr(fidelity, "sample_images", sample_images)
+    config = tiny_config("sel")
+    generator = new_state(config, torch.device("cpu")).g_ema
+    save_snapshot(tmp_path / "generator.safetensors", generator, config, nimg=1500)
     pixels = scenes[:120].permute(0, 2, 3, 1).numpy()
     write_archive(tmp_path / "cat.zip", (np.ascontiguousarray(image) for image in pixels))
     return SimpleNamespace(

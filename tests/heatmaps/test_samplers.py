@@ -54,6 +54,7 @@ def test_draws_are_a_function_of_the_generator(key):
         assert not any(torch.equal(a, b) for a, b in zip(first, other, strict=True))
 
 
+@pytest.mark.unchecked
 @pytest.mark.parametrize("key", SAMPLERS)
 def test_one_by_one_and_in_a_batch_are_the_same_distribution(key):
     sampler, n = SAMPLERS[key](), 500

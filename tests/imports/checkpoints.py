@@ -48,7 +48,8 @@ class Part:
     def __reduce__(self):
         meta = {"type": "class", "version": 6, "module_src": SOURCE}
         meta |= {"class_name": self.kind, "state": self.state}
-        return sys.modules["torch_utils.persistence"]._reconstruct_persistent_obj, (meta,)
+        function = vars(sys.modules["torch_utils.persistence"])["_reconstruct_persistent_obj"]
+        return function, (meta,)
 
 
 class Layer(Part):
