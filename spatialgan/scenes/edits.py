@@ -256,9 +256,12 @@ class Along:
 
         Raises ValueError where the file holds no such direction of the scene's model.
         """
+        path = self.path
+        if not isinstance(path, Path):
+            path = Path(checks.text("the file of directions", path))
         index = checks.whole_number("the direction", self.index)
         alpha = checks.number("alpha", self.alpha)
-        return moved_along(scene, load_directions(Path(self.path)), index, alpha)
+        return moved_along(scene, load_directions(path), index, alpha)
 
 
 def _positive(factor: float) -> float:
