@@ -2,7 +2,8 @@
 
 Rules know files, `spatialgan.graph` knows steps; this is between the two. File times say nothing about a result, which
 carries a stamp of what made it. So all inputs of a step whose stamp is what it would be today are `ancient` to
-Snakemake, and a step that is to be made gets one more input, the marker, which is newer than everything.
+Snakemake, and a step that is to be made gets one more input, the marker, which is newer than everything. None of its
+inputs may be `ancient`: below a job that runs Snakemake looks at nothing but such edges.
 """
 
 import re
@@ -132,6 +133,9 @@ class Plan:
                 files.append(path)
             elif is_due:
                 raise ValueError(NOT_HERE.format(path=path))
+        if step.kind == "table":  # which shows them, but doesn't read them
+            samples = self._graphs[step.profile].figure(f"{step.name}_samples")
+            files.append(samples.record)
         if is_due and step.kind == "metric":
             self._check_weights(step)
         return Inputs([str(path) for path in files], not is_due)
