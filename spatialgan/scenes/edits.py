@@ -12,13 +12,12 @@ the foot of this file. That makes it an option of `spatialgan edit`, a word of g
 
 import re
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Gaussians, Layout
 from spatialgan.scenes import checks
-from spatialgan.scenes.along import load_directions, moved_along
+from spatialgan.scenes.along import Along
 from spatialgan.scenes.scene import CENTER_LIMIT, MAX_SEED, SceneData, StyleSeed
 from spatialgan.variants import choose
 
@@ -234,34 +233,6 @@ class Restyle:
                 "this model has one style for the whole image: restyle all, or use a model with SEL_indoor"
             )
         return range(1 + index, 2 + index)
-
-
-@dataclass(frozen=True)
-class Along:
-    """Move the styles ALPHA steps along direction K (from 0) of a file made by `spatialgan directions`."""
-
-    SYNTAX: ClassVar[str] = "DIRECTIONS:K:ALPHA"
-    path: str | Path
-    index: int = 0
-    alpha: float = field(default=1.0, kw_only=True)
-
-    @classmethod
-    def parse(cls, text: str) -> "Along":
-        """Return the edit that a text describes."""
-        found = _match(rf"(?P<path>.+):(?P<index>\d{{1,6}}):(?P<alpha>{NUMBER})", text, cls.SYNTAX)
-        return cls(found["path"], int(found["index"]), alpha=float(found["alpha"]))
-
-    def __call__(self, scene: SceneData) -> SceneData:
-        """Return the scene with other styles; its file then holds them, and needs the directions no more.
-
-        Raises ValueError where the file holds no such direction of the scene's model.
-        """
-        path = self.path
-        if not isinstance(path, Path):
-            path = Path(checks.text("the file of directions", path))
-        index = checks.whole_number("the direction", self.index)
-        alpha = checks.number("alpha", self.alpha)
-        return moved_along(scene, load_directions(path), index, alpha)
 
 
 def _positive(factor: float) -> float:
