@@ -32,10 +32,10 @@ from spatialgan.heatmaps.moves import gaussians
 from spatialgan.models import shipped_models
 from spatialgan.models.opened import OpenedModel, open_model
 from spatialgan.scenes import checks
-from spatialgan.scenes.along import Along
 from spatialgan.scenes.complete import scene_from_seed
 from spatialgan.scenes.edits import (
     EDITS,
+    Along,
     Copy,
     Edit,
     Move,

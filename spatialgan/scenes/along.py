@@ -1,4 +1,4 @@
-"""Files of directions, and the edit that moves a scene's styles along one.
+"""Files of directions, and scenes whose styles have moved along one.
 
 A file holds what each direction adds to the styles of all layers (W+) or to the scales of all channels (style
 space), so that using it needs no knowledge of the space or method it was found with. It is bound to one model
@@ -8,10 +8,9 @@ Shapes: n directions, l layers, *m codes where there are several, w style space,
 the widest, r image pixels.
 """
 
-import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -108,33 +107,3 @@ def moved_along(scene: SceneData, directions: Directions, index: int, alpha: flo
     if not (getattr(changes, directions.field).abs() <= LIMIT).all():
         raise ValueError(f"alpha {alpha:g} leads beyond {LIMIT:g}, which no model can take")
     return replace(scene, changes=changes)
-
-
-@dataclass(frozen=True)
-class Along:
-    """Move the styles ALPHA steps along direction K (from 0) of a file made by `spatialgan directions`."""
-
-    SYNTAX: ClassVar[str] = "DIRECTIONS:K:ALPHA"
-    path: str | Path
-    index: int = 0
-    alpha: float = field(default=1.0, kw_only=True)
-
-    @classmethod
-    def parse(cls, text: str) -> "Along":
-        """Return the edit that a text describes."""
-        found = re.fullmatch(r"(.+):(\d{1,6}):([-+]?\d{0,9}(?:\.\d{0,9})?)", text)
-        if found is None or not re.search(r"\d", found[3]):
-            raise ValueError(f"'{text[:40]}' is not of the form {cls.SYNTAX}")
-        return cls(found[1], int(found[2]), alpha=float(found[3]))
-
-    def __call__(self, scene: SceneData) -> SceneData:
-        """Return the scene with other styles; its file then holds them, and needs the directions no more.
-
-        Raises ValueError where the file holds no such direction of the scene's model.
-        """
-        path = self.path
-        if not isinstance(path, Path):
-            path = Path(checks.text("the file of directions", path))
-        index = checks.whole_number("the direction", self.index)
-        alpha = checks.number("alpha", self.alpha)
-        return moved_along(scene, load_directions(path), index, alpha)
