@@ -90,6 +90,7 @@ class Plan:
     params: Params
     marker: Path
     train_again: bool = False  # what is needed and not here
+    check_libraries: bool = False  # before anything runs, not by the last job after hours
     _graphs: dict[str, Graph] = field(default_factory=dict)
     _statuses: dict[str, Status] = field(default_factory=dict)
 
@@ -120,7 +121,7 @@ class Plan:
         """Return what a step's job waits for.
 
         Raises ValueError, in one line, where the step is to be made and a file that it reads was made before but
-        isn't here, or a segmenter's published weights are missing.
+        isn't here, or a segmenter's published weights or its library are missing.
         """
         status = self._statuses[step.profile]
         is_due = status.of(step).state != CURRENT
@@ -138,6 +139,8 @@ class Plan:
             files.append(samples.record)
         if is_due and step.kind == "metric":
             self._check_weights(step)
+        if is_due and self.check_libraries:
+            check_library(step)
         return Inputs([str(path) for path in files], not is_due)
 
     def config(self, wildcards: Mapping[str, str]) -> RunConfig:
@@ -194,6 +197,17 @@ def measure_pattern() -> str:
 def one_of(names: Iterable[object]) -> str:
     """Return a regular expression of some names; of none, one that nothing matches."""
     return "|".join(re.escape(str(name)) for name in names) or "(?!)"
+
+
+def check_library(step: Step) -> None:
+    """Raise ValueError that says how to install the library of a step's segmenter where it isn't."""
+    name = step.name.rpartition("/")[2] if step.kind == "segmenter" else ""
+    if step.kind == "metric":
+        name = step.settings.get("segmenter", "")
+    if environment_of(name) is not None:
+        from spatialgan.segmenters.detectron import require
+
+        require()
 
 
 def environment_of(segmenter: str) -> str | None:
