@@ -32,8 +32,9 @@ def test_training_without_it_says_so_before_anything_is_drawn(
 ) -> None:
     monkeypatch.setitem(sys.modules, "detectron2", None)
     monkeypatch.setattr("spatialgan.segmenters.training.draw_labeled", pytest.fail)
+    files = Results(tmp_path).segmenter("bedroom", "detectron2")
     with pytest.raises(ValueError, match="detectron2 isn't installed"):
-        train_segmenter("detectron2", tmp_path / "model.safetensors", SHORT, "cpu")
+        train_segmenter("detectron2", files, SHORT, "cpu")
 
 
 def test_targets_are_boxes_and_masks_at_the_size_of_the_input() -> None:
