@@ -62,7 +62,7 @@ def moved_piece(before: Instances, after: Instances) -> tuple[int, int] | None:
             start, end = centroids(pair)
             if pair.float().mean(dim=(1, 2)).min() > LEAST_AREA:
                 ways[i, j] = float((end - start).norm())
-    best = max(ways, key=ways.get, default=None)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    best = max(ways, key=lambda pair: ways[pair], default=None)
     return best if best is not None and ways[best] > LEAST_WAY else None
 
 

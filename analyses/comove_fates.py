@@ -25,7 +25,7 @@ from spatialgan.evaluation.harness import SEED, load_hashed
 from spatialgan.evaluation.matching import Track, follow, instance_under
 from spatialgan.evaluation.trials import Renderer, Trials, snapshot_renderer, trial_batches
 from spatialgan.heatmaps.layout import Layout
-from spatialgan.heatmaps.moves import move_objects
+from spatialgan.heatmaps.moves import gaussians, move_objects
 from spatialgan.heatmaps.samplers import all_inside
 from spatialgan.segmenters.instances import Instances
 from spatialgan.segmenters.registry import Segmenter, open_segmenter
@@ -46,9 +46,10 @@ def fate(index: int, under: int | None, track: Track, before: Instances, after: 
 
 def alone(layout: Layout, chosen: Int[Tensor, " n"]) -> Layout:
     """Return the layout, of one level, in which only one object of each sample is present."""
-    (level,) = layout.levels
-    kept = torch.arange(level.presence.shape[1]) == chosen[:, None]  # pyright: ignore[reportAttributeAccessIssue]
-    return Layout((replace(level, presence=level.presence * kept),), len(layout))  # pyright: ignore[reportAttributeAccessIssue]
+    (only,) = layout.levels
+    level = gaussians(only)
+    kept = torch.arange(level.presence.shape[1]) == chosen[:, None]
+    return Layout((replace(level, presence=level.presence * kept),), len(layout))
 
 
 def fates(trials: Trials, renderer: Renderer, segmenter: Segmenter, objects: str) -> list[dict]:

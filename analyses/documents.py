@@ -22,5 +22,5 @@ def lines_of(frame: pd.DataFrame) -> list[dict]:
     """Return the lines of a frame as JSON data, without the cells that have no number."""
     return [
         {name: value for name, value in line.items() if not pd.isna(value)}
-        for line in json.loads(frame.to_json(orient="records", double_precision=15))  # pyright: ignore[reportArgumentType]
+        for line in json.loads(frame.to_json(orient="records", double_precision=15) or "[]")
     ]

@@ -33,11 +33,11 @@ class Stopwatch:
         self.function, self.count = function, count
         self.seconds, self.images = 0.0, 0
 
-    def __call__(self, inputs: Any) -> Any:
+    def __call__(self, images: Any) -> Any:
         started = now()
-        result = self.function(inputs)
+        result = self.function(images)
         self.seconds += now() - started
-        self.images += self.count(inputs)
+        self.images += self.count(images)
         return result
 
 

@@ -17,7 +17,7 @@ from spatialgan.directions.problem import TAU, quotients, regularized
 from spatialgan.directions.resefa import solve, solve_truncated
 from spatialgan.directions.spaces import changed_image, open_space
 from spatialgan.heatmaps.samplers import SAMPLERS
-from spatialgan.networks.encoding import EncodingConfig
+from spatialgan.networks.encoding import ENCODINGS
 from spatialgan.networks.generator import Generator, GeneratorConfig, SynthesisInputs, draw_noise
 from spatialgan.rng import generator_for
 
@@ -55,7 +55,7 @@ def image_function(case: tuple) -> tuple[Callable[[Tensor], Tensor], Tensor, int
         w_dim=w_dim,
         mapping_layers=2,
         heatmap_channels=sampler.heatmap_channels,
-        encoding=EncodingConfig(encoding),
+        encoding=ENCODINGS[encoding](),
     )
     torch.manual_seed(0)
     generator = Generator(config).requires_grad_(False)

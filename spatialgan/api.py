@@ -35,6 +35,7 @@ from spatialgan.scenes import checks
 from spatialgan.scenes.complete import scene_from_seed
 from spatialgan.scenes.edits import (
     EDITS,
+    Along,
     Copy,
     Edit,
     Move,
@@ -169,6 +170,7 @@ class Scene:
         remove = _edit_method(Remove)
         copy = _edit_method(Copy)
         restyle = _edit_method(Restyle)
+        along = _edit_method(Along)
 
     def edit(self, *edits: Edit | str) -> "Scene":
         """Return the scene after edits, in the order given; as text they are written "move 0:0,0.4".

@@ -121,12 +121,27 @@ def _recorded(record: Path, key: str) -> str:
 
 def store_checks(project: Path) -> Iterator[Check]:
     """Yield the checks of DVC's objects: its cache, and its remotes that are folders of this machine."""
-    names = {md5: path for path, md5 in _locked(project / "dvc.lock")}
-    for folder in _stores(project):
+    stores = _stores(project)
+    names: dict[str, str] = {}
+    for path, md5 in _locked(project / "dvc.lock"):
+        names |= {md5: path, **dict(_members(stores, path, md5))}
+    for folder in stores:
         for path in sorted((folder / "files" / "md5").glob("??/*")):
             md5 = path.parent.name + path.name.removesuffix(".dir")
             if re.fullmatch(r"[0-9a-f]{32}", md5):  # not a file on its way there
                 yield Check(path, partial(_object_faults, path, md5, names.get(md5, "")))
+
+
+def _members(stores: list[Path], path: str, md5: str) -> Iterator[tuple[str, str]]:
+    """Yield md5 and path of every file of a folder that a store has the list of."""
+    for store in stores:
+        listing = store / "files" / "md5" / md5[:2] / f"{md5[2:]}.dir"
+        if listing.is_file():
+            try:
+                items = json.loads(listing.read_bytes())
+                yield from ((item["md5"], f"{path}/{item['relpath']}") for item in items)
+            except (ValueError, KeyError, TypeError):
+                continue  # damaged: it has a check of its own
 
 
 def _object_faults(path: Path, md5: str, name: str) -> Iterator[str]:

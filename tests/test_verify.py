@@ -21,7 +21,7 @@ ARCHIVE, MANIFEST = RESULTS.dataset("cat").archive, RESULTS.dataset("cat").manif
 RUN, TRAINED = RESULTS.run("cat/sel/0"), RESULTS.segmenter("cat", "torchvision")
 SNAPSHOT, SEGMENTER = RUN.snapshot, TRAINED.weights
 CHECKPOINT = RESULTS.root / "resume/cat/sel/0/0123456789ab/checkpoint-000000000064.safetensors"
-NUM_FILES = 7  # the four above, an object in the cache, one in the remote, one of a folder
+NUM_FILES = 9  # the four above; in DVC's cache an object, two lists of folders and a member; one in the remote
 
 
 def _weights(path: Path, seed: int = 0) -> None:
@@ -60,9 +60,15 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     objects = {
         "cache": _object(dvc / "cache", data),
         "folder": _object(dvc / "cache", b"[]", ".dir"),
+        "member": _object(dvc / "cache", b"a member of a folder"),
         "remote": _object(Path("far"), data),
     }
-    lock = f"stages:\n  runs:\n    outs:\n    - path: {SNAPSHOT}\n      md5: {hashlib.md5(data).hexdigest()}\n"
+    member = {"md5": hashlib.md5(b"a member of a folder").hexdigest(), "relpath": "in/it.json"}
+    listing = _object(dvc / "cache", json.dumps([member]).encode(), ".dir")
+    lock = (
+        f"stages:\n  runs:\n    outs:\n    - path: {SNAPSHOT}\n      md5: {hashlib.md5(data).hexdigest()}\n"
+        f"    - path: heavy\n      md5: {listing.parent.name}{listing.name}\n"
+    )
     Path("dvc.lock").write_text(lock)
     return objects
 
@@ -120,14 +126,15 @@ def test_damage_is_one_line_with_the_name(
     assert result.stdout.endswith(": 1 fault\n")
 
 
-@pytest.mark.parametrize("name", ["cache", "remote", "folder"])
+@pytest.mark.parametrize("name", ["cache", "remote", "folder", "member"])
 def test_a_damaged_object_of_dvc_is_named_by_what_it_is(tree: dict[str, Path], name: str) -> None:
     _flip(tree[name])
     result = _verify()
     assert result.exit_code == 1
     (line,) = result.stderr.splitlines()
     assert str(tree[name].resolve()) in line
-    assert (str(SNAPSHOT) in line) == (name != "folder")
+    named = {"cache": str(SNAPSHOT), "remote": str(SNAPSHOT), "member": "heavy/in/it.json"}
+    assert named.get(name, "an object that dvc.lock doesn't name") in line
 
 
 def test_another_archive_under_the_name_is_noticed(tree: dict[str, Path]) -> None:

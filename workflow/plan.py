@@ -2,7 +2,8 @@
 
 Rules know files, `spatialgan.graph` knows steps; this is between the two. File times say nothing about a result, which
 carries a stamp of what made it. So all inputs of a step whose stamp is what it would be today are `ancient` to
-Snakemake, and a step that is to be made gets one more input, the marker, which is newer than everything.
+Snakemake, and a step that is to be made gets one more input, the marker, which is newer than everything. None of its
+inputs may be `ancient`: below a job that runs Snakemake looks at nothing but such edges.
 """
 
 import re
@@ -89,6 +90,7 @@ class Plan:
     params: Params
     marker: Path
     train_again: bool = False  # what is needed and not here
+    check_libraries: bool = False  # before anything runs, not by the last job after hours
     _graphs: dict[str, Graph] = field(default_factory=dict)
     _statuses: dict[str, Status] = field(default_factory=dict)
 
@@ -119,7 +121,7 @@ class Plan:
         """Return what a step's job waits for.
 
         Raises ValueError, in one line, where the step is to be made and a file that it reads was made before but
-        isn't here, or a segmenter's published weights are missing.
+        isn't here, or a segmenter's published weights or its library are missing.
         """
         status = self._statuses[step.profile]
         is_due = status.of(step).state != CURRENT
@@ -132,8 +134,13 @@ class Plan:
                 files.append(path)
             elif is_due:
                 raise ValueError(NOT_HERE.format(path=path))
+        if step.kind == "table":  # which shows them, but doesn't read them
+            samples = self._graphs[step.profile].figure(f"{step.name}_samples")
+            files.append(samples.record)
         if is_due and step.kind == "metric":
             self._check_weights(step)
+        if is_due and self.check_libraries:
+            check_library(step)
         return Inputs([str(path) for path in files], not is_due)
 
     def config(self, wildcards: Mapping[str, str]) -> RunConfig:
@@ -190,6 +197,17 @@ def measure_pattern() -> str:
 def one_of(names: Iterable[object]) -> str:
     """Return a regular expression of some names; of none, one that nothing matches."""
     return "|".join(re.escape(str(name)) for name in names) or "(?!)"
+
+
+def check_library(step: Step) -> None:
+    """Raise ValueError that says how to install the library of a step's segmenter where it isn't."""
+    name = step.name.rpartition("/")[2] if step.kind == "segmenter" else ""
+    if step.kind == "metric":
+        name = step.settings.get("segmenter", "")
+    if environment_of(name) is not None:
+        from spatialgan.segmenters.detectron import require
+
+        require()
 
 
 def environment_of(segmenter: str) -> str | None:

@@ -16,7 +16,7 @@ from spatialgan.directions.problem import TAU, Found, Problem, regularized
 from spatialgan.rng import generator_for
 
 OVERSAMPLING = 16  # more vectors than are kept, while the largest eigenvalues are sought
-ITERATIONS = 3  # products with the matrix, for the largest eigenvalues of a large one
+ITERATIONS = 2  # products with the matrix, for the largest eigenvalues of a large one
 
 
 @dataclass(frozen=True)

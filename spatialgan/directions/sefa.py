@@ -15,6 +15,7 @@ from torch import Tensor
 from spatialgan.directions.pca import for_every_code
 from spatialgan.directions.problem import Found, Problem, best_of
 from spatialgan.networks.generator import Synthesis
+from spatialgan.networks.style_space import convolution_affines
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def affine_maps(synthesis: Synthesis, layers: tuple[int, ...]) -> Float[Tensor, 
 
     The last layer, which is RGB's alone, has none.
     """
-    affines = [conv.affine for block in synthesis.blocks for conv in block.convs]
+    affines = convolution_affines(synthesis)
     chosen = [affines[layer] for layer in layers if layer < len(affines)]
     maps = [affine.weight.double() * affine.weight_gain for affine in chosen]
     return (

@@ -28,8 +28,8 @@ from spatialgan.dragging.drag import (
 from spatialgan.dragging.unknowns import HeatmapPixels, Latent
 from spatialgan.pictures import gray, read_gray
 from spatialgan.scenes import checks
+from spatialgan.scenes.addresses import PAIR
 from spatialgan.scenes.changes import Changes, without_changes
-from spatialgan.scenes.edits import PAIR
 from spatialgan.scenes.render import scene_inputs
 from spatialgan.scenes.scene import SceneData
 from spatialgan.snapshot import Snapshot

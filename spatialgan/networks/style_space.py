@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from spatialgan.networks.generator import GeneratorConfig, Synthesis, SynthesisInputs
+from spatialgan.networks.layers import Linear
 
 
 def style_channels(config: GeneratorConfig) -> list[int]:
@@ -21,6 +22,20 @@ def style_channels(config: GeneratorConfig) -> list[int]:
     channels = [config.channels(r) for r in config.resolutions]
     above = [c for pair in zip(channels, channels[1:], strict=False) for c in pair]
     return [channels[0], *above]
+
+
+def convolution_affines(synthesis: Synthesis) -> list[Linear]:
+    """Return the affine map of each convolution's styles, in the order of its layer of ws; not those of RGB."""
+    return [affine for name, affine in _affines(synthesis) if ".convs." in name]
+
+
+def _affines(synthesis: Synthesis) -> list[tuple[str, Linear]]:
+    """Return all affine maps by name."""
+    return [
+        (name, module)
+        for name, module in synthesis.named_modules()
+        if name.endswith(".affine") and isinstance(module, Linear)
+    ]
 
 
 def synthesize(synthesis: Synthesis, inputs: SynthesisInputs) -> Float[Tensor, "n 3 r r"]:
@@ -41,13 +56,11 @@ def synthesize(synthesis: Synthesis, inputs: SynthesisInputs) -> Float[Tensor, "
 def _widened(synthesis: Synthesis, channels: int) -> dict[str, Float[Tensor, "o _"]]:
     """Return the weights of all affine maps, by name, with a column per channel of the change."""
     found = {}
-    for name, module in synthesis.named_modules():
-        if not name.endswith(".affine"):
-            continue
-        weight = module.weight
-        if ".convs." in f"{name}.":
-            columns = torch.eye(len(weight), channels, dtype=weight.dtype, device=weight.device)  # pyright: ignore[reportArgumentType]
-            found[f"{name}.weight"] = torch.cat([weight, columns / module.weight_gain], dim=1)  # pyright: ignore[reportArgumentType, reportOperatorIssue]
+    for name, affine in _affines(synthesis):
+        weight = affine.weight
+        if ".convs." in name:
+            columns = torch.eye(len(weight), channels, dtype=weight.dtype, device=weight.device)
+            found[f"{name}.weight"] = torch.cat([weight, columns / affine.weight_gain], dim=1)
         else:
-            found[f"{name}.weight"] = F.pad(weight, (0, channels))  # pyright: ignore[reportArgumentType]
+            found[f"{name}.weight"] = F.pad(weight, (0, channels))
     return found

@@ -16,15 +16,12 @@ from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 from spatialgan.heatmaps import moves
-from spatialgan.heatmaps.layout import Gaussians, Layout
+from spatialgan.heatmaps.layout import Gaussians
 from spatialgan.scenes import checks
+from spatialgan.scenes.addresses import NUMBER, PAIR, WHAT, first_center, match_text, where_of
 from spatialgan.scenes.along import load_directions, moved_along
 from spatialgan.scenes.scene import CENTER_LIMIT, MAX_SEED, SceneData, StyleSeed
-from spatialgan.variants import choose
-
-WHAT = r"(?P<what>\d{1,6}|\d{1,6}/\d{1,6})"
-NUMBER = r"[-+]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})"
-PAIR = rf"(?P<y>{NUMBER}),(?P<x>{NUMBER})"
+from spatialgan.variants import choose, unknown_name
 
 
 @runtime_checkable
@@ -43,30 +40,6 @@ class Edit(Protocol):
         ...
 
 
-def where_of(what: int | str, layout: Layout) -> moves.Where:
-    """Return the sub-heatmaps that 1 or "1" (an object) or "2/1" (level/index) names.
-
-    Raises ValueError for anything else, and where the layout has no such one.
-    """
-    if isinstance(what, str):
-        if re.fullmatch(WHAT, what) is None:
-            raise ValueError(
-                f"'{what[:40]}' names neither an object, such as 1, nor a sub-heatmap, such as 2/1"
-            )
-        level, slash, index = what.partition("/")
-        if slash:
-            return moves.where_part(layout, int(level), int(index))
-        return moves.where_object(layout, int(level))
-    return moves.where_object(layout, checks.whole_number("the object", what))
-
-
-def _match(pattern: str, text: str, syntax: str) -> re.Match:
-    found = re.fullmatch(pattern, text)
-    if found is None:
-        raise ValueError(f"'{text[:40]}' is not of the form {syntax}")
-    return found
-
-
 @dataclass(frozen=True)
 class Move:
     """Shift by an offset (DY, DX); an offset of 2 is the whole image."""
@@ -79,7 +52,7 @@ class Move:
     @classmethod
     def parse(cls, text: str) -> "Move":
         """Return the edit that a text describes."""
-        found = _match(f"{WHAT}:{PAIR}", text, cls.SYNTAX)
+        found = match_text(f"{WHAT}:{PAIR}", text, cls.SYNTAX)
         return cls(found["what"], dy=float(found["y"]), dx=float(found["x"]))
 
     def __call__(self, scene: SceneData) -> SceneData:
@@ -101,14 +74,14 @@ class Place:
     @classmethod
     def parse(cls, text: str) -> "Place":
         """Return the edit that a text describes."""
-        found = _match(f"{WHAT}:{PAIR}", text, cls.SYNTAX)
+        found = match_text(f"{WHAT}:{PAIR}", text, cls.SYNTAX)
         return cls(found["what"], y=float(found["y"]), x=float(found["x"]))
 
     def __call__(self, scene: SceneData) -> SceneData:
         """Return the scene with the center of the first sub-heatmap there, and the others along with it."""
         y, x = checks.number("y", self.y), checks.number("x", self.x)
         where = where_of(self.what, scene.layout)
-        from_y, from_x = _first_center(scene.layout, where)
+        from_y, from_x = first_center(scene.layout, where)
         offset = (y - from_y, x - from_x)
         return replace(scene, layout=moves.shift(scene.layout, where, offset))
 
@@ -124,7 +97,7 @@ class Resize:
     @classmethod
     def parse(cls, text: str) -> "Resize":
         """Return the edit that a text describes; raises ValueError for a factor that is not positive."""
-        found = _match(f"{WHAT}:(?P<factor>{NUMBER})", text, cls.SYNTAX)
+        found = match_text(f"{WHAT}:(?P<factor>{NUMBER})", text, cls.SYNTAX)
         return cls(found["what"], _positive(float(found["factor"])))
 
     def __call__(self, scene: SceneData) -> SceneData:
@@ -144,7 +117,7 @@ class Remove:
     @classmethod
     def parse(cls, text: str) -> "Remove":
         """Return the edit that a text describes."""
-        return cls(_match(WHAT, text, cls.SYNTAX)["what"])
+        return cls(match_text(WHAT, text, cls.SYNTAX)["what"])
 
     def __call__(self, scene: SceneData) -> SceneData:
         """Return the scene with the presence 0."""
@@ -167,7 +140,7 @@ class Copy:
     @classmethod
     def parse(cls, text: str) -> "Copy":
         """Return the edit that a text describes."""
-        found = _match(rf"(?P<index>\d{{1,6}}):{PAIR}", text, cls.SYNTAX)
+        found = match_text(rf"(?P<index>\d{{1,6}}):{PAIR}", text, cls.SYNTAX)
         return cls(int(found["index"]), dy=float(found["y"]), dx=float(found["x"]))
 
     def __call__(self, scene: SceneData) -> SceneData:
@@ -197,7 +170,7 @@ class Restyle:
     @classmethod
     def parse(cls, text: str) -> "Restyle":
         """Return the edit that a text describes."""
-        found = _match(r"(\d{1,6}|background|all)(?::(\d{1,19}))?", text, cls.SYNTAX)
+        found = match_text(r"(\d{1,6}|background|all)(?::(\d{1,19}))?", text, cls.SYNTAX)
         return cls(found[1], int(found[2]) if found[2] else None)
 
     def __call__(self, scene: SceneData) -> SceneData:
@@ -248,7 +221,9 @@ class Along:
     @classmethod
     def parse(cls, text: str) -> "Along":
         """Return the edit that a text describes."""
-        found = _match(rf"(?P<path>.+):(?P<index>\d{{1,6}}):(?P<alpha>{NUMBER})", text, cls.SYNTAX)
+        found = match_text(
+            rf"(?P<path>.+):(?P<index>\d{{1,6}}):(?P<alpha>{NUMBER})", text, cls.SYNTAX
+        )
         return cls(found["path"], int(found["index"]), alpha=float(found["alpha"]))
 
     def __call__(self, scene: SceneData) -> SceneData:
@@ -256,23 +231,18 @@ class Along:
 
         Raises ValueError where the file holds no such direction of the scene's model.
         """
+        path = self.path
+        if not isinstance(path, Path):
+            path = Path(checks.text("the file of directions", path))
         index = checks.whole_number("the direction", self.index)
         alpha = checks.number("alpha", self.alpha)
-        return moved_along(scene, load_directions(Path(self.path)), index, alpha)
+        return moved_along(scene, load_directions(path), index, alpha)
 
 
 def _positive(factor: float) -> float:
     if not factor > 0:
         raise ValueError(f"the factor is {factor:g}, but must be positive")
     return factor
-
-
-def _first_center(layout: Layout, where: moves.Where) -> tuple[float, float]:
-    """Return the center of the first chosen sub-heatmap."""
-    levels = [moves.gaussians(level) for level in layout.levels]
-    centers = [level.centers[0, chosen] for level, chosen in zip(levels, where, strict=True)]
-    y, x = next(level[0] for level in centers if len(level)).tolist()
-    return y, x
 
 
 def _free_object(level: Gaussians, taken: int) -> int:
@@ -307,7 +277,7 @@ def apply_edit(scene: SceneData, edit: Edit) -> SceneData:
     """Return the edited scene; raises ValueError, naming the edit, where the scene can't be edited so."""
     names = {cls: name for name, cls in EDITS.items()}
     if type(edit) not in names:
-        raise ValueError(f"{checks.shown(edit)} is not an edit: choose one of {', '.join(EDITS)}")
+        raise ValueError(unknown_name(EDITS, "edit", edit))
     try:
         return edit(scene)
     except ValueError as error:

@@ -84,8 +84,8 @@ def _interpolate_channels(before: Tensor, after: Tensor, fraction: float) -> Ten
     if not (before.numel() or after.numel()):
         return before
     like = before if before.numel() else after
-    ends = [x if x.numel() else torch.zeros_like(like) for x in (before, after)]
-    return torch.lerp(*ends, fraction)
+    start, end = (x if x.numel() else torch.zeros_like(like) for x in (before, after))
+    return torch.lerp(start, end, fraction)
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 
 Starts a cluster of two nodes on this machine (tests/cluster/slurm.py) and runs the smoke profile there through
 profiles/slurm: the jobs of one table; a training that is asked to stop, which exits with 75 and is submitted again;
-one that is cancelled; one that is preempted by a job of a higher partition, which Slurm requeues. Each must resume and
+one that is canceled; one that is preempted by a job of a higher partition, which Slurm requeues. Each must resume and
 end bit-identical to the one that nothing happened to. Then one of two processes on one node, and one
 of a process on each of two nodes. Prints how long everything took, by the clock.
 """
@@ -41,7 +41,7 @@ HERE = [
 # What happens to a training, and the command that does it
 INTERRUPTIONS = {
     "asked to stop (SIGTERM)": ["scancel", "--signal=TERM", "{job}"],
-    "cancelled": ["scancel", "{job}"],
+    "canceled": ["scancel", "{job}"],
     "preempted": [
         *("sbatch", "--partition=urgent", "--nodes=2", "--exclusive", "--output=/dev/null"),
         *("--wrap", "true"),

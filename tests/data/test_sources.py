@@ -184,12 +184,13 @@ def test_duplicate_pixels_are_counted_and_kept(tmp_path):
     assert (manifest.count, manifest.duplicates) == (5, 1)
 
 
-def test_nothing_to_do_is_said_and_changes_are_noticed(tmp_path, capsys):
+def test_nothing_to_do_is_said_and_changes_are_noticed(tmp_path, caplog):
+    caplog.set_level("INFO")
     row = fill_folder(tmp_path / "in")
     first = prepare(row, tmp_path)
     before = os.stat(tmp_path / "d.zip").st_mtime_ns
     assert prepare(row, tmp_path) == first
-    assert "up to date" in capsys.readouterr().out
+    assert "up to date" in caplog.text
     assert os.stat(tmp_path / "d.zip").st_mtime_ns == before
     assert prepare(row, tmp_path, 2).count == 2  # another count
     assert prepare(row | {"licence": "other"}, tmp_path).licence == "other"  # another row
@@ -212,12 +213,13 @@ def test_a_damaged_archive_or_manifest_is_made_again(tmp_path):
     assert prepare(row, tmp_path, 3) == made
 
 
-def test_originals_may_be_deleted_afterwards(tmp_path, capsys):
+def test_originals_may_be_deleted_afterwards(tmp_path, caplog):
+    caplog.set_level("INFO")
     row = fill_folder(tmp_path / "in")
     made = prepare(row, tmp_path)
     (tmp_path / "in").rename(tmp_path / "elsewhere")
     assert prepare(row, tmp_path) == made
-    assert "up to date" in capsys.readouterr().out
+    assert "up to date" in caplog.text
 
 
 @pytest.mark.parametrize(

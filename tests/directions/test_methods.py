@@ -89,9 +89,9 @@ def test_the_largest_eigenpairs_are_those_of_the_whole_matrix():
     matrix = spectrum(0.8 ** torch.arange(50.0))
     values, vectors = largest_eigenpairs(matrix, 6)
     whole = torch.linalg.eigh(matrix)
-    torch.testing.assert_close(values, whole.eigenvalues[-6:], rtol=1e-9, atol=0)
+    torch.testing.assert_close(values, whole.eigenvalues[-6:], rtol=1e-6, atol=0)
     along = (vectors * whole.eigenvectors[:, -6:]).sum(dim=0).abs()
-    torch.testing.assert_close(along, torch.ones(6).double(), rtol=0, atol=1e-6)
+    torch.testing.assert_close(along, torch.ones(6).double(), rtol=0, atol=1e-5)
 
 
 def test_robust_pca_recovers_a_planted_low_rank_and_a_planted_sparse_matrix():

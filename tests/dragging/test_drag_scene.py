@@ -3,6 +3,7 @@
 import base64
 import json
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,6 +45,13 @@ def dragged(scene, snapshot, name, steps=4):
     )
     result = run_drag(problem, DRAGS[name])
     return drag_scene.dragged_scene(scene, result.state), result, problem
+
+
+def test_a_scene_that_has_moved_in_style_space_is_not_dragged(models):
+    scene, snapshot = drawn(models["spatialgan"])
+    moved = replace(scene, changes=Changes(channels=torch.ones(1, 5, 8)))
+    with pytest.raises(ValueError, match="changes in style space can't be dragged: drag first"):
+        dragged(moved, snapshot, "latent")
 
 
 STEERED = [(row, name) for row in ("spatialgan", "indoor") for name in DRAGS]

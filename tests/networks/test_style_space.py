@@ -6,14 +6,15 @@ import pytest
 import torch
 
 from spatialgan.heatmaps.samplers import SAMPLERS
-from spatialgan.networks.encoding import EncodingConfig
+from spatialgan.networks.encoding import ENCODINGS
 from spatialgan.networks.generator import (
     Generator,
     GeneratorConfig,
     SynthesisInputs,
     draw_noise,
 )
-from spatialgan.networks.style_space import style_channels, synthesize
+from spatialgan.networks.released import Conventions, released_generator
+from spatialgan.networks.style_space import convolution_affines, style_channels, synthesize
 from spatialgan.rng import generator_for
 
 
@@ -27,7 +28,7 @@ def model_and_inputs(encoding, sampler_name):
         w_dim=8,
         mapping_layers=2,
         heatmap_channels=sampler.heatmap_channels,
-        encoding=EncodingConfig(encoding),
+        encoding=ENCODINGS[encoding](),
     )
     torch.manual_seed(0)
     generator = Generator(config).requires_grad_(False)
@@ -39,8 +40,8 @@ def model_and_inputs(encoding, sampler_name):
 
 def test_channels_are_those_of_each_convolution_s_input():
     generator, _ = model_and_inputs("none", "none")
-    convs = [conv for block in generator.synthesis.blocks for conv in block.convs]
-    assert style_channels(generator.config) == [conv.weight.shape[1] for conv in convs]
+    affines = convolution_affines(generator.synthesis)
+    assert style_channels(generator.config) == [len(affine.bias) for affine in affines]
     assert len(set(style_channels(generator.config))) > 1  # narrow ones too
 
 
@@ -49,10 +50,23 @@ def test_a_change_is_a_change_of_the_affine_maps_biases():
     channels = style_channels(generator.config)
     change = torch.randn(1, len(channels), max(channels))
     changed = synthesize(generator.synthesis, replace(inputs, channels=change))
-    convs = [conv for block in generator.synthesis.blocks for conv in block.convs]
-    for conv, shift in zip(convs, change[0], strict=True):
-        conv.affine.bias += shift[: len(conv.affine.bias)]
+    affines = convolution_affines(generator.synthesis)
+    for affine, shift in zip(affines, change[0], strict=True):
+        affine.bias += shift[: len(affine.bias)]
     expected = generator.synthesis(inputs.ws, inputs.layout, inputs.noise)
+    torch.testing.assert_close(changed, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_released_networks_have_a_style_space_too():
+    ours, inputs = model_and_inputs("none", "none")
+    torch.manual_seed(0)
+    released = released_generator(ours.config, Conventions(clamp=256.0)).requires_grad_(False)
+    channels = style_channels(released.config)
+    change = torch.randn(1, len(channels), max(channels))
+    changed = synthesize(released.synthesis, replace(inputs, channels=change))
+    for affine, shift in zip(convolution_affines(released.synthesis), change[0], strict=True):
+        affine.bias += shift[: len(affine.bias)]
+    expected = released.synthesis(inputs.ws, inputs.layout, inputs.noise)
     torch.testing.assert_close(changed, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -61,14 +75,14 @@ def test_each_object_s_scales_change_alone():
     generator, inputs = model_and_inputs("style", "multi_object")
     channels = style_channels(generator.config)
     shift = torch.randn(len(channels), max(channels))
-    convs = [conv for block in generator.synthesis.blocks for conv in block.convs]
+    affines = convolution_affines(generator.synthesis)
     for codes, name in (((0,), "bias"), ((1, 2, 3), "object_bias")):
         change = torch.zeros(1, len(channels), 4, max(channels))
         change[0, :, list(codes)] = shift[:, None]
         changed = synthesize(generator.synthesis, replace(inputs, channels=change))
         for sign in (1, -1):
-            for conv, part in zip(convs, shift, strict=True):
-                bias = getattr(conv.affine, name)
+            for affine, part in zip(affines, shift, strict=True):
+                bias = getattr(affine, name)
                 bias += sign * part[: len(bias)]
             if sign == 1:
                 expected = generator.synthesis(inputs.ws, inputs.layout, inputs.noise)

@@ -89,7 +89,11 @@ def test_both_segmenters_stand_side_by_side_with_what_each_is_worth(params: Para
     means = json.loads(numbers.read_text())["bedroom"]["indoor"]
     assert (means["torchvision_comove3k"], means["detectron2_comove3k"]) == (0.4, 0.6)
     assert (means["coverage by torchvision"], means["coverage by detectron2"]) == (0.2, 0.3)
-    metrics = [line["metric"] for line in csv.DictReader(table.open()) if line["row"] == "indoor"]
+    metrics = [
+        line["metric"]
+        for line in csv.DictReader(table.read_text().splitlines())
+        if line["row"] == "indoor"
+    ]
     assert len(metrics) == len(set(metrics)) == 8
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from spatialgan.results import Results
 from spatialgan.segmenters.instances import Instances, areas, mask_boxes
 from spatialgan.segmenters.registry import SEGMENTERS, open_segmenter, weights_path
 from spatialgan.segmenters.training import SegmenterTraining, train_segmenter
@@ -19,7 +20,7 @@ def test_its_absence_is_one_line_with_the_install(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "detectron2", None)
-    weights = tmp_path / weights_path(name, tmp_path, "bedroom").name
+    weights = tmp_path / weights_path(name, Results(tmp_path), "bedroom").name
     weights.write_bytes(b"anything")
     wanted = "detectron2 isn't installed: pip install --no-build-isolation 'git.*segmenters.md"
     with pytest.raises(ValueError, match=wanted):
@@ -31,8 +32,9 @@ def test_training_without_it_says_so_before_anything_is_drawn(
 ) -> None:
     monkeypatch.setitem(sys.modules, "detectron2", None)
     monkeypatch.setattr("spatialgan.segmenters.training.draw_labeled", pytest.fail)
+    files = Results(tmp_path).segmenter("bedroom", "detectron2")
     with pytest.raises(ValueError, match="detectron2 isn't installed"):
-        train_segmenter("detectron2", tmp_path / "model.safetensors", SHORT, "cpu")
+        train_segmenter("detectron2", files, SHORT, "cpu")
 
 
 def test_targets_are_boxes_and_masks_at_the_size_of_the_input() -> None:
@@ -66,7 +68,7 @@ def test_it_is_trained_saved_opened_and_scored(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["detectron2_coco", "detectron2_lvis"])
 def test_published_weights_are_checked_before_they_are_read(name: str, tmp_path: Path) -> None:
     pytest.importorskip("detectron2", reason="detectron2 isn't installed")
-    path = tmp_path / weights_path(name, tmp_path, "bedroom").name
+    path = tmp_path / weights_path(name, Results(tmp_path), "bedroom").name
     path.write_bytes(b"truncated")
     with pytest.raises(ValueError, match=f"is damaged: its md5 .* {path.stem.rpartition('_')[2]}"):
         open_segmenter(name, path, "cpu")

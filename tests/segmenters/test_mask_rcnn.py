@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from spatialgan.results import Results
 from spatialgan.segmenters.instances import MIN_SCORE, Instances, areas, mask_boxes
 from spatialgan.segmenters.mask_rcnn import (
     MaskRcnnLearner,
@@ -130,7 +131,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(f"{module}.build_published", build)
     monkeypatch.setattr(f"{module}.file_sha256", lambda path: "73cbd019" + 56 * "0")
     monkeypatch.setenv("SPATIALGAN_WEIGHTS", str(tmp_path))
-    return weights_path("torchvision_coco", Path("results"), "bedroom")
+    return weights_path("torchvision_coco", Results(Path("results")), "bedroom")
 
 
 def test_published_weights_are_read_from_their_folder(published: Path) -> None:

@@ -15,7 +15,7 @@ from spatialgan.segmenters.mask_rcnn import MaskRcnnLearner, MaskRcnnShape
 from spatialgan.segmenters.registry import SEGMENTERS, open_segmenter
 from spatialgan.segmenters.training import (
     TRAINERS,
-    Job,
+    SegmenterJob,
     SegmenterTraining,
     learn,
     train_segmenter,
@@ -30,7 +30,7 @@ TINY = MaskRcnnShape(input_side=64, widths=(4, 4, 4), channels=4, box_features=8
 
 
 def train_tiny(path: Path, training: SegmenterTraining) -> str:
-    job = Job(path, training, {}, "cpu")
+    job = SegmenterJob(path, training, {}, "cpu")
     learn(job, lambda classes: MaskRcnnLearner(TINY, classes, "cpu"))
     return tensors_sha256(load_tensors(path)[0])
 
@@ -58,7 +58,7 @@ def test_a_step_lowers_the_loss(tmp_path: Path) -> None:
             seen.append(sum(value.item() for value in losses.values()))
             return losses
 
-    job = Job(tmp_path / "m.safetensors", training, {}, "cpu")
+    job = SegmenterJob(tmp_path / "m.safetensors", training, {}, "cpu")
     learn(job, lambda classes: Watched(TINY, classes, "cpu"))
     assert len(seen) == 60
     assert sum(seen[-5:]) < 0.75 * sum(seen[:5])
@@ -75,7 +75,7 @@ def test_every_scene_is_seen_once_before_any_is_seen_again(tmp_path: Path) -> No
             return super().losses(images, truth)
 
     learn(
-        Job(tmp_path / "m.safetensors", training, {}, "cpu"),
+        SegmenterJob(tmp_path / "m.safetensors", training, {}, "cpu"),
         lambda classes: Watched(TINY, classes, "cpu"),
     )
     for turn in range(3):

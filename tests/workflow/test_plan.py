@@ -58,6 +58,12 @@ def test_what_was_never_made_waits_for_all_that_it_reads(params: Params) -> None
     ]
 
 
+def test_a_table_comes_with_its_samples(params: Params) -> None:
+    found = Plan(params, Path("marker"))
+    step = found.step("table", {**RUN, "table": "capacity"})
+    assert "results/smoke/figures/capacity_samples.png" in found.inputs(step).files
+
+
 def test_a_current_step_needs_no_weights(params: Params) -> None:
     found, step = metric(params)
     pretend_all(params, [step])

@@ -28,6 +28,12 @@ def test_no_decimal_was_typed_by_hand(page):
     assert not typed, f"mark them (workflow/prose.py), or leave them out: {', '.join(typed)}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_number_begins_a_line(page):
+    """A comment at the start of a line ends the paragraph, in Markdown's eyes."""
+    assert not re.findall(r"^\s*<!-- \S+\.(?:json|yaml) .*", page.read_text(), re.MULTILINE)
+
+
 def test_readme_shows_a_table_and_numbers_that_rules_made():
     text = (ROOT / "README.md").read_text()
     assert "<!-- include results/" in text

@@ -41,7 +41,9 @@ try:
 except ValueError as error:
     sys.exit(f"spatialgan: {error}")
 
-PLAN = Plan(PARAMS, HOME / "stale", bool(config.get("train_again")))
+# With Conda a job's library comes with its environment
+USES_CONDA = {"--sdm", "--software-deployment-method", "--use-conda"} & set(sys.argv)
+PLAN = Plan(PARAMS, HOME / "stale", bool(config.get("train_again")), IS_MAIN and not USES_CONDA)
 STAGES = stages(PLAN.graph(PROFILE))
 
 # GPUs of a machine that runs jobs: this one's, or as many as --config gpus=8 says; --config nodes=2 lets a training

@@ -20,7 +20,6 @@ def figures_of(*kinds):
 rule table:
     input:
         inputs_of("table"),
-        samples=ancient(str(FILES.figure("{table}_samples"))),
     output:
         str(FILES.table("{table}", ".json")),
         str(FILES.table("{table}", ".md")),
