@@ -358,8 +358,11 @@ def test_a_canceled_drag_leaves_the_scene_as_it_was(visit):
     pair_of_points(visit)
     visit.page.select_option("#method", "latent")
     visit.page.fill("#max-steps", "1000")
+    visit.page.evaluate("() => { window.before = studio.pixels; }")
     visit.page.click("#drag-start")
-    visit.page.wait_for_function("() => document.querySelector('#drag-bar').value >= 2")
+    visit.page.wait_for_function(
+        "() => studio.pixels.some((value, i) => value !== window.before[i])"
+    )
     visit.page.click("#drag-cancel")
     visit.page.wait_for_function("() => !studio.locked")
     assert visit.pixels() == before and visit.scene() == scene
