@@ -21,6 +21,7 @@ torch.set_num_threads(1)
 # The files that take longest, longest first: the second process then never waits for the last of them.
 LONGEST = (
     "test_workflow.py",
+    "test_page.py",
     "test_training.py",
     "test_dvc.py",
     "test_drags.py",

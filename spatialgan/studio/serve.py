@@ -37,9 +37,14 @@ def make_studio(names: list[str], host: str, port: int) -> Studio:
     listener = listen(host, port)
     port = listener.getsockname()[1]
     admission = admission_of(host, port)
-    models = {name: open_model(name) for name in names or shipped_models()}
+    try:
+        models = {name: open_model(name) for name in names or shipped_models()}
+        app = studio_app(models, admission)
+    except BaseException:
+        listener.close()
+        raise
     config = uvicorn.Config(
-        studio_app(models, admission),
+        app,
         log_level="warning",
         access_log=False,
         lifespan="off",

@@ -425,3 +425,13 @@ def test_the_image_in_the_page_is_what_the_server_sent(visit):
         "async () => btoa(String.fromCharCode(...await studio.backend.render(studio.scene)))"
     )
     assert list(base64.b64decode(sent)) == visit.pixels()
+
+
+def test_the_page_does_not_scroll_by_itself(visits):
+    visit = visits()
+    visit.page.set_viewport_size({"width": 390, "height": 600})
+    for _ in range(3):
+        visit.drag("0", 20, 0)
+    assert visit.page.evaluate("() => window.scrollY") == 0
+    strip = "() => { const e = document.querySelector('#history'); return e.scrollWidth <= e.clientWidth || e.scrollLeft > 0; }"
+    assert visit.page.evaluate(strip)

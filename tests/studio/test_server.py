@@ -20,9 +20,10 @@ from spatialgan.cli.main import main
 from spatialgan.models.opened import open_model
 from spatialgan.scenes.complete import scene_from_seed
 from spatialgan.scenes.scene_file import scene_text
-from spatialgan.studio import answers
+from spatialgan.studio import answers, worker
 from spatialgan.studio.admission import LOOPBACK, Admission
 from spatialgan.studio.app import studio_app
+from spatialgan.studio.dragging import Occupied, Slots
 from spatialgan.studio.serve import admission_of, listen
 from tests.tiny import tiny_snapshot
 
@@ -194,6 +195,32 @@ def test_a_request_whose_client_has_gone_is_not_computed(models, monkeypatch):
     drag = json.dumps({"scene": LEAST, **PAIR, **SHORT}).encode()
     for _ in range(3):  # a slot that was not given back would say 409
         assert ask(app, "/drag", drag, **{"x-spatialgan-client": "me"}) == 499
+
+
+def test_one_drag_at_a_time_per_client_and_few_of_all():
+    slots = Slots()
+    slots.take("me")
+    with pytest.raises(Occupied, match="a drag is running already: stop it first"):
+        slots.take("me")
+    for name in ("you", "she", "he"):
+        slots.take(name)
+    with pytest.raises(Occupied, match="other people's drags"):
+        slots.take("they")
+    slots.free("me")
+    slots.take("they")
+
+
+def test_more_requests_than_the_server_keeps_are_told_so(models, monkeypatch):
+    monkeypatch.setattr(worker, "MAX_WAITING", 0)
+    app = studio_app(models, Admission(PORT))
+    with TestClient(app, base_url=f"http://127.0.0.1:{PORT}", headers=HEADERS) as client:
+        answer = client.post("/render", json=LEAST)
+    assert answer.status_code == 503 and "try again" in answer.json()["error"]
+
+
+def test_a_model_that_is_not_there_is_one_line():
+    result = CliRunner().invoke(main, ["studio", "dog", "--no-open", "--port", "0"])
+    assert result.exit_code == 1 and "unknown model 'dog': choose one of" in result.output
 
 
 REFUSED = {

@@ -96,25 +96,21 @@ export class Levels {
     this.built = model.name;
     const levels = model.levels.length > 1 ? model.levels : [];
     this.root.hidden = levels.length === 0;
-    this.panels = levels.map(({ resolution, count }, level) => this.#panel(level, resolution, count));
+    this.panels = levels.map(({ resolution }, level) => this.#panel(level, resolution));
     this.root.replaceChildren(...this.panels.map((panel) => panel.figure));
   }
 
-  #panel(level, resolution, count) {
+  #panel(level, resolution) {
     const template = document.querySelector("#level-panel").content.cloneNode(true);
     const figure = template.querySelector("figure");
-    const many = count === 1 ? "1 heatmap" : `${count} heatmaps`;
-    figure.querySelector("figcaption").textContent = `Level ${level} · ${resolution} × ${resolution} · ${many}`;
+    figure.querySelector("figcaption").textContent = `Level ${level} · ${resolution} × ${resolution}`;
     const root = figure.querySelector("svg");
     root.setAttribute("aria-label", `Handles of level ${level}`);
     const parts = () => allParts(this.studio.scene).filter((part) => part[0] === level);
-    new Marks(root, this.studio, { parts: () => (this.built === model(this) ? parts() : []), disc: 11 });
+    const current = () => this.built === this.studio.scene.model; // or else this panel is about to go
+    new Marks(root, this.studio, { parts: () => (current() ? parts() : []), disc: 11 });
     return { figure, level, resolution, canvas: figure.querySelector(".cells"), behind: figure.querySelector(".behind") };
   }
-}
-
-function model(levels) {
-  return levels.studio.scene.model;
 }
 
 function remembered() {

@@ -21,7 +21,16 @@ export class Strip {
     while (this.root.childElementCount > records.length) this.root.lastChild.remove();
     while (this.root.childElementCount < records.length) this.root.append(this.#item());
     records.forEach((record, i) => this.#put(this.root.children[i], record, first + i));
-    this.root.children[history.index - first]?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    this.#reveal(this.root.children[history.index - first]);
+  }
+
+  // Scroll the strip, and never the page, to an item.
+  #reveal(item) {
+    if (!item) return;
+    const { root } = this;
+    const left = item.offsetLeft - root.offsetLeft;
+    const right = left + item.offsetWidth - root.clientWidth;
+    root.scrollLeft = Math.min(Math.max(root.scrollLeft, right), left);
   }
 
   #item() {
