@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spatialgan.digest import code_digest
-from spatialgan.evaluation.measures import MEASURES
+from spatialgan.evaluation.measures import MEASURES, measure_and_segmenter
 from spatialgan.params import Params, split_run
 from spatialgan.reporting.figures import FIGURES
 from spatialgan.steps import Step
@@ -170,6 +170,7 @@ class Graph:
         by_models = FIGURES[kind].shows == "snapshots"
         if by_models:
             runs = [run for run in runs if run.endswith(f"/{self.line['seeds'][0]}")]
+        if kind == "drags":
             settings["drag_steps"] = self.line.get("drag_steps", "default")
 
         def code() -> list[str]:
@@ -235,8 +236,8 @@ class Graph:
         for section in self.params.sections(table).values():
             runs = self.params.runs(section, self.profile)
             for _, style in self.params.measures(section, self.profile):
-                measure, _, segmenter = style["file"].partition("_")
-                yield from (self.metric(run, measure, segmenter) for run in runs)
+                names = measure_and_segmenter(style["file"])
+                yield from (self.metric(run, *names) for run in runs)
             for dataset in self.params.columns(section, self.profile):
                 trained = [n for n in section.get("segmenters", []) if n in TRAINED_SEGMENTERS]
                 yield from (self.segmenter(dataset, name) for name in trained)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spatialgan.config import RunConfig, resolve
-from spatialgan.evaluation.measures import MEASURES
+from spatialgan.evaluation.measures import MEASURES, measure_and_segmenter
 from spatialgan.graph import TRAINED_SEGMENTERS, Graph
 from spatialgan.params import Params
 from spatialgan.segmenters.registry import SEGMENTERS, weights_path
@@ -176,12 +176,6 @@ def run_name(wildcards: Mapping[str, str]) -> str:
     return "/".join(wildcards[name] for name in ("dataset", "row", "seed"))
 
 
-def measure_and_segmenter(file: str) -> tuple[str, str]:
-    """Return the measure and the segmenter that the name of a metric's file says, "" for the profile's own."""
-    measure, _, segmenter = file.partition("_")
-    return measure, segmenter
-
-
 def measure_options(file: str) -> str:
     """Return the options of `spatialgan measure` that write a metric's file."""
     measure, segmenter = measure_and_segmenter(file)
@@ -224,6 +218,11 @@ def check_params(params: Params, profile: str) -> None:
             resolve(params, f"{next(iter(params.datasets))}/{row}/0", profile)
         except ValueError as error:
             raise ValueError(f"params/runs.yaml, {row}: {error}") from None
+    for name, metric in params.metrics.items():
+        try:
+            measure_and_segmenter(metric["file"])
+        except ValueError as error:
+            raise ValueError(f"params/tables.yaml, metrics, {name}: {error}") from None
     for name, item in params.figures.items():
         if item["kind"] == "gallery":
             try:

@@ -50,6 +50,11 @@ def train(run: str, profile: str, params_dir: Path, dry_run: bool) -> None:
     if dry_run:
         click.echo(json.dumps(config.identity(), indent=2))
         return
+    archive = params.results(profile).dataset(config.dataset).archive
+    if not archive.is_file():
+        raise ValueError(
+            f"{archive} does not exist: run `spatialgan prepare {config.dataset} -p {profile}` first"
+        )
     stamp = made_from(params, Graph(params, profile).run(run))
     with join_processes() as processes:
         job = loop.TrainingJob(config, params.results(profile), processes, stamp)

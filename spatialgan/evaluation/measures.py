@@ -10,6 +10,8 @@ The workflow reads these declarations while it plans, so nothing here imports to
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from spatialgan.variants import unknown_name
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -20,6 +22,17 @@ class Measure:
         [Mapping], dict
     ]  # from a profile's line to the settings that change the result
     code: str  # dotted name of its Procedure: where the digest of its code begins
+
+
+def measure_and_segmenter(file: str) -> tuple[str, str]:
+    """Return the measure and the segmenter in the name of a metric's file, "" for the profile's own segmenter.
+
+    Raises ValueError, naming the measures, where the name begins with none.
+    """
+    for key in sorted(MEASURES, key=len, reverse=True):
+        if file == key or file.startswith(f"{key}_"):
+            return key, file[len(key) + 1 :]
+    raise ValueError(unknown_name(MEASURES, "measure", file))
 
 
 def _columns(*names: str) -> Callable[[Mapping], dict]:

@@ -20,7 +20,6 @@ from spatialgan.networks.released import Conventions, released_generator
 
 MAX_RESOLUTION = 1024  # pixels
 MAX_WIDTH = 4096  # of a latent or a feature space
-NO_CLAMP = (None, 0)
 SEL_LEVELS = {"b8": 1, "b16": 2, "b32": 4}  # the predecessor's names of levels: sub-heatmaps
 SEL_FLOOR = 0.01  # what the predecessor adds to its heatmaps
 

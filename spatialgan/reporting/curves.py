@@ -29,8 +29,10 @@ class Series:
 
 
 def write_curves(params: Params, run: str, profile: str) -> Path:
-    """Draw the curves of a finished run, and return the picture's path."""
+    """Draw the curves of a finished run, and return the picture's path; raises ValueError where there are none."""
     files = params.results(profile).run(run)
+    if not files.curves.is_file():
+        raise ValueError(f"{files.curves} does not exist: train {run} first")
     frame = pd.read_csv(files.curves)
     return save_figure(draw_panels([Series(run, frame)], run), files.curves_figure)
 

@@ -33,7 +33,7 @@ class Result:
     @property
     def kind(self) -> str:
         """Return what was measured, whoever segmented: comove of comove_detectron2."""
-        return self.file.partition("_")[0]
+        return self.file.removesuffix(f"_{self.protocol.get('segmenter', '')}")
 
 
 def load_results(params: Params, section: dict, profile: str) -> list[Result]:

@@ -84,11 +84,11 @@ def test_a_stopped_training_exits_with_75(copy, monkeypatch):
     tiny_archive(copy / "results/smoke")
 
     def stop(_):
-        raise loop.Preempted("stopped at 0.1 kimg; the same command goes on from there")
+        raise loop.Preempted("stopped at 0.1 kimg: rerun the command to resume")
 
     monkeypatch.setattr(loop, "train", stop)
     result = invoke("train", "cat/sel/0", "-p", "smoke")
-    assert result.exit_code == 75 and "the same command goes on" in result.stderr
+    assert result.exit_code == 75 and "rerun the command to resume" in result.stderr
 
 
 def test_a_traceback_is_there_for_who_asks(copy, monkeypatch):

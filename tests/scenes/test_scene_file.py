@@ -14,7 +14,7 @@ from spatialgan.scenes.complete import scene_from_seed
 from spatialgan.scenes.edits import apply_edit, parse_edit
 from spatialgan.scenes.render import render_scene
 from spatialgan.scenes.scene_file import load_scene, save_scene, scene_text
-from tests.tiny import tiny_snapshot
+from tests.tiny import ROOT, tiny_snapshot
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +25,15 @@ def folder(tmp_path_factory):
     tiny_snapshot(folder / "cat.safetensors", "spatialgan")
     tiny_snapshot(folder / "plain.safetensors", "baseline")
     return folder
+
+
+def test_the_example_of_the_documentation_renders(tmp_path, monkeypatch):
+    monkeypatch.undo()  # the models that really ship
+    text = (ROOT / "docs/scenes.md").read_text()
+    example = text.split("```json\n")[1].split("```")[0]
+    (tmp_path / "example.json").write_text(example)
+    scene, model = load_scene(tmp_path / "example.json")
+    assert render_scene(scene, model.snapshot).shape == (3, 32, 32)
 
 
 @pytest.fixture(autouse=True)

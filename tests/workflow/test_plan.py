@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from spatialgan.evaluation.measures import MEASURES, measure_and_segmenter
 from spatialgan.params import Params, load_params
 from spatialgan.steps import Step
 from tests.stand_in import pretend_all
@@ -166,6 +167,14 @@ def test_names_of_metrics_say_measure_and_segmenter() -> None:
     assert pattern.fullmatch("drags") and pattern.fullmatch("comove_torchvision_coco")
     assert not pattern.fullmatch("fidelity_oracle") and not pattern.fullmatch("comove_nobody")
     assert not re.fullmatch(plan.one_of([]), "")
+
+
+def test_a_measure_may_have_an_underscore_in_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MEASURES, "my_measure", MEASURES["locality"])
+    assert measure_and_segmenter("my_measure") == ("my_measure", "")
+    assert measure_and_segmenter("comove_torchvision_coco") == ("comove", "torchvision_coco")
+    with pytest.raises(ValueError, match="unknown measure 'my': choose one of fidelity"):
+        measure_and_segmenter("my")
 
 
 def test_a_mistake_in_params_is_named_by_its_place(params: Params) -> None:
