@@ -252,9 +252,7 @@ def test_a_training_is_not_repeated_for_a_forced_measure(smoke: Tree) -> None:
         assert (
             f"{snapshot.relative_to(smoke.folder)} does not exist" in output.stdout + output.stderr
         )
-        (smoke.folder / metric).parent.mkdir(
-            exist_ok=True
-        )  # Snakemake removes outputs before a job
+        (smoke.folder / metric).parent.mkdir(parents=True, exist_ok=True)
         (smoke.folder / metric).write_bytes(kept)
         again = smoke.snakemake("--dry-run", "--config", "train_again=1", *forced).stdout
     finally:
