@@ -25,16 +25,9 @@ OPENERS = {
     "segmenter": ("spatialgan.segmenters.registry.open_segmenter", "SEGMENTERS"),
 }
 WRITE_FIGURE = "spatialgan.reporting.figures.write_figure"
-READ_OF_RUNS = {
-    "curves": "curves",
-    "samples": "samples",
-    "snapshots": "snapshot",
-}  # by what is shown
-TRAINED_SEGMENTERS = (
-    "torchvision",
-    "detectron2",
-    "oracle",
-)  # the keys of TRAINERS, which need torch
+# By what a figure shows, the file of a run that it reads
+READ_OF_RUNS = {"curves": "curves", "samples": "samples", "snapshots": "snapshot"}
+TRAINED_SEGMENTERS = ("torchvision", "detectron2", "oracle")  # TRAINERS' keys; they need torch
 EXTRACTOR = Path(__file__).parent / "extractors" / "scene_extractor.safetensors"
 
 
@@ -76,10 +69,8 @@ class Graph:
     @_once
     def segmenter(self, dataset: str, name: str) -> Step:
         """Return the step that trains segmenter `name` on the drawn scenes of a data set."""
-        files, source = (
-            self.results.segmenter(dataset, name),
-            self.params.source(dataset, self.profile),
-        )
+        files = self.results.segmenter(dataset, name)
+        source = self.params.source(dataset, self.profile)
         settings = {"source": source, "steps": self.line.get("segmenter_steps", "default")}
         chosen = {"TRAINERS": name, "SEGMENTERS": name, "DRAWINGS": source.get("scene", "")}
         code = "spatialgan.segmenters.training.train_segmenter"
@@ -163,21 +154,18 @@ class Graph:
         """Return the step that draws a figure of params/figures.yaml, or the samples beside a table."""
         item = self.params.figure(name)
         kind, settings = item["kind"], dict(item)
+        by_models = FIGURES[kind].shows == "snapshots"
         if kind == "samples":
             runs, settings = self.runs_of_table(item["table"]), self._shown_in(item["table"])
+        elif by_models:
+            runs = self.params.first_runs(item, self.profile)
         else:
             runs = self.params.runs(item, self.profile)
-        by_models = FIGURES[kind].shows == "snapshots"
-        if by_models:
-            runs = [run for run in runs if run.endswith(f"/{self.line['seeds'][0]}")]
         if kind == "drags":
             settings["drag_steps"] = self.line.get("drag_steps", "default")
 
         def code() -> list[str]:
-            draw, write = (
-                FIGURES[kind].draw,
-                code_digest(WRITE_FIGURE, {"FIGURES": kind}),
-            )
+            draw, write = FIGURES[kind].draw, code_digest(WRITE_FIGURE, {"FIGURES": kind})
             if by_models:
                 return [write, *(self._config(run).code(draw) for run in runs)]
             return [write, code_digest(draw)]

@@ -133,6 +133,11 @@ class Params:
         """Return the figures of samples that stand beside tables, "<table>_samples", as entries of figures.yaml."""
         return {f"{table}_samples": {"kind": "samples", "table": table} for table in self.tables}
 
+    def first_runs(self, item: dict, profile: str) -> list[str]:
+        """Return the runs of which a figure drawn by models shows images: the first seed of every row and data set."""
+        first = f"/{self.profile(profile)['seeds'][0]}"
+        return [run for run in self.runs(item, profile) if run.endswith(first)]
+
     def figure(self, name: str) -> dict:
         """Return a figure of figures.yaml, or the samples that stand beside a table; raises ValueError for others."""
         return choose({**self.sample_figures, **self.figures}, "figure", name)

@@ -39,9 +39,8 @@ class Step:
     kind: str  # dataset, segmenter, run, curves, metric, table or figure
     name: str  # among its kind, such as "cat/spatialgan/0"
     profile: str
-    small: tuple[
-        Path, ...
-    ]  # outputs; the first is the record, written last, which carries the stamp
+    # outputs; the first is the record, written last, which carries the stamp
+    small: tuple[Path, ...]
     find_settings: Callable[[], Any]  # JSON data
     find_code: Callable[[], str | list[str]]
     needs: tuple["Step", ...] = ()

@@ -80,10 +80,8 @@ def segmenter(dataset: str, profile: str, params_dir: Path, name: str) -> None:
 
     params, profile = open_params(params_dir, profile)
     name = name or params.profile(profile)["segmenter"]
-    files, training = (
-        params.results(profile).segmenter(dataset, name),
-        training_of(params, dataset, profile),
-    )
+    files = params.results(profile).segmenter(dataset, name)
+    training = training_of(params, dataset, profile)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with stamp(params, Graph(params, profile).segmenter(dataset, name)):
         record = train_segmenter(name, files, training, device)

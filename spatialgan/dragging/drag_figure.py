@@ -20,7 +20,7 @@ from spatialgan.dragging.drag import DRAGS, DragSettings, DragState, Problem, ru
 from spatialgan.dragging.drag_film import mark_points
 from spatialgan.dragging.drag_scene import drag_problem, feature_resolution
 from spatialgan.drawing import overlays as drawing
-from spatialgan.drawing.galleries import edited, gallery_runs
+from spatialgan.drawing.galleries import draw_page, edited
 from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.models.opened import open_model
@@ -37,17 +37,7 @@ STRONGEST = 0.25  # change of a heatmap from which on it is drawn white
 def draw_drags(params: Params, item: dict, profile: str) -> Image.Image:
     """Return the page of an entry of figures.yaml; raises ValueError, naming the run, where a drag can't be drawn."""
     limit = params.profile(profile).get("drag_steps", DragSettings().max_steps)
-    blocks = []
-    for run in gallery_runs(params, item, profile):
-        model = params.results(profile).run(run).snapshot
-        try:
-            lines = [_line(model, seed, item, limit) for seed in item["scenes"]]
-        except ValueError as error:
-            raise ValueError(f"{run}: {error}") from None
-        dataset, row, _ = run.split("/")
-        heading = f"{dataset}: {params.row(row)['title']} ({run})"
-        blocks.append(drawing.captioned(drawing.stacked(lines), heading))
-    return drawing.captioned(drawing.stacked(blocks), item["title"])
+    return draw_page(params, item, profile, lambda model, seed: _line(model, seed, item, limit))
 
 
 def _line(model: Path, seed: int, item: dict, max_steps: int) -> Image.Image:

@@ -6,6 +6,7 @@ others. The scene of a line is what the model draws from that seed, so `spatialg
 reproduce every picture of a page. Nothing is cherry-picked: an entry names its seeds.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,12 +26,6 @@ from spatialgan.scenes.scene import SceneData
 FORMER_OPACITY = 0.4  # of a circle where something was
 
 
-def gallery_runs(params: Params, item: dict, profile: str) -> list[str]:
-    """Return the runs that a gallery shows: the first seed of every row and data set."""
-    first = f"/{params.profile(profile)['seeds'][0]}"
-    return [run for run in params.runs(item, profile) if run.endswith(first)]
-
-
 def check_gallery(item: dict) -> None:
     """Raise ValueError, naming the edit, where an entry of figures.yaml has one that doesn't parse."""
     for edits in (item.get("setup", []), *item["columns"].values()):
@@ -44,11 +39,21 @@ def draw_gallery(params: Params, item: dict, profile: str) -> Image.Image:
     Raises ValueError, naming the run, where a scene of it can't be edited as the entry says.
     """
     check_gallery(item)
+    return draw_page(params, item, profile, lambda model, seed: _line(model, seed, item))
+
+
+def draw_page(
+    params: Params, item: dict, profile: str, draw_line: Callable[[Path, int], Image.Image]
+) -> Image.Image:
+    """Return a page with a block per run that an entry of figures.yaml shows, and in it a line per scene.
+
+    `draw_line` gets the run's snapshot and the scene's seed; its ValueErrors are raised again, naming the run.
+    """
     blocks = []
-    for run in gallery_runs(params, item, profile):
+    for run in params.first_runs(item, profile):
         model = params.results(profile).run(run).snapshot
         try:
-            lines = [_line(model, seed, item) for seed in item["scenes"]]
+            lines = [draw_line(model, seed) for seed in item["scenes"]]
         except ValueError as error:
             raise ValueError(f"{run}: {error}") from None
         dataset, row, _ = run.split("/")

@@ -11,7 +11,6 @@ from spatialgan.drawing import overlays as drawing
 from spatialgan.drawing.galleries import (
     check_gallery,
     draw_gallery,
-    gallery_runs,
     touched,
 )
 from spatialgan.models.opened import open_model
@@ -45,7 +44,7 @@ def test_every_gallery_of_params_parses_and_says_which_runs_it_shows(name):
     params = load_params(ROOT / "params")
     item = params.figure(name)
     check_gallery(item)
-    runs = gallery_runs(params, item, "workstation")
+    runs = params.first_runs(item, "workstation")
     assert runs == [f"{d}/{row}/0" for d in item["datasets"] for row in item["rows"]]
 
 
