@@ -1,11 +1,11 @@
-"""A copy of the project for benchmarks to run in, so that the results of this one stay as they are."""
+"""Copies of the project in which workflows run, so that the results of this one stay as they are."""
 
 import os
 import shutil
 import sys
 from pathlib import Path
 
-from benchmarks.steps import ROOT
+ROOT = Path(__file__).parents[1]
 
 
 def copy_project(folder: Path) -> None:
@@ -13,6 +13,7 @@ def copy_project(folder: Path) -> None:
     for name in ("spatialgan", "params", "workflow"):
         skip = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=skip)
+    shutil.copy(ROOT / "Snakefile", folder)
     (folder / "profiles").symlink_to("workflow/profiles")
 
 

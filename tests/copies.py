@@ -4,16 +4,14 @@ import os
 import shutil
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[1]
+from benchmarks import copies
+
+PROJECT = copies.ROOT
 
 
 def copy_project(folder: Path) -> dict[str, str]:
     """Copy what Snakemake needs to a folder, and return the environment to run it in there, without a GPU."""
-    for name in ("spatialgan", "params", "workflow"):
-        skip = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(PROJECT / name, folder / name, ignore=skip)
-    shutil.copy(PROJECT / "Snakefile", folder)
-    (folder / "profiles").symlink_to("workflow/profiles")
+    copies.copy_project(folder)
     return {**os.environ, "PYTHONPATH": str(folder), "CUDA_VISIBLE_DEVICES": ""}
 
 
