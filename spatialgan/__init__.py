@@ -1,10 +1,22 @@
 """Spatially steerable GANs: heatmaps in the generator, aligned with the discriminator's attention.
 
 The public Python face is `__all__`; docs/python.md is its guide. It is imported when one of these names is
-first used, so that `import spatialgan` stays quick and imports no torch. `__init__.pyi` tells type checkers.
+first used, so that `import spatialgan` stays quick and imports no torch.
 """
 
-# pyright: reportUnsupportedDunderAll=false
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spatialgan.api import (
+        DragSettings,
+        DragSummary,
+        Film,
+        Model,
+        Scene,
+        load,
+        open_scene,
+        shipped_models,
+    )
 
 __all__ = [
     "DragSettings",
