@@ -91,8 +91,3 @@ def arch(top: float, left: float, bottom: float, right: float) -> Outline:
     half = _CIRCLE[20:] * ((right - left) / 2)
     middle = (min(top + (right - left) / 2, bottom), (left + right) / 2)
     return np.concatenate([[(bottom, left)], half + middle, [(bottom, right)]])
-
-
-def between(a: Point, b: Point, t: float) -> Point:
-    """Return the point a fraction `t` of the way from `a` to `b`."""
-    return a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1])

@@ -25,7 +25,7 @@ def model_path(model: str) -> Path:
         return FOLDER / f"{model}{SUFFIX}"
     if len(model) > MAX_LENGTH or not model.endswith(SUFFIX):
         raise ValueError(
-            f"{unknown_name(shipped_models(), 'model', model)}, or give the path of a generator{SUFFIX}"
+            f"{unknown_name(shipped_models(), 'model', model)}, or give the path of a snapshot ({SUFFIX})"
         )
     if not Path(model).is_file():
         raise ValueError(f"{model} does not exist")
