@@ -32,25 +32,46 @@ def _numbers(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple
     help="Where the image is to change: box:Y,X,HEIGHT,WIDTH (the image spans -1 to 1), object:INDEX, "
     "mask:PICTURE (its white part), class:NAME (what a segmenter finds of it).",
 )
-@click.option("--method", default="resefa", show_default=True, help="A key of METHODS.")
+@click.option(
+    "--method",
+    default="resefa",
+    show_default=True,
+    help="resefa, lowrank, stylespace, pca or sefa.",
+)
 @click.option(
     "--space",
     default="",
     help="Which styles: w, w+ or style (single channels). By default w; style for the method stylespace.",
 )
-@click.option("--layers", default="", callback=_numbers, help="Of the styles, such as 4-7; all.")
+@click.option(
+    "--layers",
+    default="",
+    callback=_numbers,
+    help="Layers of the styles to change, such as 4-7; all if left out.",
+)
 @click.option(
     "--codes",
     default="",
     callback=_numbers,
-    help="In models with a style per object: 0 is the background's, 1 that of object 0; all.",
+    help="In models with a style per object: 0 is the background's, 1 that of object 0; all if left out.",
 )
-@click.option("--count", default=16, show_default=True, type=click.IntRange(1), help="At most.")
+@click.option(
+    "--count",
+    default=16,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many to write, at most.",
+)
 @click.option("--segmenter", default="", help="For class:NAME, in place of the profile's.")
 @profile_option
 @params_option
 @click.option(
-    "-o", "--output", type=FILE, default=Path("directions.safetensors"), show_default=True
+    "-o",
+    "--output",
+    type=FILE,
+    default=Path("directions.safetensors"),
+    show_default=True,
+    help="Where the directions go.",
 )
 def directions(scene_file: Path, output: Path, **options: Any) -> None:
     """Find directions of a scene's styles that change one region most and the rest least.

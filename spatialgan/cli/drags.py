@@ -51,7 +51,12 @@ class Interrupts:
 @click.option(
     "--mask", type=FILE, multiple=True, help="A picture: white may change, black stays as it is."
 )
-@click.option("--method", default=METHOD, show_default=True, help="A key of DRAGS.")
+@click.option(
+    "--method",
+    default=METHOD,
+    show_default=True,
+    help="latent (DragGAN), latent+pixels, latent+centers, coarse or coarse+latent+centers.",
+)
 @click.option("--max-steps", default=300, show_default=True, type=click.IntRange(0, 10000))
 @click.option(
     "--tolerance",
