@@ -9,6 +9,7 @@ import torch
 from click.testing import CliRunner
 
 from spatialgan.cli.main import main
+from spatialgan.graph import TRAINED_SEGMENTERS
 from spatialgan.params import load_params
 from spatialgan.results import Results
 from spatialgan.segmenters.mask_rcnn import MaskRcnnLearner, MaskRcnnShape
@@ -104,6 +105,7 @@ def test_a_trained_segmenter_says_how_and_is_scored_on_other_scenes(tmp_path: Pa
 
 def test_what_can_be_trained_can_be_opened() -> None:
     assert set(TRAINERS) < set(SEGMENTERS)
+    assert set(TRAINED_SEGMENTERS) == set(TRAINERS)  # so that the workflow plans without torch
     with pytest.raises(
         ValueError, match="unknown trainable segmenter 'torchvision_coco': choose one of"
     ):
