@@ -78,18 +78,21 @@ export class Levels {
     this.studio = studio;
     this.root = document.querySelector("#levels");
     this.panels = [];
-    studio.on("scene", () => this.#update());
-    studio.on("pixels", () => this.#update());
+    studio.on("scene", () => this.#drawHeatmaps());
+    studio.on("pixels", () => this.#drawImages());
   }
 
-  #update() {
+  #drawHeatmaps() {
     const { scene, model } = this.studio;
     if (this.built !== scene.model) this.#build(model);
-    for (const { canvas, behind, level, resolution } of this.panels) {
+    for (const { canvas, level, resolution } of this.panels) {
       const parts = allParts(scene).filter((part) => part[0] === level);
       paint(canvas, heatmaps(scene, parts, resolution));
-      if (this.studio.pixels) paint(behind, this.studio.pixels);
     }
+  }
+
+  #drawImages() {
+    for (const { behind } of this.panels) paint(behind, this.studio.pixels);
   }
 
   #build(model) {
