@@ -9,6 +9,7 @@
 # NVlabs/stylegan3 to compare throughput with. Needs torch and the packages in `dependencies` of pyproject.toml, no
 # package index, and no GPU to be tried out. Rerun the command to resume.
 set -euo pipefail
+shopt -s nullglob
 cd "$(dirname "$0")/.."
 output=$(realpath -m "${1:?usage: benchmarks/gpu.sh OUTPUT [RUN]}")
 run=${2:-bedroom/indoor_weight1/0}
@@ -22,6 +23,10 @@ left() { echo $((finish - $(date +%s))); }
 stage() {
     local name=$1 seconds=$2 status=0
     shift 2
+    if [ "$seconds" -le 0 ]; then
+        echo "$name: no time left"
+        return
+    fi
     timeout --signal=TERM --kill-after=30 "$seconds" "$@" >"$output/$name.log" 2>&1 || status=$?
     echo "$name: exit $status, $(left) s left"
 }
@@ -35,7 +40,8 @@ fi
 
 python -c 'import torch; print(torch.__version__, torch.cuda.device_count(), "GPU(s)",
     [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())])' | tee "$output/machine.txt"
-stage tests 90 python -m pytest -q -p no:cacheprovider -m gpu
+stage tests 90 python -m pytest -o addopts= -q tests/test_gpu.py
+stage smoke_data 30 python -m spatialgan prepare cat -p smoke
 gpus=$(python -c 'import torch; print(max(torch.cuda.device_count(), 2))')
 stage processes 60 torchrun --standalone --nproc-per-node "$gpus" -m spatialgan train cat/spatialgan/0 -p smoke
 if [ -n "${PEER:-}" ]; then
