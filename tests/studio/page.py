@@ -1,8 +1,19 @@
 """The studio's page as a test uses it: what is seen, what is done, and what it must not do."""
 
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
+
+import pytest
+
+from benchmarks.browser import CHROMIUM
+
+BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not find_spec("playwright"), reason="needs Playwright"),
+    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium"),
+]
 
 PIXELS = """() => {
   const canvas = document.querySelector("#image");

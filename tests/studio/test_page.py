@@ -4,61 +4,18 @@ import base64
 import json
 from io import BytesIO
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks.browser import CHROMIUM, chromium, served
 from spatialgan.cli.main import main
-from tests.studio.page import Visit
+from tests.studio.page import BROWSER
 
-pytest.importorskip("playwright.sync_api", reason="needs Playwright")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium"),
-]
+pytestmark = BROWSER
 SIDE = 640  # px of the image in the window, so that an arrow key is 6.4 px
-
-
-@pytest.fixture(scope="module")
-def address():
-    """Return the link of a studio with all shipped models."""
-    with served() as studio:
-        yield studio.link
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def visits(browser, address):
-    """Return a function that visits an address in a context of its own; all visits must end without faults."""
-    made = []
-
-    def visit(link=address, **options):
-        context = browser.new_context(viewport={"width": 1400, "height": 900}, **options)
-        context.set_default_timeout(15_000)
-        made.append(Visit(context.new_page()))
-        made[-1].watch(urlsplit(address).netloc)
-        made[-1].open(link)
-        return made[-1]
-
-    yield visit
-    for each in made:
-        each.page.context.close()
-        assert each.faults == []
-
-
-@pytest.fixture
-def visit(visits):
-    return visits()
 
 
 def changed_near(before, after, y, x, reach=5):

@@ -1,5 +1,6 @@
 // Scenes and pictures in and out: files, drops, links, the command line.
 
+import { fileName } from "./names.js";
 import { parseScene } from "./scene.js";
 
 const MAX_BYTES = 1_000_000; // of a scene
@@ -54,10 +55,10 @@ export class Files {
   }
 
   async #save(ending, blob) {
-    const { model, seed } = this.studio.scene;
-    const name = model.replace(/^.*\//, "").replace(/\.safetensors$/, "");
+    const { model, scene } = this.studio;
+    const name = fileName(model.title);
     const url = URL.createObjectURL(await blob);
-    const link = Object.assign(document.createElement("a"), { href: url, download: `${name}_${seed}.${ending}` });
+    const link = Object.assign(document.createElement("a"), { href: url, download: `${name}_${scene.seed}.${ending}` });
     link.click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
   }

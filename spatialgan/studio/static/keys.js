@@ -30,6 +30,7 @@ export class Keys {
     if (key === "v" && !event.repeat) studio.view("compare", true);
     else if (key === "h") studio.view("heatmaps", !studio.views.heatmaps);
     else if (key === "d") studio.view("difference", !studio.views.difference);
+    else if (key === "a" && studio.model.attention?.length) studio.view("attention", !studio.views.attention);
     else if (key === "?") this.help.showModal();
     else return;
     event.preventDefault();

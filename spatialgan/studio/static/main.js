@@ -1,5 +1,6 @@
 // Putting the page together.
 
+import { Attention } from "./attention.js";
 import { Files, sceneOf } from "./files.js";
 import { HttpBackend } from "./backend.js";
 import { Keys } from "./keys.js";
@@ -50,6 +51,7 @@ announce(studio);
 expose(studio);
 studio.timing = new Timing(document.querySelector("#timing"));
 const stage = new Stage(studio, studio.timing);
+new Attention(studio);
 new Levels(studio);
 new ObjectCard(studio);
 new SceneCard(studio);

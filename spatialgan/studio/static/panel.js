@@ -137,16 +137,13 @@ export class SceneCard {
   }
 
   #models() {
-    const options = this.studio.models.map(({ name, resolution }) => {
-      const title = name.replace(/^.*\//, "");
-      return new Option(`${title} · ${resolution} px`, name);
-    });
+    const options = this.studio.models.map(({ name, title, resolution }) => new Option(`${title} · ${resolution} px`, name));
     $("#model").replaceChildren(...options);
   }
 
   #switch(name) {
-    const { scene } = this.studio.models.find((model) => model.name === name);
-    this.studio.attempt(() => this.studio.open(scene, `Model ${name.replace(/^.*\//, "")}`));
+    const { scene, title } = this.studio.models.find((model) => model.name === name);
+    this.studio.attempt(() => this.studio.open(scene, `Model ${title}`));
   }
 
   #update() {
@@ -164,7 +161,7 @@ export class SceneCard {
 
 export class ViewCard {
   constructor(studio) {
-    for (const name of ["handles", "heatmaps", "difference"]) {
+    for (const name of ["handles", "heatmaps", "difference", "attention"]) {
       const box = $(`#view-${name}`);
       box.addEventListener("change", () => studio.view(name, box.checked));
       studio.on("view", () => (box.checked = studio.views[name]));
@@ -176,7 +173,7 @@ export class ViewCard {
     compare.addEventListener("keydown", (event) => [" ", "Enter"].includes(event.key) && studio.view("compare", true));
     compare.addEventListener("keyup", hold(false));
     $("#set-before").addEventListener("click", () => {
-      studio.attempt(() => studio.setBefore(studio.scene));
+      studio.setBefore();
       studio.say("From now on, changes are compared with this picture.");
     });
   }

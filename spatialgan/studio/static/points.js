@@ -223,7 +223,7 @@ export class Points {
     this.#draw(state.handles);
     if (!state.pixels) return;
     this.reached = { ...state, ended: state.outcome !== "going" };
-    this.studio.showPixels(state.pixels);
+    this.studio.showPixels(state.pixels, state.scene);
   }
 
   // Stop the drag: keep what is seen, or leave the scene as it was.
