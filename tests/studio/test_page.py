@@ -142,13 +142,50 @@ def test_keys_of_a_handle_make_a_step_per_stroke(visit):
     visit.handle("2").focus()
     visit.page.keyboard.press("Delete")
     assert visit.scene()["layout"][0][2]["presence"] == 0
-    visit.page.locator("#bring-back").click()
+    assert visit.page.evaluate("() => document.activeElement.dataset.part") == "0"
+    visit.page.keyboard.press("b")
     assert visit.scene()["layout"][0][2]["presence"] == 1
+    visit.page.keyboard.press("b")
+    assert "No object is removed" in visit.page.locator("#message").text_content()
     visit.page.keyboard.press("Control+z")
     visit.handle("0").focus()
     visit.page.keyboard.press("c")
     visit.page.wait_for_function("() => studio.scene.layout[0][2].presence === 1")
     assert visit.scene()["styles"]["objects"][2] == {"seed": 2, "object": 0}
+
+
+def test_focus_stays_at_the_button_that_takes_the_place_of_another(visit):
+    visit.page.focus("#remove")
+    for expected in ("bring-back", "remove"):
+        visit.page.keyboard.press("Enter")
+        assert visit.page.evaluate("() => document.activeElement.id") == expected
+    assert visit.page.evaluate("() => studio.history.records.length") == 3
+
+
+def test_escape_gives_a_gesture_up(visit):
+    before, scene = visit.pixels(), visit.scene()
+    x, y = visit.center("0")
+    visit.page.mouse.move(x, y)
+    visit.page.mouse.down()
+    visit.page.mouse.move(x + 90, y)
+    visit.settle()
+    assert visit.pixels() != before
+    visit.page.keyboard.press("Escape")
+    visit.page.mouse.move(x + 120, y)
+    visit.page.mouse.up()
+    assert visit.pixels() == before and visit.scene() == scene
+    assert visit.page.evaluate("() => studio.history.records.length") == 1
+
+
+def test_a_seed_that_is_none_is_said(visit):
+    for seed in ("-3", "1.5", ""):
+        visit.page.fill("#seed", seed)
+        visit.page.keyboard.press("Enter")
+        assert visit.page.input_value("#seed") == "2"
+        assert "whole number" in visit.page.locator("#message").text_content()
+    visit.page.fill("#seed", "7")
+    visit.page.keyboard.press("Enter")
+    visit.page.wait_for_function("() => studio.scene.seed === 7")
 
 
 def test_undo_goes_by_the_key_s_meaning(visit):
@@ -296,6 +333,27 @@ def pair_of_points(visit):
     box = visit.page.locator("#image").bounding_box()
     for x in (0.4, 0.7):
         visit.page.mouse.click(box["x"] + x * box["width"], box["y"] + 0.4 * box["height"])
+
+
+def test_points_can_be_set_and_typed_one_end_at_a_time(visit):
+    pair_of_points(visit)
+    for _ in range(2):
+        visit.page.click("#pair-add")
+    box = visit.page.locator("#image").bounding_box()
+    visit.page.mouse.click(box["x"] + 20, box["y"] + 20)
+    assert visit.page.locator("#pairs li").count() == 4
+    assert visit.page.is_disabled("#drag-start")
+    ends = visit.page.locator("#pairs li").nth(3).locator("[data-end=target]")
+    ends.nth(0).fill("0.5")
+    ends.nth(1).fill("-0.25")
+    visit.page.keyboard.press("Enter")
+    assert visit.page.is_enabled("#drag-start")
+    for _ in range(3):
+        visit.page.locator("#pairs button").first.click()
+    row = visit.page.locator("#pairs input").evaluate_all("(all) => all.map((e) => +e.value)")
+    assert row[2:] == [0.5, -0.25]
+    visit.page.click("#pair-clear")
+    assert visit.page.is_disabled("#drag-start")
 
 
 def test_a_drag_of_points_is_one_step(visit):

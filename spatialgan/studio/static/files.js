@@ -25,10 +25,12 @@ export class Files {
       $(selector).addEventListener("click", () => studio.attempt(act));
     }
     $("#file").addEventListener("change", (event) => this.#load(event.target.files[0]));
-    for (const kind of ["dragover", "drop"]) {
+    for (const kind of ["dragover", "drop", "dragleave"]) {
       document.addEventListener(kind, (event) => {
         event.preventDefault();
-        if (kind === "drop" && event.dataTransfer.files.length) this.#load(event.dataTransfer.files[0]);
+        const { files, types } = event.dataTransfer;
+        document.body.classList.toggle("receiving", kind === "dragover" && types.includes("Files"));
+        if (kind === "drop" && files.length) this.#load(files[0]);
       });
     }
     window.addEventListener("hashchange", () => studio.attempt(() => this.openLink(location.hash)));
