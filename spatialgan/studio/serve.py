@@ -17,6 +17,7 @@ from spatialgan.studio.discriminators import with_discriminator, with_own_discri
 from spatialgan.variants import check_choice
 
 BACKLOG = 128  # connections that wait while the models are being opened
+MAX_CONNECTIONS = 256  # each holds at most one body in memory
 WILDCARDS = ("0.0.0.0", "::")
 
 
@@ -57,6 +58,7 @@ def make_studio(
         ws="none",
         proxy_headers=False,
         server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=1,
     )
     shown = socket.gethostname() if host in WILDCARDS else host

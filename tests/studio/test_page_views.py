@@ -1,6 +1,7 @@
 """What the page shows of models: the discriminator's attention, names that tell them apart, and no picture twice."""
 
 import json
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -136,7 +137,7 @@ def test_a_link_to_a_model_that_is_not_open_leaves_a_picture(visits, models, add
     other.page.click("#copy-link")
     other.page.wait_for_function("() => location.hash.startsWith('#scene=')")
     visit = visits(models + other.page.evaluate("() => location.hash"))
-    assert "unknown model" in visit.page.locator("#message").text_content()
+    assert "Unknown model" in visit.page.locator("#message").text_content()
     assert len(set(visit.pixels())) > 20
     visit.faults = [fault for fault in visit.faults if "400 (Bad Request)" not in fault]
 
@@ -152,3 +153,21 @@ def test_a_scene_written_by_hand_is_completed(visit, tmp_path):
     visit.page.wait_for_function("() => studio.history.records.length === 2")
     assert visit.page.locator("#handles .handle:not(.absent)").count() == 3
     assert visit.scene()["truncation_psi"] == 0.7
+
+
+def test_a_page_without_the_token_says_so_and_stays_still(visits):
+    with served("bedroom", "--host", "0.0.0.0") as studio:
+        parts = urlsplit(studio.link)
+        address = f"http://127.0.0.1:{parts.port}/"
+        stranger = visits(address)
+        assert "open the link that the studio printed" in stranger.page.inner_text("#hint")
+        stranger.page.keyboard.press("h")
+        assert stranger.page.evaluate("() => document.querySelector('aside').inert")
+        assert stranger.faults and all("403 (Forbidden)" in fault for fault in stranger.faults)
+        stranger.faults.clear()
+        guest = visits(f"{address}#{parts.fragment}")
+        assert guest.page.url == address and "token" not in guest.page.content()
+        assert len(set(guest.pixels())) > 50
+        guest.page.reload()  # the token stays in this tab
+        guest.page.wait_for_selector("html[data-ready]")
+        assert len(set(guest.pixels())) > 50

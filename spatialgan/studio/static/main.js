@@ -28,7 +28,7 @@ function announce(studio) {
   const message = document.querySelector("#message");
   let timer;
   studio.on("message", () => {
-    message.textContent = studio.message;
+    message.textContent = studio.message.charAt(0).toUpperCase() + studio.message.slice(1);
     message.classList.add("shown");
     clearTimeout(timer);
     timer = setTimeout(() => message.classList.remove("shown"), 4000);
@@ -38,10 +38,20 @@ function announce(studio) {
   });
 }
 
+// Without a scene there is nothing to do here but read why.
+function giveUp(reason) {
+  const hint = document.querySelector("#hint");
+  hint.textContent = reason;
+  hint.classList.add("failure");
+  hint.hidden = false;
+  for (const part of document.querySelectorAll("header, nav, aside")) part.inert = true;
+}
+
 // Whoever looks on from outside, a test or a console, sees the state and whether a render is under way.
 function expose(studio) {
   window.studio = studio;
   const root = document.documentElement;
+  root.dataset.busy = "no";
   studio.on("busy", () => (root.dataset.busy = "yes"));
   studio.on("idle", () => (root.dataset.busy = "no"));
 }
@@ -59,7 +69,6 @@ new ViewCard(studio);
 new Strip(studio);
 new Files(studio);
 new Tabs(new Points(studio, stage.marks), stage);
-new Keys(studio);
 
 await studio.attempt(async () => {
   const linked = await sceneOf(location.hash).catch((error) => {
@@ -68,4 +77,6 @@ await studio.attempt(async () => {
   });
   await studio.start(linked);
 });
+if (studio.scene) new Keys(studio);
+else giveUp(studio.message);
 document.documentElement.dataset.ready = "yes";
