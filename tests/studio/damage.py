@@ -48,12 +48,12 @@ def malformed(text: str, count: int, seed: int = 0) -> Iterator[bytes]:
 def _with_other_characters(text: str, dice: random.Random) -> bytes:
     damaged = bytearray(text.encode())
     for _ in range(dice.randint(1, 4)):
-        place = dice.randrange(len(damaged))
+        place = dice.randrange(len(damaged) or 1)
         match dice.randrange(5):
             case 0:
-                damaged[place] = dice.randrange(256)
+                damaged[place : place + 1] = bytes([dice.randrange(256)])
             case 1:
-                damaged[place] = ord(dice.choice(string.printable))
+                damaged[place : place + 1] = dice.choice(string.printable).encode()
             case 2:
                 del damaged[place : place + dice.randint(1, 20)]
             case 3:

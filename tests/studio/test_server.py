@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import json
+import socket
+import threading
 from io import BytesIO
 
 import pytest
@@ -18,7 +20,7 @@ from spatialgan.cli.main import main
 from spatialgan.models.opened import open_model
 from spatialgan.scenes.complete import scene_from_seed
 from spatialgan.scenes.scene_file import scene_text
-from spatialgan.studio import answers, worker
+from spatialgan.studio import answers, serve, worker
 from spatialgan.studio.admission import LOOPBACK, Admission
 from spatialgan.studio.app import studio_app
 from spatialgan.studio.dragging import Occupied, Slots
@@ -381,6 +383,33 @@ def test_beyond_loopback_a_token_is_needed(models):
 def test_on_loopback_no_token_is_needed():
     assert admission_of("127.0.0.1", PORT) == Admission(PORT)
     assert admission_of("127.0.0.1", PORT).names == LOOPBACK
+
+
+def _asked(connection):
+    """Return how the answer to a connection's request for the page begins."""
+    port = connection.getpeername()[1]
+    connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % port)
+    return connection.recv(100)
+
+
+def test_connections_are_bounded_and_with_them_the_bodies_in_memory(monkeypatch):
+    monkeypatch.setattr(serve, "MAX_CONNECTIONS", 2)
+    studio = serve.make_studio(["bedroom"], "127.0.0.1", 0, {})
+    thread = threading.Thread(target=studio.server.run, kwargs={"sockets": [studio.listener]})
+    thread.start()
+    try:
+        address = studio.listener.getsockname()
+        with socket.create_connection(address), socket.create_connection(address) as second:
+            assert b"HTTP/1.1 503" in _asked(second)
+        for _ in range(50):  # until the server has seen them go
+            with socket.create_connection(address) as third:
+                begin = _asked(third)
+            if b"HTTP/1.1 200" in begin:
+                break
+        assert b"HTTP/1.1 200" in begin
+    finally:
+        studio.server.should_exit = True
+        thread.join()
 
 
 def test_a_port_in_use_is_one_line():

@@ -28,7 +28,7 @@ function announce(studio) {
   const message = document.querySelector("#message");
   let timer;
   studio.on("message", () => {
-    message.textContent = studio.message.charAt(0).toUpperCase() + studio.message.slice(1);
+    message.textContent = studio.message;
     message.classList.add("shown");
     clearTimeout(timer);
     timer = setTimeout(() => message.classList.remove("shown"), 4000);

@@ -163,7 +163,7 @@ export class Studio extends EventTarget {
   }
 
   say(message) {
-    this.message = message;
+    this.message = message.charAt(0).toUpperCase() + message.slice(1); // the server begins small, as a shell's lines do
     this.#tell("message");
   }
 
