@@ -9,10 +9,15 @@ from tests.studio.page import Visit
 
 
 @pytest.fixture(scope="session")
-def address():
-    """Return the link of a studio with all shipped models."""
+def studio():
+    """Return a studio of all shipped models that is being served."""
     with served() as studio:
-        yield studio.link
+        yield studio
+
+
+@pytest.fixture(scope="session")
+def address(studio):
+    return studio.link
 
 
 @pytest.fixture(scope="module")  # while it is open, its thread can't run another event loop

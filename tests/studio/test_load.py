@@ -13,7 +13,7 @@ from spatialgan.scenes.scene_file import scene_text
 from spatialgan.studio import answers
 
 CLIENTS = 20
-GROWTH_MB = 4.0  # less than a byte per image; a leak of images would be many times that
+GROWTH_MB = 4.0  # kept images would be three times that, at the 80 a second of two idle cores
 
 
 def own_images(found: Load) -> list[str]:
@@ -25,19 +25,20 @@ def own_images(found: Load) -> list[str]:
     return [hashlib.sha256(image).hexdigest() for image in images]
 
 
-def check(seconds: float, growth_mb: float) -> None:
-    with served("bedroom") as studio:
-        found = load(studio.link, studio.pid, CLIENTS, seconds)
-    assert len(found.images) == CLIENTS and min(found.images) > 1
+def drag(studio, seconds: float) -> Load:
+    """Let the clients drag; return what they got, once it is known to be right."""
+    found = load(studio.link, studio.pid, CLIENTS, seconds)
     assert len(set(found.last)) == CLIENTS
     assert found.last == own_images(found)
-    assert found.growth_mb < growth_mb, found.memory_mb
+    return found
 
 
-def test_twenty_clients_see_their_own_scenes():
-    check(seconds=2.0, growth_mb=30.0)
+def test_twenty_clients_see_their_own_scenes(studio):
+    drag(studio, seconds=2.0)
 
 
 @pytest.mark.slow
 def test_twenty_clients_for_a_minute_don_t_fill_the_memory():
-    check(seconds=60.0, growth_mb=GROWTH_MB)
+    with served("bedroom") as studio:
+        found = drag(studio, seconds=60.0)
+    assert found.growth_mb < GROWTH_MB, found.memory_mb

@@ -10,9 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from spatialgan.cli.main import main
-from tests.studio.page import BROWSER
-
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
+from tests.studio.page import BROWSER, violations
 
 pytestmark = BROWSER
 SIDE = 640  # px of the image in the window, so that an arrow key is 6.4 px
@@ -416,8 +414,7 @@ def test_axe_finds_no_violation(visits, scheme, model):
     visit.page.wait_for_function("(name) => studio.scene.model === name", arg=model)
     for prepare in ("#tab-objects", "#tab-points", "#show-help"):
         visit.page.click(prepare)
-        found = axe.Axe().run(visit.page).response["violations"]
-        assert [(f["id"], [n["html"][:120] for n in f["nodes"]]) for f in found] == []
+        assert violations(visit.page) == []
 
 
 @pytest.mark.parametrize("width", [1400, 800, 390])

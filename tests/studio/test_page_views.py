@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from benchmarks.browser import served
-from tests.studio.page import BROWSER
+from tests.studio.page import BROWSER, violations
 from tests.studio.run import trained_run
 from tests.tiny import tiny_snapshot
 
@@ -64,6 +64,14 @@ def test_attention_is_shown_where_a_model_has_a_discriminator(visits, models):
     visit.drag("0", 90, 0)
     visit.page.wait_for_function("() => studio.attended.scene === studio.scene")
     assert visit.page.evaluate("() => Array.from(studio.attended.maps)") != before
+
+
+def test_axe_finds_no_violation_where_attention_is_shown(visits, models):
+    visit = visits(models, color_scheme="dark", bypass_csp=True)
+    visit.page.check("#view-attention")
+    visit.page.wait_for_function("() => studio.attended")
+    assert visit.page.locator("#attention-maps label").count() == 3
+    assert violations(visit.page) == []
 
 
 def test_attention_is_not_offered_without_a_discriminator(visits, models):
