@@ -56,6 +56,8 @@ class TracedLayout(Layout):
 class Exported(nn.Module):
     """A snapshot's `render` as a function of tensors alone."""
 
+    w_avg: Tensor
+
     def __init__(self, snapshot: Snapshot, kinds: list[type]):
         super().__init__()
         self.generator = snapshot.generator
