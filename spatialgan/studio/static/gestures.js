@@ -22,6 +22,12 @@ export class Gestures {
     root.addEventListener("pointerup", (event) => this.#up(event));
     root.addEventListener("pointercancel", (event) => this.#cancel(event));
     root.addEventListener("pointerdown", (event) => this.#secondFinger(event));
+    root.addEventListener("touchstart", (event) => this.#keepFromScrolling(event), { passive: false });
+  }
+
+  // A finger on a handle scrolls nothing; `touch-action` has no effect on parts of an SVG.
+  #keepFromScrolling(event) {
+    if (this.held || event.target.closest(".handle")) event.preventDefault();
   }
 
   listen(group, part, { edge, grip, gripReach }) {
