@@ -1,6 +1,7 @@
 """How fast the studio is: from the movement of a pointer to painted pixels, in the browser; and under many clients.
 
     python -m benchmarks.studio [--model bedroom] [--seconds 5] [--clients 20 --load-seconds 60]
+    python -m benchmarks.studio --back-end wasm [--model bedroom] [--seconds 5]
 
 The drag goes around in a circle. A sample is the time from the newest movement that an image knows of to the
 moment after the frame that shows it. Under load each client drags an object of a scene of its own, and checks
@@ -20,7 +21,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from benchmarks.browser import chromium, served
+from benchmarks.browser import chromium, served, served_demo
 
 RADIUS = 60  # px of the circle
 MOVE_MS = 8  # between two movements of the pointer: 125 Hz, as a mouse has
@@ -103,26 +104,36 @@ def load(link: str, pid: int, clients: int, seconds: float) -> None:
     )
 
 
+BACK_ENDS = {"server": served, "wasm": served_demo}
+
+
 @click.command()
 @click.option("--model", default="bedroom", show_default=True)
+@click.option("--back-end", type=click.Choice(list(BACK_ENDS)), default="server", show_default=True)
 @click.option("--seconds", default=5.0, show_default=True)
 @click.option("--clients", default=0, help="Also let so many clients drag at once.")
 @click.option("--load-seconds", default=60.0, show_default=True)
-def main(model: str, seconds: float, clients: int, load_seconds: float) -> None:
+def main(model: str, back_end: str, seconds: float, clients: int, load_seconds: float) -> None:
     """Print how long it takes until the server is up, until the first image, and from input to pixels."""
+    if clients and back_end != "server":
+        raise click.UsageError("--clients are of the server")
     began = time.perf_counter()
-    with served(model) as studio:
+    with BACK_ENDS[back_end](model) as studio:
         up = time.perf_counter() - began
         with chromium() as browser:
             page = browser.new_page(viewport={"width": 1400, "height": 900})
+            sizes: list[int] = []
+            page.on("requestfinished", lambda done: sizes.append(done.sizes()["responseBodySize"]))
             page.goto(studio.link)
             page.wait_for_function("() => window.studio?.timing?.first > 0")
             first = page.evaluate("() => studio.timing.first")
+            transfer = sum(sizes)
             drag_in_circles(page, 1)  # warm
             page.evaluate("() => { studio.timing.samples = []; }")
             samples = drag_in_circles(page, seconds)
         print(
-            f"{model}: server up after {up:.1f} s, first image {first:.0f} ms after the page was asked for"
+            f"{model}: server up after {up:.1f} s, first image {first:.0f} ms after the page was asked for, "
+            f"{transfer / 1e6:.2f} MB transferred until then"
         )
         cuts = quantiles(samples, n=20)
         print(

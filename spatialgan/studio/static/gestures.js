@@ -22,12 +22,6 @@ export class Gestures {
     root.addEventListener("pointerup", (event) => this.#up(event));
     root.addEventListener("pointercancel", (event) => this.#cancel(event));
     root.addEventListener("pointerdown", (event) => this.#secondFinger(event));
-    root.addEventListener("touchstart", (event) => this.#keepFromScrolling(event), { passive: false });
-  }
-
-  // A finger on a handle scrolls nothing; `touch-action` has no effect on parts of an SVG.
-  #keepFromScrolling(event) {
-    if (this.held || event.target.closest(".handle")) event.preventDefault();
   }
 
   listen(group, part, { edge, grip, gripReach }) {
@@ -35,6 +29,8 @@ export class Gestures {
       const kind = [edge, grip, gripReach].includes(event.target) ? "edge" : "center";
       this.#down(event, part, kind);
     });
+    // a finger here must not scroll the page; browsers don't ask shapes inside an SVG for their touch-action
+    group.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     group.addEventListener("wheel", (event) => this.#wheel(event, part), { passive: false });
     group.addEventListener("keydown", (event) => this.#key(event, part));
     group.addEventListener("keyup", (event) => this.#keyUp(event, part));
