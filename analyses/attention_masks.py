@@ -1,15 +1,20 @@
-"""Where trained discriminators look: correlation of each GradCAM reading with the masks of real objects.
+"""Whether a discriminator looks at the objects, and from when on: attention against the masks of real scenes.
 
     python -m analyses.attention_masks CHECKPOINT [CHECKPOINT ...] -o FILE
 
-A checkpoint is a training's state (results/.../resume/<run>/<key>/checkpoint-*.safetensors). Images are new
-procedural scenes of its data set, whose masks are known; a discriminator with random weights is the control.
+A checkpoint is a training's state (results/.../resume/<run>/<key>/checkpoint-*.safetensors). Images are new drawn
+scenes of its data set, whose masks are known. Each reading of D's gradients is correlated with the scene's mask, and
+with the masks of other scenes: objects stand mostly in the middle, so any central map correlates with them. What
+counts is the difference, and its difference from that of the untrained discriminator, which stands at kimg 0.
+
+Shapes: n scenes, r pixels along an axis, c channels, h x w pixels of a feature map.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import click
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -17,13 +22,19 @@ from torch import Tensor
 from analyses.documents import output_option, write_document
 from spatialgan import drawn
 from spatialgan.attention import RELUS, SIGNS, GradCam
-from spatialgan.config import run_from_identity
+from spatialgan.config import RunConfig, run_from_identity
+from spatialgan.evaluation.bootstrap import Ratio, intervals
 from spatialgan.losses.alignment import normalize_attention
 from spatialgan.networks.discriminator import Discriminator
 from spatialgan.tensor_file import load_tensors
+from spatialgan.training.state import new_state
 
 FIRST_INDEX = 10_000_000  # of scenes that no data set holds
 LEVELS = (4, 8, 16)
+NUM_OTHERS = 5  # masks of other scenes that each scene is compared with
+WITHOUT_SIGN = ("absolute", "deviation")  # of RELUS: the same map for either sign
+
+Reading = Callable[[Tensor, Sequence[Tensor]], list[Tensor]]
 
 
 def scenes_and_masks(
@@ -39,57 +50,88 @@ def scenes_and_masks(
     return images.float() / 127.5 - 1, masks.float()
 
 
-def correlation(maps: Float[Tensor, "n r r"], masks: Float[Tensor, "n r r"]) -> float:
-    """Return the mean over samples of Pearson's correlation over pixels."""
+def gradient_norm(logits: Tensor, features: Sequence[Tensor]) -> list[Float[Tensor, "n h w"]]:
+    """Return the norm over channels of the logits' gradient at each pixel of each feature map."""
+    gradients = torch.autograd.grad(logits.sum(), tuple(features), retain_graph=True)
+    return [gradient.norm(dim=1) for gradient in gradients]
+
+
+def readings() -> dict[str, Reading]:
+    """Return every reading of D's gradients, by what it is called in the document."""
+    signed = [(sign, relu) for sign in SIGNS for relu in RELUS if relu not in WITHOUT_SIGN]
+    found: dict[str, Reading] = {f"{relu}, {sign}": GradCam(sign, relu) for sign, relu in signed}  # pyright: ignore[reportArgumentType]
+    found |= {name: GradCam("score", name) for name in WITHOUT_SIGN}
+    return found | {"gradient norm": gradient_norm}
+
+
+def correlation(
+    maps: Float[Tensor, "n r r"], masks: Float[Tensor, "n r r"]
+) -> Float[np.ndarray, " n"]:
+    """Return Pearson's correlation over the pixels of each sample, 0 where one of the two is constant."""
     a, b = (x.flatten(1) - x.flatten(1).mean(dim=1, keepdim=True) for x in (maps, masks))
     norms = a.norm(dim=1) * b.norm(dim=1)
-    return ((a * b).sum(dim=1) / norms.clamp(min=1e-8)).mean().item()
+    return ((a * b).sum(dim=1) / norms.clamp(min=1e-8)).numpy()
 
 
-def correlations(
+def beyond_others(
+    maps: Float[Tensor, "n r r"], masks: Float[Tensor, "n r r"]
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Return each sample's correlation with its mask, and its mean correlation with masks of others."""
+    others = [correlation(maps, masks.roll(shift, 0)) for shift in range(1, NUM_OTHERS + 1)]
+    return correlation(maps, masks), np.mean(others, axis=0)
+
+
+def attention_lines(
     d: Discriminator, images: Float[Tensor, "n 3 r r"], masks: Float[Tensor, "n r r"]
-) -> list[dict]:
-    """Return a line per reading of GradCAM: its correlation with the masks at each level, and their mean."""
-    lines = []
-    for sign in SIGNS:
-        for relu in RELUS:
-            logits, features = d(images.clone().requires_grad_())
-            maps = GradCam(sign, relu)(logits, [features[r] for r in LEVELS])  # pyright: ignore[reportArgumentType]
-            found = [
-                correlation(normalize_attention(m.detach(), images.shape[-1]), masks) for m in maps
-            ]
-            by_level = {f"{r}x{r}": value for r, value in zip(LEVELS, found, strict=True)}
-            mean = sum(found) / len(found)
-            lines.append({"sign": sign, "relu": relu, "levels": by_level, "mean": mean})
-    return lines
+) -> Iterator[dict]:
+    """Yield a line per reading: correlations by level, and the mean over levels of what is beyond other masks."""
+    logits, features = d(images.clone().requires_grad_())
+    for name, reading in readings().items():
+        maps = [raw.detach() for raw in reading(logits, [features[r] for r in LEVELS])]
+        pairs = [beyond_others(normalize_attention(raw, images.shape[-1]), masks) for raw in maps]
+        beyond = np.mean([own - others for own, others in pairs], axis=0)
+        found = intervals({"beyond": Ratio(beyond, np.ones_like(beyond))}, seed=0)["beyond"]
+        yield {
+            "reading": name,
+            "beyond": float(beyond.mean()),
+            "beyond_interval": [found.low, found.high],
+            "levels": {
+                f"{r}x{r}": {"mask": float(own.mean()), "other_masks": float(others.mean())}
+                for r, (own, others) in zip(LEVELS, pairs, strict=True)
+            },
+        }
 
 
 def measure_attention(checkpoints: Sequence[Path], num: int) -> dict:
-    """Return the correlations of trained discriminators, and of one with random weights."""
-    trained: dict[str, list[dict]] = {}
-    control: list[dict] = []
+    """Return the lines of each run's discriminator, untrained and at each checkpoint, by kimg."""
+    runs: dict[str, dict] = {}
     for path in checkpoints:
         tensors, header = load_tensors(path)
         config = run_from_identity(header["fixed"]["identity"])
-        d = Discriminator(config.discriminator).requires_grad_(False)
-        images, masks = scenes_and_masks(config.dataset, num, config.discriminator.resolution)
-        if not control:
-            control = correlations(d, images, masks)
-        d.load_state_dict(
-            {k.removeprefix("d."): t for k, t in tensors.items() if k.startswith("d.")}
-        )
-        trained[config.name] = correlations(d, images, masks)
-    return {"num_scenes": num, "random_weights": control, "runs": trained}
+        run = runs.setdefault(config.name, {"identity": config.identity(), "points": []})
+        scenes = scenes_and_masks(config.dataset, num, config.discriminator.resolution)
+        d = _untrained(config)
+        if not run["points"]:
+            run["points"].append({"kimg": 0.0, "lines": list(attention_lines(d, *scenes))})
+        own = {k.removeprefix("d."): t for k, t in tensors.items() if k.startswith("d.")}
+        d.load_state_dict(own)
+        kimg = header["counters"]["cur_nimg"] / 1000
+        run["points"].append({"kimg": kimg, "lines": list(attention_lines(d, *scenes))})
+    return {"num_scenes": num, "num_others": NUM_OTHERS, "runs": runs}
+
+
+def _untrained(config: RunConfig) -> Discriminator:
+    return new_state(config, torch.device("cpu")).d
 
 
 @click.command()
 @click.argument(
     "checkpoints", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
 )
-@click.option("--num", default=160, show_default=True, help="Scenes.")
+@click.option("--num", default=200, show_default=True, help="Scenes.")
 @output_option
 def main(checkpoints: tuple[Path, ...], num: int, output: Path) -> None:
-    """Write the correlations of each checkpoint and reading, and those of the control."""
+    """Write how well each reading of each discriminator agrees with masks, beyond those of other scenes."""
     write_document(output, measure_attention(checkpoints, num))
 
 

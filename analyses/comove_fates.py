@@ -21,7 +21,7 @@ from torch import Tensor
 from analyses.documents import lines_of, output_option, write_document
 from spatialgan.evaluation.comove import segment
 from spatialgan.evaluation.comove_scores import score
-from spatialgan.evaluation.harness import SEED, load_hashed
+from spatialgan.evaluation.harness import load_hashed
 from spatialgan.evaluation.matching import Track, follow, instance_under
 from spatialgan.evaluation.trials import Renderer, Trials, snapshot_renderer, trial_batches
 from spatialgan.heatmaps.layout import Layout
@@ -30,6 +30,7 @@ from spatialgan.heatmaps.samplers import all_inside
 from spatialgan.segmenters.instances import Instances
 from spatialgan.segmenters.registry import Segmenter, open_segmenter
 
+SAMPLE_SEED = 0  # of latents, layouts, noise and moves
 EDGE = 0.7  # of a half width: a heatmap that is centered beyond has much of its disc out of sight
 
 
@@ -105,12 +106,12 @@ def measure_fates(snapshot_path: Path, weights: Path, num_moves: int, objects: s
     if objects == "inside":
         config = replace(snapshot.config, sampling=all_inside(snapshot.config.sampling))
         snapshot = replace(snapshot, config=config)
-    renderer = snapshot_renderer(snapshot, SEED)
+    renderer = snapshot_renderer(snapshot, SAMPLE_SEED)
     segmenter = open_segmenter("torchvision", weights, "cpu")
     lines = pd.DataFrame(
         [
             line
-            for trials in trial_batches(renderer, SEED, num_moves, 0, 32)
+            for trials in trial_batches(renderer, SAMPLE_SEED, num_moves, 0, 32)
             for line in fates(trials, renderer, segmenter, objects)
         ]
     )

@@ -2,7 +2,7 @@
 
 One forward pass serves both losses: the maps are taken from the graph that the adversarial loss has
 built, by a partial backward pass down to the features, without hooks and without touching the
-discriminator's gradients. The channel weights are treated as constants, so the gradients of a map reach the
+discriminator's gradients. The weights of the features are treated as constants, so the gradients of a map reach the
 generator through the features alone [method of the predecessor's released code, which spends a second forward
 pass on the same numbers].
 
@@ -28,21 +28,41 @@ SIGNS = {
 }
 
 
-def _centered(weighted: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h w"]:
-    """Return sum_c relu(w_c (A_c - mean of A_c over pixels))."""
+def _weigh(
+    features: Float[Tensor, "n c h w"], gradients: Float[Tensor, "n c h w"]
+) -> Float[Tensor, "n c h w"]:
+    """Return w_c A_c, GradCAM's channel weights w_c being the gradients' spatial means."""
+    return gradients.mean(dim=(2, 3), keepdim=True) * features
+
+
+def _centered(
+    features: Float[Tensor, "n c h w"], gradients: Float[Tensor, "n c h w"]
+) -> Float[Tensor, "n h w"]:
+    weighted = _weigh(features, gradients)
     return (weighted - weighted.mean(dim=(2, 3), keepdim=True)).relu().sum(dim=1)
 
 
-# From weighted channels w_c A_c [n c h w] to a map [n h w]. "per_channel": sum_c relu(w_c A_c) (the
-# released code; a map of activation energy, hardly ever empty); "after_sum": relu(sum_c w_c A_c)
-# (the paper and the GradCAM of the literature, whose features are never negative); "centered":
-# per_channel of the features' deviations from their spatial means, so that a channel which is the
-# same everywhere draws no attention to where the image is flat. StyleGAN2's features, sums of two
-# branches, have any sign and offset, and with it per_channel may well mean the background.
+def _deviation(
+    features: Float[Tensor, "n c h w"], gradients: Float[Tensor, "n c h w"]
+) -> Float[Tensor, "n h w"]:
+    return (gradients * (features - features.mean(dim=(2, 3), keepdim=True))).abs().sum(dim=1)
+
+
+# From features A_c and gradients g_c [n c h w] to a map [n h w]. GradCAM's, with a weight w_c per channel:
+# "per_channel": sum_c relu(w_c A_c) (the released code; a map of activation energy, hardly ever empty);
+# "after_sum": relu(sum_c w_c A_c) (the paper and the GradCAM of the literature, whose features are never
+# negative); "centered": per_channel of the features' deviations from their spatial means, so that a channel
+# which is the same everywhere draws no attention to where the image is flat. StyleGAN2's features, sums of
+# two branches, have any sign and offset, and with it per_channel may well mean the background.
+# Free of the sign, with the gradient of each pixel: "absolute": sum_c |g_c A_c|; "deviation": sum_c |g_c (A_c -
+# mean of A_c over pixels)|. They say where D's judgment depends on the image, for it or against it: an object
+# may speak for "real" at one time of a training and for "fake" at another (docs/attention.md).
 RELUS = {
-    "per_channel": lambda weighted: weighted.relu().sum(dim=1),
-    "after_sum": lambda weighted: weighted.sum(dim=1).relu(),
+    "per_channel": lambda features, gradients: _weigh(features, gradients).relu().sum(dim=1),
+    "after_sum": lambda features, gradients: _weigh(features, gradients).sum(dim=1).relu(),
     "centered": _centered,
+    "absolute": lambda features, gradients: (gradients * features).abs().sum(dim=1),
+    "deviation": _deviation,
 }
 
 
@@ -51,7 +71,9 @@ class GradCam:
     """GradCAM with the paper's sign, of centered features."""
 
     sign: Literal["loss", "score"] = "score"  # what is differentiated, see SIGNS
-    relu: Literal["per_channel", "after_sum", "centered"] = "centered"  # see RELUS
+    relu: Literal["per_channel", "after_sum", "centered", "absolute", "deviation"] = (
+        "centered"  # see RELUS
+    )
     resolutions: tuple[int, ...] = (4, 8, 16)  # of the discriminator's features to look at
 
     def __post_init__(self) -> None:
@@ -71,6 +93,5 @@ class GradCam:
         gradients = torch.autograd.grad(objective, tuple(features), retain_graph=True)
         maps = []
         for feature, gradient in zip(features, gradients, strict=True):
-            weights = gradient.detach().float().mean(dim=(2, 3), keepdim=True)
-            maps.append(RELUS[self.relu](weights * feature.float()))
+            maps.append(RELUS[self.relu](feature.float(), gradient.detach().float()))
         return maps

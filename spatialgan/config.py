@@ -39,6 +39,8 @@ class TrainingConfig:
     ema_kimg: float = 20.0  # half-life of the generator's moving average
     ema_rampup: float = 0.0  # half-life is at most this fraction of the images seen; 0: no bound
     mirror_probability: float = 0.0  # of showing a real image mirrored
+    align_from_kimg: float = 0.0  # thousands of images before L_align counts
+    align_ramp_kimg: float = 0.0  # thousands of images over which its weight then grows from 0
     precision: str = "auto"  # fp32, bf16, or auto: bf16 where the hardware multiplies it natively
 
 

@@ -28,11 +28,15 @@ def test_linear_head_has_a_closed_form(sign, relu):
     if sign == "loss":
         weights = -torch.sigmoid(-logits)[:, None] * weights
     weighted = weights[:, :, None, None] * features
-    deviations = weighted - weighted.mean(dim=(2, 3), keepdim=True)
+    deviations = weighted - weighted.mean(
+        dim=(2, 3), keepdim=True
+    )  # the gradient is the same at every pixel
     expected = {
         "per_channel": weighted.relu().sum(1),
         "after_sum": weighted.sum(1).relu(),
         "centered": deviations.relu().sum(1),
+        "absolute": weighted.abs().sum(1),
+        "deviation": deviations.abs().sum(1),
     }[relu]
     (found,) = GradCam(sign, relu)(logits, [features])
     torch.testing.assert_close(found, expected)
@@ -42,7 +46,8 @@ def test_linear_head_has_a_closed_form(sign, relu):
 def test_centered_attention_ignores_what_is_the_same_everywhere():
     features, head = features_and_weights()
     offset = 10 * torch.randn(1, 5, 1, 1, generator=torch.Generator().manual_seed(3))
-    for relu, is_ignored in (("centered", True), ("per_channel", False), ("after_sum", False)):
+    for relu in RELUS:
+        is_ignored = relu in ("centered", "deviation")
         (plain,) = GradCam("score", relu)(linear_head(features, head), [features])
         raised = (features + offset).detach().requires_grad_()
         (found,) = GradCam("score", relu)(linear_head(raised, head), [raised])
@@ -51,7 +56,10 @@ def test_centered_attention_ignores_what_is_the_same_everywhere():
 
 @pytest.mark.parametrize("field", ["sign", "relu"])
 def test_unknown_reading_names_the_valid_ones(field):
-    options = {"sign": "loss, score", "relu": "per_channel, after_sum, centered"}[field]
+    options = {
+        "sign": "loss, score",
+        "relu": "per_channel, after_sum, centered, absolute, deviation",
+    }[field]
     with pytest.raises(ValueError, match=options):
         # The annotation forbids it too; a row of params is checked by this line alone.
         object.__setattr__(cam := GradCam(), field, "both")
@@ -67,14 +75,26 @@ def test_gradient_of_a_map_by_finite_differences_with_constant_weights(sign, rel
     (gradient,) = torch.autograd.grad((found * probe).sum(), features)
 
     scale = -torch.sigmoid(-logits.detach()) if sign == "loss" else torch.ones(2)
-    weights = (scale[:, None] * head / 16).double()[:, :, None, None]
+    weights = (scale[:, None] * head / 16).double()[:, :, None, None].expand(2, 5, 4, 4)
     direction = torch.randn(features.shape, generator=torch.Generator().manual_seed(2)).double()
 
     def value(step: float) -> torch.Tensor:
-        return (RELUS[relu](weights * (features.detach() + step * direction)) * probe).sum()
+        return (RELUS[relu](features.detach() + step * direction, weights) * probe).sum()
 
     numeric = (value(1e-6) - value(-1e-6)) / 2e-6
     torch.testing.assert_close((gradient.double() * direction).sum(), numeric, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("relu", ["absolute", "deviation"])
+def test_readings_without_a_sign_take_the_gradient_of_each_pixel(relu):
+    features, _ = features_and_weights()
+    weights = torch.randn(5, 4, 4, generator=torch.Generator().manual_seed(4))
+    logits = (features * weights).sum(dim=(1, 2, 3))
+    (found,) = GradCam("score", relu)(logits, [features])
+    own = features - features.mean(dim=(2, 3), keepdim=True) if relu == "deviation" else features
+    torch.testing.assert_close(found, (weights * own).abs().sum(1))
+    (opposite,) = GradCam("score", relu)(-logits, [features])
+    torch.testing.assert_close(opposite, found)
 
 
 class ToyDiscriminator(nn.Module):

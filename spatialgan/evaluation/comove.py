@@ -19,8 +19,8 @@ import torch
 from jaxtyping import Float
 from tqdm import tqdm
 
-from spatialgan.evaluation.comove_scores import Observation, class_scores, scores
-from spatialgan.evaluation.harness import SEED, Findings, Procedure, Setup, count_name
+from spatialgan.evaluation.comove_scores import Observation, class_scores, count_scores, scores
+from spatialgan.evaluation.harness import Findings, Procedure, Setup, count_name
 from spatialgan.evaluation.matching import MIN_COSINE, NOTHING, follow, instance_under
 from spatialgan.evaluation.trials import (
     LENGTHS,
@@ -33,7 +33,7 @@ from spatialgan.evaluation.trials import (
     trial_batches,
 )
 from spatialgan.heatmaps.layout import Layout
-from spatialgan.heatmaps.moves import gaussians, move_objects, shift, where_part
+from spatialgan.heatmaps.moves import gaussians, move_objects, objects, shift, where_part
 from spatialgan.rng import generator_for
 from spatialgan.segmenters.instances import MIN_AREA, MIN_SCORE, Instances
 from spatialgan.segmenters.registry import Segmenter
@@ -60,12 +60,16 @@ def comove_protocol(setup: Setup) -> dict:
 
 def comove_observations(snapshot: Snapshot, setup: Setup, done: Sequence[dict]) -> Iterator[dict]:
     """Yield further batches of moves of a snapshot's samples."""
-    renderer = snapshot_renderer(snapshot, SEED)
-    return observe_moves(renderer, setup.segmenter, setup.settings["num_comove"], done)
+    renderer = snapshot_renderer(snapshot, setup.seed)
+    return observe_moves(renderer, setup.segmenter, setup.settings["num_comove"], done, setup.seed)
 
 
 def observe_moves(
-    renderer: Renderer, segmenter: Segmenter, num_moves: int, done: Sequence[dict]
+    renderer: Renderer,
+    segmenter: Segmenter,
+    num_moves: int,
+    done: Sequence[dict],
+    seed: int = 0,
 ) -> Iterator[dict]:
     """Yield batches of observations, after those `done`, up to `num_moves` in all; none without objects."""
     if not is_steerable(renderer):
@@ -74,18 +78,19 @@ def observe_moves(
     start = done[-1]["next"] if done else 0
     bar = tqdm(total=num_moves, initial=count, desc="moving", unit="move", disable=None)
     with bar:
-        for trials in trial_batches(renderer, SEED, num_moves - count, start, BATCH):
+        for trials in trial_batches(renderer, seed, num_moves - count, start, BATCH):
             seen = [dataclasses.asdict(one) for one in observe(trials, renderer, segmenter)]
             bar.update(len(seen))
             yield {"next": trials.stop, "observations": seen}
 
 
 def comove_findings(snapshot: Snapshot, setup: Setup, batches: Sequence[dict]) -> Findings:
-    """Return the Co-move Ratio, what it is made of, its controls, and the ratio by class of objects."""
+    """Return the Co-move Ratio, what it is made of, its controls, and the ratio by class and by number of objects."""
     found = observations_in(batches)
     metrics, bounds = scores(found)
     name = f"{setup.segmenter.name}_comove{count_name(setup.settings['num_comove'])}"
-    return Findings(metrics, bounds, {"comove": name}, {"classes": class_scores(found)})
+    details = {"classes": class_scores(found), "objects_in_frame": count_scores(found)}
+    return Findings(metrics, bounds, {"comove": name}, details)
 
 
 def observations_in(batches: Iterable[dict]) -> list[Observation]:
@@ -110,6 +115,7 @@ def observe(trials: Trials, renderer: Renderer, segmenter: Segmenter) -> list[Ob
     end = len(trials) + len(still)
     unmoved = dict(zip(still, after[len(trials) : end], strict=True))
     alone = dict(zip(parts, after[end:], strict=True))
+    in_frame = can_be_tried(objects(layout)).sum(dim=1).tolist()
     observations = []
     for i, (center, sigma) in enumerate(zip(trials.centers(), trials.sigmas(), strict=True)):
         index = instance_under(center, float(sigma), before[i])
@@ -128,7 +134,7 @@ def observe(trials: Trials, renderer: Renderer, segmenter: Segmenter) -> list[Ob
             index = instance_under(parts[i].center, parts[i].sigma, before[i])
             part = NOTHING if index is None else follow(index, before[i], alone[i])
         observations.append(
-            Observation(trials.indices[i], offset, idle, *tracks, part, part_offset)
+            Observation(trials.indices[i], offset, idle, *tracks, part, part_offset, in_frame[i])
         )
     return observations
 

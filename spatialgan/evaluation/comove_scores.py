@@ -8,15 +8,22 @@ Shapes: n moves.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from spatialgan.evaluation.bootstrap import Interval, Ratio, intervals
+from spatialgan.evaluation.bootstrap import (
+    Interval,
+    Ratio,
+    interval,
+    intervals,
+    resampled_sums,
+)
 from spatialgan.evaluation.matching import Track
 
 BOOTSTRAP_SEED = 0
-MIN_MATCHED = 10  # objects of a class behind its interval: fewer resample to too narrow ones
+MIN_MATCHED = 50  # objects behind the numbers of a group: fewer say nothing
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,7 @@ class Observation:
     still: Track  # the instance under the center, with nothing moved; of some moves only
     part: Track  # the instance under one sub-heatmap, which alone moved; `object` where that is all
     part_offset: tuple[float, float]  # how far it was moved
+    in_frame: int  # objects whose centers are inside the frame, the moved one included
 
     @staticmethod
     def from_json(document: dict) -> "Observation":
@@ -56,7 +64,23 @@ def scores(seen: Sequence[Observation]) -> tuple[dict[str, float], dict[str, Int
         return {}, {}
     ratios = score_ratios(seen)
     found = intervals(ratios, BOOTSTRAP_SEED)
-    return {name: ratios[name].value for name in found}, found
+    values = {name: ratios[name].value for name in found}
+    if "comove" in found and "chance" in found:
+        values["corrected"] = beyond_chance(values["comove"], values["chance"])
+        found["corrected"] = _corrected_interval(ratios["comove"], ratios["chance"])
+    return values, found
+
+
+def beyond_chance(comove: Any, chance: Any) -> Any:
+    """Return (comove - chance) / (1 - chance), of numbers or arrays: 0 where moves score what idle offsets do, 1 for perfect obedience."""
+    return (comove - chance) / (1 - chance)
+
+
+def _corrected_interval(comove: Ratio, chance: Ratio) -> Interval:
+    parts = (comove.numerator, comove.denominator, chance.numerator, chance.denominator)
+    sums = resampled_sums(np.stack(parts, axis=1), BOOTSTRAP_SEED)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return interval(beyond_chance(sums[:, 0] / sums[:, 1], sums[:, 2] / sums[:, 3]))
 
 
 def score_ratios(seen: Sequence[Observation]) -> dict[str, Ratio]:
@@ -69,7 +93,8 @@ def score_ratios(seen: Sequence[Observation]) -> dict[str, Ratio]:
     touch the frame in one of the images. slope: of p . q / |p| on |p|, least squares through the origin.
     alone and alone_strict: comove and strict of single sub-heatmaps of any level that move alone.
     cross_talk: mean score of bystanders. unmoved: mean score with nothing moved (the null control).
-    chance: mean score of q under an offset that was not applied.
+    chance: mean score of q under an offset that was not applied; above 0 even for a renderer that obeys, since
+    both offsets are drawn so as to keep the object in the frame.
     """
     objects, offsets = [one.object for one in seen], [one.offset for one in seen]
     there, matched = _flags(objects)
@@ -100,22 +125,31 @@ def score_ratios(seen: Sequence[Observation]) -> dict[str, Ratio]:
 def class_scores(seen: Sequence[Observation]) -> dict[str, dict[str, float | int]]:
     """Return comove, its interval and the number of objects per class, most frequent class first.
 
-    Classes of fewer than MIN_MATCHED matched objects have no interval.
+    Classes of fewer than MIN_MATCHED matched objects have neither.
     """
     names = [one.object.before for one in seen if one.object.is_there]
-    by_class = {}
-    for name in sorted(set(names), key=lambda name: (-names.count(name), name)):
-        chosen = [one for one in seen if one.object.before == name]
-        ratio = score_ratios(chosen)["comove"]
-        found: dict[str, float | int] = {"objects": len(chosen)}
-        found["matched"] = int(ratio.denominator.sum())
-        if found["matched"] > 0:
-            found["comove"] = ratio.value
-        if found["matched"] >= MIN_MATCHED:
-            bounds = intervals({"comove": ratio}, BOOTSTRAP_SEED)["comove"]
-            found |= {"low": bounds.low, "high": bounds.high}
-        by_class[name] = found
-    return by_class
+    ordered = sorted(set(names), key=lambda name: (-names.count(name), name))
+    return {name: _group([o for o in seen if o.object.before == name]) for name in ordered}
+
+
+def count_scores(seen: Sequence[Observation]) -> dict[str, dict[str, float | int]]:
+    """Return comove, its interval and the number of objects by how many objects were in the frame, fewest first.
+
+    Counts of fewer than MIN_MATCHED matched objects have neither of the first two.
+    """
+    found = [one for one in seen if one.object.is_there]
+    counts = sorted({one.in_frame for one in found})
+    return {str(count): _group([o for o in found if o.in_frame == count]) for count in counts}
+
+
+def _group(seen: Sequence[Observation]) -> dict[str, float | int]:
+    ratio = score_ratios(seen)["comove"]
+    found: dict[str, float | int] = {"objects": len(seen)}
+    found["matched"] = int(ratio.denominator.sum())
+    if found["matched"] >= MIN_MATCHED:
+        bounds = intervals({"comove": ratio}, BOOTSTRAP_SEED)["comove"]
+        found |= {"comove": ratio.value, "low": bounds.low, "high": bounds.high}
+    return found
 
 
 def _flags(tracks: Sequence[Track]) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from spatialgan.evaluation.harness import SEED, Findings, Procedure, Setup, count_name
+from spatialgan.evaluation.harness import Findings, Procedure, Setup, count_name
 from spatialgan.extractors.registry import Extractor
 from spatialgan.files import file_sha256
 from spatialgan.snapshot import Snapshot, sample_images
@@ -78,7 +78,7 @@ def fidelity_observations(snapshot: Snapshot, setup: Setup, done: Sequence[dict]
         return
     archive, count = setup.archive, setup.settings["num_fake"]
     fake = ImageRange(
-        lambda start, stop: sample_images(snapshot, SEED, start, stop), count, "generating"
+        lambda start, stop: sample_images(snapshot, setup.seed, start, stop), count, "generating"
     )
     real = ImageRange(lambda start, stop: archive.load(range(start, stop)), len(archive), "reading")
     yield compare_images(fake, real, setup.extractor, setup.device)

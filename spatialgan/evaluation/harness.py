@@ -28,8 +28,6 @@ from spatialgan.segmenters.registry import Segmenter, open_segmenter, weights_pa
 from spatialgan.snapshot import Snapshot, load_snapshot
 from spatialgan.variants import choose
 
-SEED = 0  # of the latents, layouts, noise and edits of everything that is measured
-
 
 @dataclass(frozen=True)
 class Setup:
@@ -38,6 +36,11 @@ class Setup:
     settings: Mapping[str, Any]  # what the measure depends on: columns of the profile's line
     inputs: Mapping[str, Any]  # what the measure declares, opened
     device: str = "cpu"  # cpu or cuda
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of the latents, layouts, noise and edits of everything that is measured."""
+        return self.settings.get("sample_seed", 0)
 
     @property
     def archive(self) -> ImageArchive:
@@ -87,7 +90,7 @@ class Procedure:
         protocol = self.protocol(setup)
         identity = {
             "protocol": protocol,
-            "sample_seed": SEED,
+            "sample_seed": setup.seed,
             "snapshot_sha256": sha256,
             "code": snapshot.config.code(code),
         }
@@ -95,7 +98,7 @@ class Procedure:
         for batch in self.observe(snapshot, setup, tuple(partial.batches)):
             partial.add(batch)
         found = self.conclude(snapshot, setup, partial.batches)
-        record = {**_about(snapshot), "snapshot_sha256": sha256, "protocol": protocol}
+        record = {**_about(snapshot, setup), "snapshot_sha256": sha256, "protocol": protocol}
         record |= _plain(found)
         write_atomically(output, (json.dumps(record, indent=2, allow_nan=False) + "\n").encode())
         partial.remove()
@@ -158,7 +161,7 @@ def count_name(count: int) -> str:
     return f"{count // 1000}k" if count % 1000 == 0 else str(count)
 
 
-def _about(snapshot: Snapshot) -> dict:
+def _about(snapshot: Snapshot, setup: Setup) -> dict:
     """Return which run a record is of, and which code measured it."""
     config = snapshot.config
     return {
@@ -168,7 +171,7 @@ def _about(snapshot: Snapshot) -> dict:
         "seed": config.seed,
         "kimg": snapshot.kimg,
         "commit": source_commit(),
-        "sample_seed": SEED,
+        "sample_seed": setup.seed,
     }
 
 

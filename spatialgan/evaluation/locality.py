@@ -1,9 +1,10 @@
 """Locality: does an edit of one object change the image there, or everywhere?
 
 The paper admits changes elsewhere and doesn't measure them. Here an object is moved, removed or given
-another style with everything else fixed, and the mean absolute change of a pixel is taken inside the
-half-maximum disc of its sub-heatmap (of the old and the new place where it moves) and outside. The
-locality is their ratio: 1 where a change has no place, large where it stays where it belongs.
+another style with everything else fixed, and the mean absolute change of a pixel is taken inside a disc
+around the center of its sub-heatmap (of the old and the new place where it moves) and outside. The disc is
+the same for every row, whatever the size of its heatmaps. The locality is their ratio: 1 where a change has
+no place, large where it stays where it belongs.
 
 To add an intervention, write a function `(trials, seed) -> changed samples` and give it an entry in
 INTERVENTIONS, with where it is meant to change the image.
@@ -21,8 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from spatialgan.evaluation.bootstrap import Interval, interval, resampled_sums
-from spatialgan.evaluation.harness import SEED, Findings, Procedure, Setup
-from spatialgan.evaluation.matching import half_maximum_disc
+from spatialgan.evaluation.harness import Findings, Procedure, Setup
 from spatialgan.evaluation.trials import (
     LENGTHS,
     Renderer,
@@ -31,7 +31,7 @@ from spatialgan.evaluation.trials import (
     snapshot_renderer,
     trial_batches,
 )
-from spatialgan.heatmaps.layout import Layout
+from spatialgan.heatmaps.layout import Layout, pixel_positions
 from spatialgan.heatmaps.moves import move_objects, remove, where_object
 from spatialgan.networks.generator import GeneratorInputs
 from spatialgan.rng import generator_for
@@ -39,6 +39,9 @@ from spatialgan.snapshot import Snapshot
 
 BOOTSTRAP_SEED = 0
 BATCH = 32  # samples drawn together; changes no result
+DISC_RADIUS = (
+    0.16  # of the disc, in image widths: 8 % of the image, as objects of a scene of several have
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ def locality_protocol(setup: Setup) -> dict:
     return {
         "num_trials": setup.settings["num_comove"],
         "move_length": f"{LENGTHS[0]} to {LENGTHS[1]} image widths",
+        "disc_radius": f"{DISC_RADIUS} image widths",
         "truncation_psi": 1,
         "noise_mode": "fixed per sample index",
     }
@@ -75,10 +79,14 @@ def locality_protocol(setup: Setup) -> dict:
 
 def locality_observations(snapshot: Snapshot, setup: Setup, done: Sequence[dict]) -> Iterator[dict]:
     """Yield further batches of effects on a snapshot's samples."""
-    return observe_effects(snapshot_renderer(snapshot, SEED), setup.settings["num_comove"], done)
+    return observe_effects(
+        snapshot_renderer(snapshot, setup.seed), setup.settings["num_comove"], done, setup.seed
+    )
 
 
-def observe_effects(renderer: Renderer, num_trials: int, done: Sequence[dict]) -> Iterator[dict]:
+def observe_effects(
+    renderer: Renderer, num_trials: int, done: Sequence[dict], seed: int = 0
+) -> Iterator[dict]:
     """Yield batches of effects, after those `done`, up to `num_trials` samples in all; none without objects."""
     if not is_steerable(renderer):
         return
@@ -86,8 +94,8 @@ def observe_effects(renderer: Renderer, num_trials: int, done: Sequence[dict]) -
     start = done[-1]["next"] if done else 0
     bar = tqdm(total=num_trials, initial=count, desc="editing", unit="sample", disable=None)
     with bar:
-        for trials in trial_batches(renderer, SEED, num_trials - count, start, BATCH):
-            seen = effects_of(trials, renderer, SEED)
+        for trials in trial_batches(renderer, seed, num_trials - count, start, BATCH):
+            seen = effects_of(trials, renderer, seed)
             plain = {name: [list(vars(e).values()) for e in part] for name, part in seen.items()}
             bar.update(len(trials))
             yield {"next": trials.stop, "trials": len(trials), "effects": plain}
@@ -115,8 +123,8 @@ def effects_of(trials: Trials, renderer: Renderer, seed: int) -> Effects:
         if intervention.applies_to(trials.samples):
             after = renderer.render(intervention.apply(trials, seed)).float()
             difference = (after - before).abs().mean(dim=1)
-            discs = _discs(trials, intervention.places(trials), difference.shape[-1])
-            found[name] = [_effect(*pair) for pair in zip(difference, discs, strict=True)]
+            places = discs(intervention.places(trials), difference.shape[-1])
+            found[name] = [_effect(*pair) for pair in zip(difference, places, strict=True)]
     return found
 
 
@@ -180,15 +188,12 @@ def _has_styles(samples: GeneratorInputs) -> bool:
     return samples.z.ndim == 3
 
 
-def _discs(
-    trials: Trials, places: Float[Tensor, "n p 2"], resolution: int
-) -> Bool[Tensor, "n r r"]:
-    """Return the half-maximum discs of the trials' objects, at all their places together."""
-    discs = [
-        torch.stack([half_maximum_disc(center, sigma, resolution) for center in centers]).any(dim=0)
-        for centers, sigma in zip(places, trials.sigmas().tolist(), strict=True)
-    ]
-    return torch.stack(discs)
+def discs(places: Float[Tensor, "n p 2"], resolution: int) -> Bool[Tensor, "n r r"]:
+    """Return the discs around the trials' objects, at all their places together."""
+    y = pixel_positions(resolution, "half_pixel", places)
+    squares = (y - places[..., None]).square()  # n p 2 r: distances along each axis
+    inside = squares[:, :, 0, :, None] + squares[:, :, 1, None, :] <= (2 * DISC_RADIUS) ** 2
+    return inside.any(dim=1)
 
 
 def _effect(difference: Float[Tensor, "r r"], disc: Bool[Tensor, "r r"]) -> Effect:

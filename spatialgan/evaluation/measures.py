@@ -43,17 +43,17 @@ def _columns(*names: str) -> Callable[[Mapping], dict]:
 MEASURES: dict[str, Measure] = {
     "fidelity": Measure(
         inputs=("archive", "extractor"),
-        depends_on=_columns("extractor", "num_fake"),
+        depends_on=_columns("extractor", "num_fake", "sample_seed"),
         code="spatialgan.evaluation.fidelity.FIDELITY",
     ),
     "comove": Measure(
         inputs=("segmenter",),
-        depends_on=_columns("segmenter", "num_comove"),
+        depends_on=_columns("segmenter", "num_comove", "sample_seed"),
         code="spatialgan.evaluation.comove.COMOVE",
     ),
     "locality": Measure(
         inputs=(),
-        depends_on=_columns("num_comove"),
+        depends_on=_columns("num_comove", "sample_seed"),
         code="spatialgan.evaluation.locality.LOCALITY",
     ),
     "drags": Measure(

@@ -19,7 +19,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from spatialgan.heatmaps.layout import GRIDS, Grid, Layout, Level
@@ -163,6 +163,9 @@ class MinL1Alignment:
 
     l1: L1Alignment = L1Alignment()  # the distance
     choice: Literal["shared", "per_map"] = "shared"
+    least_peak: float = (
+        0.0  # what an object's heatmap must reach inside the image for it to be a target
+    )
 
     def __post_init__(self) -> None:
         check_choice(("shared", "per_map"), "alignment choice", self.choice)
@@ -175,7 +178,8 @@ class MinL1Alignment:
     def __call__(self, attention: Attention, layout: Layout, resolution: int) -> Float[Tensor, ""]:
         """Return weight * the mean over samples of the least of the k + 1 distances [Eq. 5].
 
-        Raises ValueError unless the layout has one level, whose sub-heatmaps are the objects.
+        An object below `least_peak` is left out, also from the heatmap of all; a sample without any
+        other has the distance 0. Raises ValueError unless the layout has one level, whose sub-heatmaps are the objects.
         """
         if len(layout.levels) != 1:
             raise ValueError(
@@ -186,12 +190,33 @@ class MinL1Alignment:
         for raw in attention:
             size = self.l1.size(raw, resolution)
             each = layout.render(0, size, self.l1.grid).detach()
-            whole = target(layout, 0, size, self.l1.grid)
-            rows.append(self.l1.distances(raw, torch.cat([each, whole[:, None]], dim=1)))
+            is_target = each.amax(dim=(2, 3)) >= self.least_peak
+            whole = self._whole(layout, each, is_target, size)
+            found = self.l1.distances(raw, torch.cat([each, whole[:, None]], dim=1))
+            rows.append(found + _never(is_target))
         table = torch.stack(rows)  # attention maps, samples, targets
-        if self.choice == "per_map":
-            return self.l1.weight * table.amin(dim=2).sum(dim=0).mean()
-        return self.l1.weight * table.sum(dim=0).amin(dim=1).mean()
+        nearest = (
+            table.amin(dim=2) if self.choice == "per_map" else table.sum(dim=0).amin(dim=1)[None]
+        )
+        return self.l1.weight * torch.where(nearest.isfinite(), nearest, 0).sum(dim=0).mean()
+
+    def _whole(
+        self,
+        layout: Layout,
+        each: Float[Tensor, "n k r r"],
+        is_target: Bool[Tensor, "n k"],
+        resolution: int,
+    ) -> Float[Tensor, "n r r"]:
+        """Return the heatmap of all objects, without those that are no targets."""
+        if not self.least_peak:
+            return target(layout, 0, resolution, self.l1.grid)
+        return _unit_range((each * is_target[:, :, None, None]).mean(dim=1))
+
+
+def _never(is_target: Bool[Tensor, "n k"]) -> Float[Tensor, "n t"]:
+    """Return what makes the distance to each object that is no target infinite, and without any to all."""
+    any_ = is_target.any(dim=1, keepdim=True)
+    return torch.where(torch.cat([is_target, any_], dim=1), 0.0, torch.inf)
 
 
 def _check_levels(layout: Layout) -> None:

@@ -4,16 +4,15 @@
 the metric does not apply to it, such as the Co-move Ratio of a generator without heatmaps.
 """
 
-import math
 import statistics
 from dataclasses import dataclass
 
 from spatialgan.params import Params
 from spatialgan.reporting.results import Result
 from spatialgan.reporting.section import NOT_APPLICABLE, NOT_RUN
+from spatialgan.reporting.trainings import mean_interval
 
 ARROWS = {"lower": "↓", "higher": "↑", "zero": "→ 0"}
-NORMAL_95 = statistics.NormalDist().inv_cdf(0.975)  # standard errors from the middle to an end
 
 
 @dataclass(frozen=True)
@@ -44,21 +43,18 @@ class Column:
         return [r.metrics[self.metric] for r in chosen if self.metric in r.metrics]
 
     def interval(self, row: str) -> tuple[float, float] | None:
-        """Return the 95 % confidence interval of a row's mean over seeds, None for metrics without.
+        """Return the 95 % confidence interval of a row's mean, None for metrics without.
 
-        Of one seed it is that of its measurement; of several, their standard errors are pooled: the
-        seeds are these, the samples of each might have been others.
+        Of several trainings it is that of the mean over trainings; of one, that of its measurement, had
+        other samples been drawn.
         """
-        chosen = [
-            r.intervals[self.metric] for r in self._measured(row) if self.metric in r.intervals
-        ]
-        if not chosen or not self.style.get("interval", False):
+        if not self.style.get("interval", False):
             return None
-        if len(chosen) == 1:
-            return chosen[0]["low"], chosen[0]["high"]
-        error = math.sqrt(sum(part["std"] ** 2 for part in chosen)) / len(chosen)
-        mean = statistics.fmean(self.values(row))
-        return mean - NORMAL_95 * error, mean + NORMAL_95 * error
+        values = self.values(row)
+        if len(values) > 1:
+            return mean_interval(values)
+        own = [r.intervals[self.metric] for r in self._measured(row) if self.metric in r.intervals]
+        return (own[0]["low"], own[0]["high"]) if own else None
 
     def cell(self, row: str) -> str:
         """Return mean ± standard deviation over seeds [ends of the 95 % interval], or a word."""

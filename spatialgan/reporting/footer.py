@@ -102,6 +102,11 @@ def _short(commit: str) -> str:
 
 
 def _caveat(params: Params, datasets: list[str], profile: str) -> str:
-    if any("stand_in_for" in params.source(name, profile) for name in datasets):
-        return " On stand-ins compare the order of rows, not the values."
-    return ""
+    if not any("stand_in_for" in params.source(name, profile) for name in datasets):
+        return ""
+    if len(params.profile(profile)["seeds"]) > 1:
+        return " On stand-ins the values don't compare; orders of rows do where they are shown."
+    return (
+        " These are stand-ins and one training per row, which decide neither values nor orders of rows:"
+        " a profile with several seeds does."
+    )

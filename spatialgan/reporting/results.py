@@ -11,6 +11,7 @@ from pathlib import Path
 from spatialgan.params import Params
 
 SHORT = 10  # digits of a hash that people read
+GROUP_KINDS = ("classes", "objects_in_frame")  # of objects that were told apart, in a record
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Result:
     file: str  # name of the metrics' JSON, without suffix
     metrics: dict[str, float]
     intervals: dict[str, dict[str, float]]  # low, high and std of the metrics that have them
-    classes: dict[str, dict[str, float]]  # numbers by class of objects, where they were told apart
+    groups: dict[str, dict[str, dict[str, float]]]  # by kind of group: numbers by group of objects
     metric_ids: dict[str, str]  # what people call them, with extractor and number of images
     protocol: dict
     commit: str  # of the code that measured
@@ -74,7 +75,7 @@ def _result(run: str, file: str, measured: dict, trained: dict) -> Result:
         file=file,
         metrics=measured["metrics"],
         intervals=measured.get("intervals", {}),
-        classes=measured.get("classes", {}),
+        groups={kind: measured[kind] for kind in GROUP_KINDS if measured.get(kind)},
         metric_ids={name: ids.get(name, name) for name in measured["metrics"]},
         protocol=measured["protocol"],
         commit=measured.get("commit", "unknown"),

@@ -5,13 +5,21 @@ import statistics
 import pandas as pd
 
 from spatialgan.params import Params
-from spatialgan.reporting.classes import class_frame
 from spatialgan.reporting.columns import Column, columns_of
+from spatialgan.reporting.groups import group_frame
+from spatialgan.reporting.orderings import CAPTION, ordering_frame
 from spatialgan.reporting.results import Result
 from spatialgan.reporting.section import Part, Section
 from spatialgan.reporting.segmenters import segmenter_frame
 
-CLASS_CELLS = "the Co-move Ratio of all seeds' matched objects (how many were moved)."
+GROUP_CELLS = (
+    "the Co-move Ratio of all seeds' matched objects (how many were moved), without those seeds of which "
+    "too few were."
+)
+GROUPS = {  # kinds of groups in a record: what stands above them, and the order of their lines
+    "classes": ("By class of the moved object", "most"),
+    "objects_in_frame": ("By number of objects whose centers are in the frame", "name"),
+}
 SEGMENTER_LINE = (
     "Who looked: masks on scenes that neither learned from, and what the training took."
 )
@@ -24,12 +32,15 @@ def show_rows(params: Params, section: dict, profile: str, results: list[Result]
     by_segmenter = segmenter_frame(params, section, profile, results)
     if len(by_segmenter) > 0:
         additions.append(Part(SEGMENTER_LINE, by_segmenter))
+    orderings = ordering_frame(params, section, columns)
+    if len(orderings) > 0:
+        additions.insert(0, Part(CAPTION, orderings))
     return Section(
         tables=[Part("", cell_frame(params, section, columns))],
         numbers=_means(section, columns),
         lines=_long_frame(params, section, columns),
         seeds=_over_seeds(params.profile(profile)["seeds"], results),
-        additions=[*additions, *_by_class(params, section, results)],
+        additions=[*additions, *_by_group(params, section, results)],
     )
 
 
@@ -51,21 +62,28 @@ def cell_frame(params: Params, section: dict, columns: list[Column]) -> pd.DataF
     return pd.DataFrame(data)
 
 
-def _by_class(params: Params, section: dict, results: list[Result]) -> list[Part]:
-    """Return the rows by class of objects, once by each segmenter; nothing where no result has classes."""
+def _by_group(params: Params, section: dict, results: list[Result]) -> list[Part]:
+    """Return the rows by group of objects, once by each segmenter; nothing where no result has groups."""
     parts = []
-    for file in dict.fromkeys(result.file for result in results if result.classes):
+    for file in dict.fromkeys(result.file for result in results if result.groups):
         chosen = [result for result in results if result.file == file]
         by = f" by {chosen[0].protocol['segmenter']}" if "segmenters" in section else ""
-        caption = f"By class of the moved object{by}: {CLASS_CELLS}"
-        parts.append(Part(caption, class_frame(params, section, chosen)))
+        for kind, (heading, order) in GROUPS.items():
+            frame = group_frame(params, section, chosen, kind, order)
+            if len(frame) > 0:
+                parts.append(Part(f"{heading}{by}: {GROUP_CELLS}", frame))
     return parts
 
 
 def _over_seeds(seeds: list[int], results: list[Result]) -> list[str]:
-    parts = ["mean ± standard deviation" if len(seeds) > 1 else "one training per cell, no spread"]
+    if len(seeds) == 1:
+        parts = ["one training per cell: nothing here is a claim about a method"]
+        if any(result.intervals for result in results):
+            parts.append("in brackets the 95 % interval, had other samples of it been drawn")
+        return parts
+    parts = ["mean ± standard deviation over trainings"]
     if any(result.intervals for result in results):
-        parts.append("in brackets the 95 % interval of the mean, had other samples been drawn")
+        parts.append("in brackets the 95 % interval of the mean over trainings (Student's)")
     return parts
 
 

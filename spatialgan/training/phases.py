@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from spatialgan.config import RunConfig
+from spatialgan.config import RunConfig, TrainingConfig
 from spatialgan.losses import adversarial
 from spatialgan.losses.alignment import statistics
 from spatialgan.networks.generator import GeneratorInputs, draw_noise
@@ -80,7 +80,8 @@ def g_main(step: Step) -> Float[Tensor, ""]:
     logits, features = state.d(images, step.dtype)
     loss = adversarial.g_nonsaturating(logits)
     state.curves.add({"loss_g": loss})
-    if not config.alignment.uses_attention:
+    share = alignment_share(config.training, state.cur_nimg)
+    if not config.alignment.uses_attention or share == 0:
         return loss
     attention = config.attention(logits, [features[r] for r in config.attention.resolutions])
     alignment = config.alignment(attention, inputs.layout, config.generator.resolution)
@@ -88,7 +89,15 @@ def g_main(step: Step) -> Float[Tensor, ""]:
     if step.index % STATISTICS_INTERVAL == 0:
         seen = statistics(attention, inputs.layout, config.generator.resolution)
         state.curves.add({key: seen[key] for key in ("l1", "above_threshold", "iou")})
-    return loss + alignment
+    return loss + share * alignment
+
+
+def alignment_share(training: TrainingConfig, nimg: int) -> float:
+    """Return the share of L_align's weight that counts after `nimg` images: 0 at first, then a ramp, then 1."""
+    past = nimg / 1000 - training.align_from_kimg
+    if training.align_ramp_kimg == 0:
+        return float(past >= 0)
+    return min(max(past / training.align_ramp_kimg, 0.0), 1.0)
 
 
 def g_path(step: Step) -> Float[Tensor, ""]:

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from spatialgan.evaluation.bootstrap import Ratio, intervals
-from spatialgan.evaluation.comove_scores import Observation, class_scores, score, scores
+from spatialgan.evaluation.comove_scores import (
+    Observation,
+    class_scores,
+    count_scores,
+    score,
+    scores,
+)
 from spatialgan.evaluation.matching import NOTHING, Track
 from spatialgan.evaluation.partial import PartialResults
 
@@ -21,6 +27,7 @@ def seen(track: Track, offset=P, **other) -> Observation:
         "still": NOTHING,
         "part": track,
         "part_offset": offset,
+        "in_frame": 1,
     }
     return Observation(0, offset, object=track, **(parts | other))
 
@@ -60,6 +67,20 @@ def test_every_number_is_over_the_moves_it_speaks_of():
     assert numbers["unmoved"] == pytest.approx(0.25)
     shifts = [move.object.shift for move in (moves[0], moves[1], moves[4])]
     assert numbers["chance"] == pytest.approx(np.mean([x / 0.5 for _, x in shifts]))
+    chance = numbers["chance"]
+    assert numbers["corrected"] == pytest.approx((0.5 - chance) / (1 - chance))
+
+
+def test_what_is_beyond_chance_has_an_interval_of_its_own():
+    draws = np.random.default_rng(0)
+    moves = [
+        seen(went(draws.normal(0.8, 0.2)), idle_offset=tuple(draws.choice([-0.3, 0.3], 2)))
+        for _ in range(400)
+    ]
+    numbers, bounds = scores(moves)
+    found = bounds["corrected"]
+    assert found.low < numbers["corrected"] < found.high
+    assert found.std > bounds["comove"].std  # chance varies too
 
 
 def test_what_no_move_can_tell_is_left_out():
@@ -71,15 +92,25 @@ def test_what_no_move_can_tell_is_left_out():
 
 def test_classes_stand_apart():
     beds = [seen(went(1.0)), seen(went(0.5)), seen(Track("bed"))]
-    rows = class_scores([seen(went(0.0, before="lamp")), *beds, seen(NOTHING)])
+    rows = class_scores([seen(went(0.0, before="lamp")), *beds * 25, seen(NOTHING)])
     assert list(rows) == ["bed", "lamp"]
-    assert (rows["bed"]["objects"], rows["bed"]["matched"]) == (3, 2)
+    assert (rows["bed"]["objects"], rows["bed"]["matched"]) == (75, 50)
     assert rows["bed"]["comove"] == pytest.approx(0.75)
-    assert "low" not in rows["bed"]  # two objects say nothing about others
-    more = class_scores(beds * 10)["bed"]
-    assert more["matched"] == 20 and more["low"] < 0.75 < more["high"]
-    assert rows["lamp"]["comove"] == pytest.approx(0.0)
+    assert rows["bed"]["low"] < 0.75 < rows["bed"]["high"]
+    assert rows["lamp"] == {"objects": 1, "matched": 1}  # one object says nothing about others
     assert class_scores([seen(Track("bed"))]) == {"bed": {"objects": 1, "matched": 0}}
+
+
+def test_scenes_of_one_object_and_of_several_stand_apart():
+    lone, pair = seen(went(1.0)), seen(went(0.5), in_frame=2)
+    rows = count_scores([*[pair] * 60, *[lone] * 50, seen(went(0.0), in_frame=3), seen(NOTHING)])
+    assert list(rows) == ["1", "2", "3"]
+    assert [rows[count].get("comove") for count in "123"] == [
+        pytest.approx(1),
+        pytest.approx(0.5),
+        None,
+    ]
+    assert rows["2"]["objects"] == 60
 
 
 def test_observations_survive_json():

@@ -66,9 +66,12 @@ def compare(fake: torch.Tensor, real: torch.Tensor) -> dict[str, float]:
     return compare_images(as_range(fake), as_range(real), open_extractor("scene"), "cpu")
 
 
-def measure(snapshot: Path, archive: Path, num_fake: int, output: Path) -> dict:
+def measure(
+    snapshot: Path, archive: Path, num_fake: int, output: Path, sample_seed: int = 0
+) -> dict:
     inputs = {"archive": ImageArchive(archive), "extractor": open_extractor("scene")}
-    setup = Setup({"extractor": "scene", "num_fake": num_fake}, inputs)
+    settings = {"extractor": "scene", "num_fake": num_fake, "sample_seed": sample_seed}
+    setup = Setup(settings, inputs)
     return FIDELITY.measure(MEASURES["fidelity"].code, snapshot, setup, output)
 
 
@@ -200,9 +203,9 @@ def test_a_snapshot_has_one_fid_whatever_the_batch(tmp_path, monkeypatch) -> Non
     save_snapshot(snapshot, state.g_ema, config, nimg=1500)
     archive = tiny_archive(tmp_path, num=30).archive
     results = []
-    for name, value in (("BATCH", 64), ("BATCH", 7), ("SEED", 1)):
-        monkeypatch.setattr(fidelity, name, value)
-        results.append(measure(snapshot, archive, 20, tmp_path / "fidelity.json"))
+    for batch, seed in ((64, 0), (7, 0), (7, 1)):
+        monkeypatch.setattr(fidelity, "BATCH", batch)
+        results.append(measure(snapshot, archive, 20, tmp_path / "fidelity.json", seed))
     first, small, other = (result["metrics"]["fid"] for result in results)
     assert first == pytest.approx(small, rel=1e-3) != pytest.approx(other, rel=1e-3)
     assert results[0]["kimg"] == 1.5 and results[0]["run"] == config.name

@@ -10,13 +10,13 @@ from spatialgan.evaluation import locality
 from spatialgan.evaluation.harness import Setup
 from spatialgan.evaluation.locality import (
     LOCALITY,
+    discs,
     effects_in,
     effects_of,
     localities,
     observe_effects,
     restyled,
 )
-from spatialgan.evaluation.matching import half_maximum_disc
 from spatialgan.evaluation.measures import MEASURES
 from spatialgan.evaluation.trials import Renderer, draw_trials
 from spatialgan.heatmaps.moves import objects
@@ -43,12 +43,9 @@ def lamps(everywhere: int, flip: bool = False, num_objects: int = 1) -> Renderer
         for i in range(len(level)):
             centers = level.centers[i].flip(-1) if flip else level.centers[i]
             on = level.presence[i] * (samples.z[i, 1:, 0].abs() < 1e-9)
-            discs = [
-                half_maximum_disc(c, float(s), 32)
-                for c, s in zip(centers, level.sigmas[i], strict=True)
-            ]
+            shades = discs(centers[:, None], 32)
             images.append(
-                sum(o * (INSIDE * d + everywhere) for o, d in zip(on, discs, strict=True))
+                sum(o * (INSIDE * d + everywhere) for o, d in zip(on, shades, strict=True))
             )
         return torch.stack(images).to(torch.uint8)[:, None].repeat(1, 3, 1, 1)
 
@@ -83,6 +80,24 @@ def test_the_ratio_is_per_pixel():
     assert values["move_outside"] == 0.0
     low, high = bounds["remove_locality"].low, bounds["remove_locality"].high
     assert low <= values["remove_locality"] + 1e-9 and values["remove_locality"] - 1e-9 <= high
+
+
+def test_the_disc_is_the_same_however_large_the_heatmap():
+    def rooms(sigma):
+        def draw(start, stop):
+            layout = layouts(0.3, 1, start, stop)
+            (level,) = layout.levels
+            sized = dataclasses.replace(level, sigmas=torch.full_like(level.sigmas, sigma))
+            layout = dataclasses.replace(layout, levels=(sized,))
+            return GeneratorInputs(torch.zeros(stop - start, 2, 2), layout, [])
+
+        return Renderer(draw, lamps(EVERYWHERE).render)
+
+    small, large = (effects_of(draw_trials(rooms(s), 0, 0, 8), rooms(s), 0) for s in (0.1, 0.5))
+    for name, seen in small.items():
+        pixels = [change.inside_pixels for change in seen]
+        assert pixels == [change.inside_pixels for change in large[name]]
+        assert all(0.02 * 32**2 < count <= 0.17 * 32**2 for count in pixels)
 
 
 def test_swapping_y_and_x_is_seen():

@@ -258,3 +258,27 @@ def test_alignment_without_heatmaps_says_so():
 def test_nearest_object_needs_one_level():
     with pytest.raises(ValueError, match="needs heatmaps of one level, not 3: .* multi_object"):
         MinL1Alignment()(random_attention(), layout_of("hierarchical"), RESOLUTION)
+
+
+def test_an_object_out_of_sight_is_no_target():
+    (level,) = two_objects().levels
+    below = torch.tensor([[[0.0, 0.0], [3.0, 0.0]]])  # the second one
+    layout = Layout((Gaussians(below, level.sigmas, level.presence),), 1)
+    lone = Layout((Gaussians(below[:, :1], level.sigmas[:, :1], level.presence[:, :1]),), 1)
+    spike = torch.zeros(1, 16, 16)  # nearer to an empty image than to any object
+    spike[0, 0, 0] = 1
+    hinge = L1Alignment(reading="hinge")
+    plain, masked = MinL1Alignment(hinge), MinL1Alignment(hinge, least_peak=0.25)
+    assert masked([spike], layout, 16) == masked([spike], lone, 16)
+    assert masked([spike], layout, 16) > 2 * plain([spike], layout, 16)
+
+
+def test_a_layout_with_nothing_in_sight_asks_for_nothing():
+    far = Gaussians(torch.full((4, 3, 2), 4.0), torch.full((4, 3), 0.3), torch.ones(4, 3))
+    attention = random_attention()
+    for choice in ("shared", "per_map"):
+        alignment = MinL1Alignment(choice=choice, least_peak=0.25)
+        loss = alignment(attention, Layout((far,), 4), RESOLUTION)
+        assert loss.item() == 0
+        gradients = torch.autograd.grad(loss, attention, retain_graph=True)
+        assert all(gradient.isfinite().all() for gradient in gradients)

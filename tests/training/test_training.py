@@ -75,6 +75,34 @@ def test_path_length_and_style_mixing_take_steps():
     assert state.pl_mean > 0 and state.num_skipped == 0
 
 
+@pytest.mark.parametrize("pl_weight", [0.0, 2.0])
+def test_adam_is_corrected_for_lazy_regularization_as_in_stylegan2_ada(pl_weight):
+    state = new_state(
+        tiny_config("sel", pl_weight=pl_weight, learning_rate=0.0025, beta2=0.99), CPU
+    )
+    (g,), (d,) = state.g_opt.param_groups, state.d_opt.param_groups
+    assert (g["lr"], g["betas"]) == (pytest.approx(0.002), (0, pytest.approx(0.992, abs=1e-4)))
+    assert (d["lr"], d["betas"]) == (
+        pytest.approx(0.0025 * 16 / 17),
+        (0, pytest.approx(0.99 ** (16 / 17))),
+    )
+
+
+def test_alignment_counts_from_a_moment_on_and_grows():
+    training = tiny_config(align_from_kimg=1.0, align_ramp_kimg=2.0).training
+    shares = [phases.alignment_share(training, n) for n in (0, 1000, 1500, 3000, 9000)]
+    assert shares == [0, 0, 0.25, 1, 1]
+    assert phases.alignment_share(tiny_config().training, 0) == 1
+    config = tiny_config("spatialgan", align_from_kimg=1.0)
+    for nimg, counts in ((992, False), (1000, True)):
+        state = new_state(config, CPU)
+        state.cur_nimg = nimg
+        state.g.requires_grad_(True)
+        reals = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8)
+        phases.g_main(phases.Step(config, state, Processes(), reals, 1, torch.float32))
+        assert bool(state.curves.counts[phases_column("alignment")]) == counts
+
+
 def test_alignment_trains_g_and_leaves_d_alone():
     config = tiny_config("spatialgan")
     state = new_state(config, CPU)
