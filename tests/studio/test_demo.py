@@ -302,11 +302,14 @@ def test_the_guide_s_javascript_draws_a_picture(browser, folder, address, export
 @pytest.mark.slow
 @browser_test
 def test_shipped_models_and_links_between_the_demo_and_the_studio(
-    browser, visits, package, tmp_path, folder, address
+    browser, visits, package, folder, address
 ):
     from benchmarks.browser import served
 
     build_demo(folder / "shipped", ["bedroom", "cat"], package)
+    files = [path for path in (folder / "shipped").rglob("*") if path.is_file()]
+    first = [path.stat().st_size for path in files if "cat" not in path.name]
+    assert sum(first) < 6e6  # until the first drag, with one model
     link = address.replace("sub/demo", "shipped")
     fragment = "async () => (await import('./files.js')).fragmentOf(studio.scene)"
     with served() as studio:
