@@ -22,7 +22,6 @@ torch.set_num_threads(1)
 LONGEST = (
     "test_workflow.py",
     "test_page.py",
-    "test_demo.py",
     "test_training.py",
     "test_dvc.py",
     "test_drags.py",
@@ -30,6 +29,7 @@ LONGEST = (
     "test_cli.py",
     "test_drawn.py",
     "test_fidelity.py",
+    "test_demo.py",
 )
 
 
