@@ -42,8 +42,9 @@ format: $(INSTALLED) ## format the code
 	ruff format spatialgan analyses tests benchmarks workflow
 	snakefmt Snakefile workflow
 
-docs: $(INSTALLED) ## build the documentation, with the API reference, in site/
+docs: $(INSTALLED) ## build the documentation, with the API reference and the demo, in site/
 	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
+	python -m workflow.demo site/demo
 
 prose: $(INSTALLED) ## write the numbers in README.md and docs/ anew from the results that they name
 	python -m workflow.prose

@@ -1,11 +1,15 @@
-"""The studio served in a process of its own, and headless Chromium to look at it with."""
+"""The studio or the demo, served in a process of its own, and headless Chromium to look at it with."""
 
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -37,6 +41,37 @@ def served(*arguments: str) -> Iterator[Served]:
             yield Served(server.stdout.readline().split()[-1], server.pid)
         finally:
             server.terminate()
+
+
+@contextmanager
+def served_demo(*models: str) -> Iterator[Served]:
+    """Build the demo of some models and serve it as plain files, as a user may, until the block ends."""
+    from workflow.demo import build_demo
+    from workflow.runtime import package_file
+
+    with TemporaryDirectory() as folder:
+        build_demo(Path(folder) / "demo", models, package_file())
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        command = [sys.executable, "-m", "http.server", f"{port}", "--bind", "127.0.0.1"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen([*command, "--directory", folder], **quiet) as server:
+            try:
+                _wait_for(port)
+                yield Served(f"http://127.0.0.1:{port}/demo/", server.pid)
+            finally:
+                server.terminate()
+
+
+def _wait_for(port: int) -> None:
+    """Wait until somebody listens at a port of this machine."""
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise OSError(f"nobody listens at port {port}")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """How fast the studio is: from the movement of a pointer to painted pixels, in the browser; and under many clients.
 
     python -m benchmarks.studio [--snapshot FILE ...] [--seconds 5] [--clients 20 --load-seconds 60]
+    python -m benchmarks.studio --back-end wasm [--snapshot FILE ...] [--seconds 5]
 
 Without snapshots it measures every shipped model, and one of 64 pixels with random weights (profile flagship), which
 is as fast as a trained one. Each is served alone. The drag goes around in a circle. A sample is the time from the
@@ -15,9 +16,9 @@ import http.client
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, quantiles
@@ -28,7 +29,7 @@ from urllib.parse import urlsplit
 import click
 import torch
 
-from benchmarks.browser import chromium, served
+from benchmarks.browser import Served, chromium, served, served_demo
 from spatialgan.config import load_params, resolve
 from spatialgan.models import shipped_models
 from spatialgan.snapshot import save_snapshot
@@ -36,8 +37,7 @@ from spatialgan.training.state import new_state
 
 RADIUS = 60  # px of the circle
 MOVE_MS = 8  # between two movements of the pointer: 125 Hz, as a mouse has
-UP_S, FIRST_MS = 3.0, 1000.0  # bounds: until the server answers, and until the first image is there
-P95_MS = {32: 50.0, 64: 100.0}  # bounds by the resolution of the model
+FIRST_MS = 1000.0  # bound: until the first image is there
 HEADERS = {"content-type": "application/json", "x-spatialgan": "1"}
 RANDOM_RUN, RANDOM_PROFILE = "bedroom/indoor/0", "flagship"  # a model of 64 pixels
 CENTER = """() => {
@@ -47,23 +47,41 @@ CENTER = """() => {
 
 
 @dataclass(frozen=True)
+class BackEnd:
+    """What makes the page's images."""
+
+    serve: Callable[..., AbstractContextManager[Served]]
+    probe: str  # the path at which it answers once it is up
+    bound_up_s: float  # until it answers
+    p95_ms: dict[int, float]  # bounds by the resolution of the model
+
+
+BACK_ENDS = {
+    "server": BackEnd(served, "/models", 3.0, {32: 50.0, 64: 100.0}),
+    "wasm": BackEnd(served_demo, "/demo/", math.inf, {32: 50.0, 64: 120.0}),
+}
+
+
+@dataclass(frozen=True)
 class Speed:
     """How fast one model is in the studio."""
 
     name: str
+    back_end: BackEnd
     resolution: int
     up_s: float  # from the command to a server that answers
     first_ms: float  # from asking for the page to its first image on the screen
     samples_ms: list[float]  # from input to pixels
+    transfer_mb: float  # until the first image
 
     def row(self) -> str:
         """Return a line of the table, with the bounds."""
         cuts = quantiles(self.samples_ms, n=20)
-        limit = P95_MS.get(self.resolution, math.inf)
+        limit = self.back_end.p95_ms.get(self.resolution, math.inf)
         return (
-            f"{self.name:<24} {self.resolution:>4} px   server {_bounded(self.up_s, UP_S, 's', 1)}   "
+            f"{self.name:<24} {self.resolution:>4} px   up {_bounded(self.up_s, self.back_end.bound_up_s, 's', 1)}   "
             f"first image {_bounded(self.first_ms, FIRST_MS, 'ms')}   p50 {cuts[9]:.0f} ms   "
-            f"p95 {_bounded(cuts[18], limit, 'ms')}   {len(self.samples_ms)} images"
+            f"p95 {_bounded(cuts[18], limit, 'ms')}   {len(self.samples_ms)} images   {self.transfer_mb:.2f} MB"
         )
 
 
@@ -73,23 +91,25 @@ def _bounded(value: float, limit: float, unit: str, digits: int = 0) -> str:
     return f"{value:.{digits}f} {unit} ({'below' if value < limit else 'NOT BELOW'} {limit:g})"
 
 
-def measure(name: str, browser: Any, seconds: float) -> Speed:
+def measure(name: str, browser: Any, seconds: float, back_end: BackEnd) -> Speed:
     """Serve a model alone, visit it and drag."""
     began = time.perf_counter()
-    with served(name) as studio:
+    with back_end.serve(name) as studio:
         with _connected(studio.link) as connection:
-            _answer(connection, "GET", "/models")
+            _answer(connection, "GET", back_end.probe)
         up = time.perf_counter() - began
         page = browser.new_page(viewport={"width": 1400, "height": 900})
+        sizes: list[int] = []
+        page.on("requestfinished", lambda done: sizes.append(done.sizes()["responseBodySize"]))
         page.goto(studio.link)
         page.wait_for_function("() => window.studio?.timing?.first > 0")
-        first = page.evaluate("() => studio.timing.first")
+        first, transfer = page.evaluate("() => studio.timing.first"), sum(sizes) / 1e6
         drag_in_circles(page, 1)  # warm
         page.evaluate("() => { studio.timing.samples = []; }")
         samples = drag_in_circles(page, seconds)
         resolution = page.evaluate("() => studio.model.resolution")
         page.close()
-    return Speed(Path(name).name, resolution, up, first, samples)
+    return Speed(Path(name).name, back_end, resolution, up, first, samples, transfer)
 
 
 def drag_in_circles(page: Any, seconds: float) -> list[float]:
@@ -198,14 +218,19 @@ def _mean_memory_mb(pid: int, seconds: float) -> float:
 
 @click.command()
 @click.option("--snapshot", "snapshots", multiple=True, help="Measure this model; several times.")
+@click.option("--back-end", type=click.Choice(list(BACK_ENDS)), default="server", show_default=True)
 @click.option("--seconds", default=5.0, show_default=True, help="Of each drag.")
 @click.option("--clients", default=0, help="Also let so many clients drag at once.")
 @click.option("--load-seconds", default=60.0, show_default=True)
-def main(snapshots: tuple[str, ...], seconds: float, clients: int, load_seconds: float) -> None:
+def main(
+    snapshots: tuple[str, ...], back_end: str, seconds: float, clients: int, load_seconds: float
+) -> None:
     """Print until when the server is up and the first image there, and the time from input to pixels."""
+    if clients and back_end != "server":
+        raise click.UsageError("--clients are of the server")
     with random_snapshot() as random, chromium() as browser:
         for name in snapshots or (*shipped_models(), str(random)):
-            click.echo(measure(name, browser, seconds).row())
+            click.echo(measure(name, browser, seconds, BACK_ENDS[back_end]).row())
     if clients:
         with served() as studio:
             found = load(studio.link, studio.pid, clients, load_seconds)

@@ -30,6 +30,7 @@ LONGEST = (
     "test_cli.py",
     "test_drawn.py",
     "test_fidelity.py",
+    "test_demo.py",
 )
 
 

@@ -10,6 +10,7 @@ import click
 
 from spatialgan.cli import directions as direction_commands
 from spatialgan.cli import drags as drag_commands
+from spatialgan.cli import export as export_commands
 from spatialgan.cli import imports as import_commands
 from spatialgan.cli import measure as measure_commands
 from spatialgan.cli import report as report_commands
@@ -63,6 +64,7 @@ for command in (
     drag_commands.drag,
     studio_commands.studio,
     import_commands.import_command,
+    export_commands.export,
     direction_commands.directions,
     measure_commands.measure,
     report_commands.table,

@@ -1,12 +1,15 @@
-// Who computes. The page knows only these methods, so another back end (one that runs in the browser, say) can
-// take this one's place: list(), complete(scene), edit(scene, edits), render(scene, signal), png(scene),
-// strip(before, after), film(scenes), drag(request, signal). Scenes are plain objects (docs/scenes.md).
+// Who computes. The page knows only `can` and these methods, so another back end can take this one's place, as
+// ../browser/backend.js does: list(), complete(scene), edit(scene, edits), text(scene), render(scene, signal), png(scene),
+// and, each where `can` has its name, strip(before, after), film(scenes), drag(request, signal). Parts of the page that
+// need one of these have its name in `data-needs`. Scenes are plain objects (docs/scenes.md).
 
 import { parseScene } from "./scene.js";
 
 const CLIENT = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(16)).join("");
 
 export class HttpBackend {
+  can = new Set(["drag", "film", "strip"]);
+
   constructor(token) {
     this.headers = {
       "content-type": "application/json",

@@ -56,9 +56,24 @@ function expose(studio) {
   studio.on("idle", () => (root.dataset.busy = "no"));
 }
 
-const studio = new Studio(new HttpBackend(takeToken()));
+// The server's back end, or the one without a server, which a page of that kind names in its first line.
+async function chooseBackend() {
+  if (document.documentElement.dataset.backend !== "browser") return new HttpBackend(takeToken());
+  const { BrowserBackend } = await import("./browser/backend.js");
+  return new BrowserBackend();
+}
+
+// Hide what the back end can't do, and say of the model what it says of it.
+function adapt(studio) {
+  for (const part of document.querySelectorAll("[data-needs]")) part.hidden ||= !studio.backend.can.has(part.dataset.needs);
+  const notice = document.querySelector("#notice");
+  studio.on("scene", () => (notice.textContent = studio.model.notice ?? ""));
+}
+
+const studio = new Studio(await chooseBackend());
 announce(studio);
 expose(studio);
+adapt(studio);
 studio.timing = new Timing(document.querySelector("#timing"));
 const stage = new Stage(studio, studio.timing);
 new Attention(studio);

@@ -1,0 +1,52 @@
+"""The command that writes a model as ONNX."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("model")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The ONNX model, a .onnx file.",
+)
+@click.option(
+    "--check/--no-check",
+    default=True,
+    help="Compare ten scenes with our own render before the file is written, or don't.",
+)
+@click.option(
+    "--license",
+    "license_name",
+    default="",
+    metavar="NAME",
+    help="What the file says of its license; by default that of the shipped models, or nothing.",
+)
+def export(model: str, output: Path, check: bool, license_name: str) -> None:
+    """Write MODEL (a shipped model, or the path of a snapshot) as an ONNX model.
+
+    Its inputs are z, truncation_psi, noise and every level's centers, sigmas and presences, its output is image.
+    """
+    from spatialgan import export as onnx_export
+    from spatialgan.models.opened import open_model
+
+    onnx_export.check_name(output)
+    onnx_export.need_extra()
+    opened = open_model(model)
+    exported = onnx_export.export_model(opened, license_name)
+    said = "not checked"
+    if check:
+        difference = onnx_export.largest_difference(exported, opened.snapshot)
+        said = f"largest difference from our render {difference:.1e} of the range"
+        if not difference <= onnx_export.TOLERANCE:
+            raise ValueError(
+                f"{output} was not written: {said}, but must be at most {onnx_export.TOLERANCE:g}"
+            )
+    onnx_export.write_onnx(output, exported)
+    click.echo(
+        f"{output}: {len(exported.data):,} bytes, {said}\ninputs: {', '.join(exported.inputs)}"
+    )
