@@ -1,11 +1,15 @@
 """How fast the studio is: from the movement of a pointer to painted pixels, in the browser; and under many clients.
 
-    python -m benchmarks.studio [--model bedroom] [--seconds 5] [--clients 20 --load-seconds 60]
-    python -m benchmarks.studio --back-end wasm [--model bedroom] [--seconds 5]
+    python -m benchmarks.studio [--snapshot FILE ...] [--seconds 5] [--clients 20 --load-seconds 60]
+    python -m benchmarks.studio --back-end wasm [--snapshot FILE ...] [--seconds 5]
 
-The drag goes around in a circle. A sample is the time from the newest movement that an image knows of to the
-moment after the frame that shows it. Under load each client drags an object of a scene of its own, and checks
-that its last image is that of its own last scene.
+Without snapshots it measures every shipped model, and one of 64 pixels with random weights (profile flagship), which
+is as fast as a trained one. Each is served alone. The drag goes around in a circle. A sample is the time from the
+newest movement that an image knows of to the moment after the frame that shows it.
+The back end `wasm` is the demo, which has no server but for plain files.
+
+Under load each client drags an object of a scene of its own, and checks that its last image is that of its own
+last scene.
 """
 
 import hashlib
@@ -13,61 +17,158 @@ import http.client
 import json
 import math
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import quantiles
+from statistics import mean, quantiles
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
+import torch
 
 from benchmarks.browser import chromium, served, served_demo
+from spatialgan.config import load_params, resolve
+from spatialgan.models import shipped_models
+from spatialgan.snapshot import save_snapshot
+from spatialgan.training.state import new_state
 
 RADIUS = 60  # px of the circle
 MOVE_MS = 8  # between two movements of the pointer: 125 Hz, as a mouse has
+BACK_ENDS = {"server": served, "wasm": served_demo}
+UP_S, FIRST_MS = 3.0, 1000.0  # bounds: until the server answers, and until the first image is there
+P95_MS = {32: 50.0, 64: 100.0}  # bounds by the resolution of the model
 HEADERS = {"content-type": "application/json", "x-spatialgan": "1"}
+RANDOM_RUN, RANDOM_PROFILE = "bedroom/indoor/0", "flagship"  # a model of 64 pixels
 CENTER = """() => {
   const box = document.querySelector("#handles .handle .dot").getBoundingClientRect();
   return [box.x + box.width / 2, box.y + box.height / 2];
 }"""
 
 
+@dataclass(frozen=True)
+class Speed:
+    """How fast one model is in the studio."""
+
+    name: str
+    resolution: int
+    up_s: float  # from the command to a server that answers, or to a demo that is built
+    first_ms: float  # from asking for the page to its first image on the screen
+    samples_ms: list[float]  # from input to pixels
+    transfer_mb: float  # until the first image
+
+    def row(self) -> str:
+        """Return a line of the table, with the bounds."""
+        cuts = quantiles(self.samples_ms, n=20)
+        limit = P95_MS.get(self.resolution, math.inf)
+        return (
+            f"{self.name:<24} {self.resolution:>4} px   server {_bounded(self.up_s, UP_S, 's', 1)}   "
+            f"first image {_bounded(self.first_ms, FIRST_MS, 'ms')}   p50 {cuts[9]:.0f} ms   "
+            f"p95 {_bounded(cuts[18], limit, 'ms')}   {len(self.samples_ms)} images   "
+            f"{self.transfer_mb:.2f} MB until the first"
+        )
+
+
+def _bounded(value: float, limit: float, unit: str, digits: int = 0) -> str:
+    if limit == math.inf:
+        return f"{value:.{digits}f} {unit} (no bound)"
+    return f"{value:.{digits}f} {unit} ({'below' if value < limit else 'NOT BELOW'} {limit:g})"
+
+
+def measure(name: str, browser: Any, seconds: float, back_end: str) -> Speed:
+    """Serve a model alone, visit it and drag."""
+    began = time.perf_counter()
+    with BACK_ENDS[back_end](name) as studio:
+        if back_end == "server":
+            with _connected(studio.link) as connection:
+                _answer(connection, "GET", "/models")
+        up = time.perf_counter() - began
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        sizes: list[int] = []
+        page.on("requestfinished", lambda done: sizes.append(done.sizes()["responseBodySize"]))
+        page.goto(studio.link)
+        page.wait_for_function("() => window.studio?.timing?.first > 0")
+        first, transfer = page.evaluate("() => studio.timing.first"), sum(sizes) / 1e6
+        drag_in_circles(page, 1)  # warm
+        page.evaluate("() => { studio.timing.samples = []; }")
+        samples = drag_in_circles(page, seconds)
+        resolution = page.evaluate("() => studio.model.resolution")
+        page.close()
+    return Speed(Path(name).name, resolution, up, first, samples, transfer)
+
+
 def drag_in_circles(page: Any, seconds: float) -> list[float]:
-    """Return the ms from input to pixels of a drag by the mouse."""
+    """Return the ms from input to pixels of a drag by the mouse, all of them."""
     x, y = page.evaluate(CENTER)
     page.mouse.move(x, y)
     page.mouse.down()
-    began, moves = time.perf_counter(), 0
+    began, moves, samples = time.perf_counter(), 0, []
     while time.perf_counter() - began < seconds:
         angle = moves * MOVE_MS / 300
         page.mouse.move(x + RADIUS * (math.cos(angle) - 1), y + RADIUS * math.sin(angle))
         moves += 1
         page.wait_for_timeout(MOVE_MS)
+        if moves % 50 == 0:  # before the page forgets the oldest
+            samples += page.evaluate("() => studio.timing.samples.splice(0)")
     page.mouse.up()
     page.wait_for_function("() => document.documentElement.dataset.busy === 'no'")
-    return page.evaluate("() => studio.timing.samples")
+    return samples + page.evaluate("() => studio.timing.samples.splice(0)")
 
 
-def post(connection: http.client.HTTPConnection, scene: dict) -> bytes:
-    """Return the pixels of a scene."""
-    connection.request("POST", "/render", json.dumps(scene), HEADERS)
-    answer = connection.getresponse()
-    content = answer.read()
-    if answer.status != 200:
-        raise RuntimeError(f"{answer.status}: {content[:200]!r}")
-    return content
+@contextmanager
+def random_snapshot() -> Iterator[Path]:
+    """Yield a snapshot of 64 pixels with random weights."""
+    config = resolve(load_params(Path("params")), RANDOM_RUN, RANDOM_PROFILE)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"random_{config.generator.resolution}.safetensors"
+        save_snapshot(path, new_state(config, torch.device("cpu")).g_ema, config, 0)
+        yield path
 
 
-def be_client(link: str, number: int, scene: dict, seconds: float) -> tuple[int, str]:
+@dataclass(frozen=True)
+class Load:
+    """What many clients at once got, and what it cost."""
+
+    images: list[int]  # that each client got
+    last: list[str]  # sha256 of each client's last image
+    memory_mb: tuple[
+        float, float
+    ]  # of the server: mean of the seconds after a third, and of the last ones
+
+    @property
+    def growth_mb(self) -> float:
+        """Return what the server's memory grew by over the last two thirds."""
+        return self.memory_mb[1] - self.memory_mb[0]
+
+
+def load(link: str, pid: int, clients: int, seconds: float) -> Load:
+    """Let many clients drag at once; raises RuntimeError where one gets an error or another's image."""
+    with _connected(link) as connection:
+        listed = json.loads(_answer(connection, "GET", "/models"))
+    scene = json.loads(listed["models"][0]["scene"])
+    span = seconds / 12  # over which memory is averaged
+    with ThreadPoolExecutor(clients) as pool:
+        running = [pool.submit(_be_client, link, i, scene, seconds) for i in range(clients)]
+        time.sleep(seconds / 3)
+        early = _mean_memory_mb(pid, span)
+        time.sleep(max(0.0, seconds * 2 / 3 - 2.5 * span))
+        late = _mean_memory_mb(pid, span)
+        results = [each.result() for each in running]
+    return Load([count for count, _ in results], [last for _, last in results], (early, late))
+
+
+def _be_client(link: str, number: int, scene: dict, seconds: float) -> tuple[int, str]:
     """Drag an object of one's own scene for a time; return the number of images, and the last one's hash."""
-    connection = http.client.HTTPConnection(urlsplit(link).netloc, timeout=60)
     began, count, image = time.perf_counter(), 0, b""
-    while time.perf_counter() - began < seconds:
-        image = post(connection, moved(scene, number, count))
-        count += 1
-    alone = post(connection, moved(scene, number, count - 1))
-    if image != alone:
-        raise RuntimeError(f"client {number} did not see its own latest scene")
+    with _connected(link) as connection:
+        while count == 0 or time.perf_counter() - began < seconds:
+            count += 1
+            image = _answer(connection, "POST", "/render", moved(scene, number, count))
+        if image != _answer(connection, "POST", "/render", moved(scene, number, count)):
+            raise RuntimeError(f"client {number} did not see its own latest scene")
     return count, hashlib.sha256(image).hexdigest()
 
 
@@ -79,69 +180,51 @@ def moved(scene: dict, number: int, count: int) -> dict:
     return {**scene, "seed": 1000 + number, "layout": layout}
 
 
-def memory_mb(pid: int) -> float:
-    """Return the resident memory of a process, on Linux."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * 4096 / 1e6
+def _connected(link: str) -> closing[http.client.HTTPConnection]:
+    return closing(http.client.HTTPConnection(urlsplit(link).netloc, timeout=60))
 
 
-def load(link: str, pid: int, clients: int, seconds: float) -> None:
-    """Let many clients drag at once, and print how that went."""
-    connection = http.client.HTTPConnection(urlsplit(link).netloc)
-    connection.request("GET", "/models", headers={})
-    scene = json.loads(json.loads(connection.getresponse().read())["models"][0]["scene"])
-    with ThreadPoolExecutor(clients + 1) as pool:
-        running = [pool.submit(be_client, link, i, scene, seconds) for i in range(clients)]
-        time.sleep(seconds / 3)
-        early = memory_mb(pid)
-        results = [each.result() for each in running]
-    late = memory_mb(pid)
-    images = sum(count for count, _ in results)
-    print(
-        f"{clients} clients, {seconds:g} s: {images} images ({images / seconds:.0f} a second), no error, "
-        f"{len({digest for _, digest in results})} different last images; "
-        f"memory {early:.0f} MB after a third, {late:.0f} MB at the end"
-    )
+def _answer(
+    connection: http.client.HTTPConnection, method: str, path: str, scene: dict | None = None
+) -> bytes:
+    connection.request(method, path, scene and json.dumps(scene), HEADERS)
+    answer = connection.getresponse()
+    content = answer.read()
+    if answer.status != 200:
+        raise RuntimeError(f"{answer.status}: {content[:200]!r}")
+    return content
 
 
-BACK_ENDS = {"server": served, "wasm": served_demo}
+def _mean_memory_mb(pid: int, seconds: float) -> float:
+    """Return the resident memory of a process over some seconds, on Linux."""
+    found = []
+    for _ in range(10):
+        found.append(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / 1e6)
+        time.sleep(seconds / 10)
+    return mean(found)
 
 
 @click.command()
-@click.option("--model", default="bedroom", show_default=True)
+@click.option("--snapshot", "snapshots", multiple=True, help="Measure this model; several times.")
 @click.option("--back-end", type=click.Choice(list(BACK_ENDS)), default="server", show_default=True)
-@click.option("--seconds", default=5.0, show_default=True)
+@click.option("--seconds", default=5.0, show_default=True, help="Of each drag.")
 @click.option("--clients", default=0, help="Also let so many clients drag at once.")
 @click.option("--load-seconds", default=60.0, show_default=True)
-def main(model: str, back_end: str, seconds: float, clients: int, load_seconds: float) -> None:
-    """Print how long it takes until the server is up, until the first image, and from input to pixels."""
-    if clients and back_end != "server":
-        raise click.UsageError("--clients are of the server")
-    began = time.perf_counter()
-    with BACK_ENDS[back_end](model) as studio:
-        up = time.perf_counter() - began
-        with chromium() as browser:
-            page = browser.new_page(viewport={"width": 1400, "height": 900})
-            sizes: list[int] = []
-            page.on("requestfinished", lambda done: sizes.append(done.sizes()["responseBodySize"]))
-            page.goto(studio.link)
-            page.wait_for_function("() => window.studio?.timing?.first > 0")
-            first = page.evaluate("() => studio.timing.first")
-            transfer = sum(sizes)
-            drag_in_circles(page, 1)  # warm
-            page.evaluate("() => { studio.timing.samples = []; }")
-            samples = drag_in_circles(page, seconds)
-        print(
-            f"{model}: server up after {up:.1f} s, first image {first:.0f} ms after the page was asked for, "
-            f"{transfer / 1e6:.2f} MB transferred until then"
+def main(
+    snapshots: tuple[str, ...], back_end: str, seconds: float, clients: int, load_seconds: float
+) -> None:
+    """Print until when the server is up and the first image there, and the time from input to pixels."""
+    with random_snapshot() as random, chromium() as browser:
+        for name in snapshots or (*shipped_models(), str(random)):
+            click.echo(measure(name, browser, seconds, back_end).row())
+    if clients:
+        with served() as studio:
+            found = load(studio.link, studio.pid, clients, load_seconds)
+        click.echo(
+            f"{clients} clients, {load_seconds:g} s: {sum(found.images) / load_seconds:.0f} images a second, "
+            f"{min(found.images)} to {max(found.images)} each, no error, {len(set(found.last))} different last "
+            f"images; memory {found.memory_mb[0]:.0f} MB after a third, {found.memory_mb[1]:.0f} MB at the end"
         )
-        cuts = quantiles(samples, n=20)
-        print(
-            f"from input to pixels over {seconds:g} s: p50 {cuts[9]:.0f} ms, p95 {cuts[18]:.0f} ms "
-            f"({len(samples)} images)"
-        )
-        if clients:
-            load(studio.link, studio.pid, clients, load_seconds)
 
 
 if __name__ == "__main__":

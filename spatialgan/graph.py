@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spatialgan.digest import code_digest
-from spatialgan.evaluation.measures import MEASURES, measure_and_segmenter
+from spatialgan.evaluation.measures import DEFAULT_JUDGE, MEASURES, measure_and_segmenter
 from spatialgan.params import Params, split_run
 from spatialgan.reporting.figures import FIGURES
 from spatialgan.steps import Step
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # What opens an input of a measure, and the dict of variants it chooses from by the name in the profile's line
 OPENERS = {
     "extractor": ("spatialgan.extractors.registry.open_extractor", "EXTRACTORS"),
+    "judge": ("spatialgan.extractors.registry.open_extractor", "EXTRACTORS"),
     "segmenter": ("spatialgan.segmenters.registry.open_segmenter", "SEGMENTERS"),
 }
 WRITE_FIGURE = "spatialgan.reporting.figures.write_figure"
@@ -113,7 +114,8 @@ class Graph:
         """Return the step that measures a run: a key of MEASURES, by the profile's segmenter or another."""
         found = choose(MEASURES, "measure", measure)
         file = f"{measure}_{segmenter}" if segmenter else measure
-        line = {**self.line, **({"segmenter": segmenter} if segmenter else {})}
+        line = {"judge": DEFAULT_JUDGE, **self.line}
+        line |= {"segmenter": segmenter} if segmenter else {}
         needs, dataset, by = [self.run(run)], split_run(run)[0], line["segmenter"]
         if "archive" in found.inputs:
             needs.append(self.dataset(dataset))

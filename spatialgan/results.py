@@ -143,6 +143,14 @@ class Results:
         """Yield everything measured of a run."""
         yield from sorted((self.root / "metrics" / run).glob("*.json"))
 
-    def checkpoints(self) -> Iterator[Path]:
-        """Yield the checkpoints of all runs."""
-        yield from sorted(self.root.glob(f"resume/*/*/*/*/checkpoint-*{WEIGHTS_SUFFIX}"))
+    def checkpoints(self, run: str = "*/*/*") -> Iterator[Path]:
+        """Yield the checkpoints of a run, or of all runs."""
+        yield from sorted(self.root.glob(f"resume/{run}/*/checkpoint-*{WEIGHTS_SUFFIX}"))
+
+
+def run_of(snapshot: Path) -> tuple[Results, str] | None:
+    """Return the results in which a snapshot lies, and its run; None where it lies elsewhere."""
+    *above, dataset, row, seed = snapshot.absolute().with_suffix("").parts
+    if not above or above[-1] != "snapshots":
+        return None
+    return Results(Path(*above[:-1])), f"{dataset}/{row}/{seed}"

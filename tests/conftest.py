@@ -22,6 +22,7 @@ torch.set_num_threads(1)
 LONGEST = (
     "test_workflow.py",
     "test_page.py",
+    "test_page_views.py",
     "test_training.py",
     "test_dvc.py",
     "test_drags.py",

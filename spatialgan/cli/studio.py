@@ -1,6 +1,7 @@
 """The command that serves the studio."""
 
 import webbrowser
+from pathlib import Path
 
 import click
 
@@ -19,7 +20,22 @@ PORT = 8017
     show_default=True,
     help="Beyond this machine, whoever has the printed link, which holds a token, can use the studio.",
 )
-def studio(models: tuple[str, ...], open_page: bool, port: int, host: str) -> None:
+@click.option(
+    "--discriminator",
+    "discriminators",
+    type=(str, click.Path(path_type=Path)),
+    multiple=True,
+    metavar="MODEL FILE",
+    help="Show where this discriminator looks in images of MODEL: a run's checkpoint, or a file of "
+    "`spatialgan import --discriminator`. That of a run's own last checkpoint is found by itself.",
+)
+def studio(
+    models: tuple[str, ...],
+    open_page: bool,
+    port: int,
+    host: str,
+    discriminators: tuple[tuple[str, Path], ...],
+) -> None:
     """Edit images in the browser: drag an object and see the image follow.
 
     MODEL is a shipped model, or the path of a snapshot; by default all shipped models. Ctrl-C ends the studio.
@@ -31,7 +47,7 @@ def studio(models: tuple[str, ...], open_page: bool, port: int, host: str) -> No
         raise ValueError("the studio needs an extra: pip install 'spatialgan[studio]'") from None
     from spatialgan.studio.serve import make_studio
 
-    made = make_studio(list(models), host, port)
+    made = make_studio(list(models), host, port, dict(discriminators))
     click.echo(f"The studio is at {made.address}\nCtrl-C ends it.")
     if open_page:
         webbrowser.open(made.address)

@@ -17,7 +17,7 @@ import torch
 from spatialgan.config import resolve
 from spatialgan.data.archive import ImageArchive
 from spatialgan.evaluation.bootstrap import Interval
-from spatialgan.evaluation.measures import MEASURES, Measure
+from spatialgan.evaluation.measures import DEFAULT_JUDGE, MEASURES, Measure
 from spatialgan.evaluation.partial import PartialResults
 from spatialgan.extractors.registry import Extractor, open_extractor
 from spatialgan.files import file_sha256, write_atomically
@@ -136,6 +136,7 @@ def open_setup(measure: Measure, line: Mapping, results: Results, dataset: str) 
     openers = {
         "archive": lambda: ImageArchive(results.dataset(dataset).archive),
         "extractor": lambda: open_extractor(line["extractor"]),
+        "judge": lambda: open_extractor(line.get("judge", DEFAULT_JUDGE)),
         "segmenter": lambda: open_segmenter(
             line["segmenter"], weights_path(line["segmenter"], results, dataset), device
         ),

@@ -17,7 +17,7 @@ from spatialgan.variants import unknown_name
 class Measure:
     """One way to measure a snapshot, as far as it can be told without torch."""
 
-    inputs: tuple[str, ...]  # beside the snapshot: "archive", "extractor", "segmenter"
+    inputs: tuple[str, ...]  # beside the snapshot: "archive", "extractor", "judge", "segmenter"
     depends_on: Callable[
         [Mapping], dict
     ]  # from a profile's line to the settings that change the result
@@ -40,11 +40,18 @@ def _columns(*names: str) -> Callable[[Mapping], dict]:
     return lambda line: {name: line[name] for name in names if name in line}
 
 
+DEFAULT_JUDGE = "efficientnet"  # of EXTRACTORS, where a profile's line names none
+
 MEASURES: dict[str, Measure] = {
     "fidelity": Measure(
         inputs=("archive", "extractor"),
         depends_on=_columns("extractor", "num_fake", "sample_seed"),
         code="spatialgan.evaluation.fidelity.FIDELITY",
+    ),
+    "judge": Measure(
+        inputs=("archive", "judge"),
+        depends_on=_columns("judge", "num_fake", "sample_seed"),
+        code="spatialgan.evaluation.judge.JUDGE",
     ),
     "comove": Measure(
         inputs=("segmenter",),

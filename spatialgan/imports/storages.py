@@ -89,23 +89,34 @@ def read_storage(data: memoryview, budget: Budget) -> Storage:
     """Return the storage in bytes that torch wrote; raises ValueError for anything else than exactly one."""
     if bytes(data[:4]) == ZIP:
         raise ValueError("has a tensor in a ZIP, which no released network has")
-    position, header = 0, []
-    for _ in range(3):
-        value, position = read_pickle(data, position, Vocabulary(), budget)
-        header.append(value)
-    system = header[2] if isinstance(header[2], dict) else {}
-    if header[:2] != [MAGIC_NUMBER, PROTOCOL_VERSION] or system.get("little_endian") is not True:
-        raise ValueError("has a tensor in a format that is not torch's")
-    vocabulary = Vocabulary(names=frozenset(CLASSES), persistent=_Claim.of)
+    header, position = read_header(data, budget)
+    check_header(header)
+    vocabulary = Vocabulary(names=frozenset(CLASSES), persistent=Claim.of)
     claim, position = read_pickle(data, position, vocabulary, budget)
     keys, position = read_pickle(data, position, Vocabulary(), budget)
-    if not isinstance(claim, _Claim) or keys != [claim.key]:
+    if not isinstance(claim, Claim) or keys != [claim.key]:
         raise ValueError("has a tensor without exactly one storage")
     return claim.storage(data[position:])
 
 
+def read_header(data: memoryview, budget: Budget) -> tuple[list, int]:
+    """Return the first three pickles of torch's format, and where they end."""
+    position, header = 0, []
+    for _ in range(3):
+        value, position = read_pickle(data, position, Vocabulary(), budget)
+        header.append(value)
+    return header, position
+
+
+def check_header(header: list) -> None:
+    """Raise ValueError unless the first three pickles are those of torch's format."""
+    system = header[2] if isinstance(header[2], dict) else {}
+    if header[:2] != [MAGIC_NUMBER, PROTOCOL_VERSION] or system.get("little_endian") is not True:
+        raise ValueError("has a tensor in a format that is not torch's")
+
+
 @dataclass(frozen=True)
-class _Claim:
+class Claim:
     """What a storage says it is."""
 
     dtype: str
@@ -113,7 +124,7 @@ class _Claim:
     num_elements: int
 
     @classmethod
-    def of(cls, persistent_id: Any) -> "_Claim":
+    def of(cls, persistent_id: Any) -> "Claim":
         """Return the claim in ("storage", class, key, device, number of elements[, view])."""
         if not isinstance(persistent_id, tuple) or len(persistent_id) not in (5, 6):
             raise ValueError("has a persistent id that is no storage")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from spatialgan.files import file_sha256
 from spatialgan.models import model_path
+from spatialgan.networks.discriminator import Discriminator
 from spatialgan.snapshot import Snapshot, load_snapshot
 
 
@@ -14,6 +15,7 @@ class OpenedModel:
     name: str  # of a shipped model, or the path of a snapshot
     sha256: str  # of the snapshot's file
     snapshot: Snapshot
+    discriminator: Discriminator | None = None  # where one is at hand whose attention can be shown
 
 
 def open_model(name: str) -> OpenedModel:

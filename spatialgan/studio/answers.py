@@ -14,6 +14,7 @@ from spatialgan.dragging import METHOD
 from spatialgan.dragging.drag import DRAGS
 from spatialgan.dragging.drag_scene import check_method, feature_resolution
 from spatialgan.drawing import films
+from spatialgan.losses.alignment import normalize_attention
 from spatialgan.models.opened import OpenedModel
 from spatialgan.scenes import checks
 from spatialgan.scenes.complete import complete_scene, scene_from_seed
@@ -22,6 +23,7 @@ from spatialgan.scenes.edits import apply_edit, parse_words
 from spatialgan.scenes.render import render_scene
 from spatialgan.scenes.scene import SceneData
 from spatialgan.scenes.scene_file import scene_text
+from spatialgan.studio.discriminators import looked_at
 from spatialgan.variants import check_choice, choose
 
 EDITS = ("move", "place", "resize", "remove", "copy", "restyle")  # those that read no file
@@ -52,6 +54,7 @@ def _described(model: OpenedModel) -> dict:
         "levels": levels,
         "methods": [{"name": name, "title": DRAGS[name].title} for name in _methods(model)],
         "feature_resolution": feature_resolution(model.snapshot),
+        "attention": looked_at(model),
         "scene": scene_text(scene_from_seed(model, FIRST_SEED)),
     }
 
@@ -95,6 +98,21 @@ def png(data: Any, models: Models) -> bytes:
     scene, model = open_document(data, models)
     image = render_scene(scene, model.snapshot)
     return _png_bytes(Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()))
+
+
+def attention(data: Any, models: Models) -> bytes:
+    """Return where the discriminator looks in the image of a scene: for each of `looked_at`, rows of bytes.
+
+    Each map has the size of the image and goes from 0 to 255. Raises ValueError where the model has no discriminator.
+    """
+    scene, model = open_document(data, models)
+    if model.discriminator is None:
+        raise ValueError(f"no discriminator of {model.name} is open: give it with --discriminator")
+    image = ((render_scene(scene, model.snapshot).float() - 128) / 127.5)[None].requires_grad_()
+    logits, features = model.discriminator(image)
+    raw = model.snapshot.config.attention(logits, [features[r] for r in looked_at(model)])
+    maps = torch.cat([normalize_attention(each.detach(), image.shape[-1]) for each in raw])
+    return (maps * 255).round().to(torch.uint8).numpy().tobytes()
 
 
 def edited(data: Any, models: Models) -> bytes:

@@ -142,6 +142,7 @@ def studio_app(models: answers.Models, admission: Admission) -> ASGIApp:
     as_rgba = desk.answers(answers.rgba, "application/octet-stream")
     posts = {
         "/render": render,
+        "/attention": desk.answers(answers.attention, "application/octet-stream"),
         "/edit": desk.answers(answers.edited, "application/json"),
         "/strip": desk.answers(answers.strip, "image/png"),
         "/film": desk.film,

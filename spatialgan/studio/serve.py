@@ -3,16 +3,21 @@
 import ipaddress
 import secrets
 import socket
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 
 from spatialgan.models import shipped_models
-from spatialgan.models.opened import open_model
+from spatialgan.models.opened import OpenedModel, open_model
 from spatialgan.studio.admission import LOOPBACK, Admission
 from spatialgan.studio.app import studio_app
+from spatialgan.studio.discriminators import with_discriminator, with_own_discriminator
+from spatialgan.variants import check_choice
 
 BACKLOG = 128  # connections that wait while the models are being opened
+MAX_CONNECTIONS = 256  # each holds at most one body in memory
 WILDCARDS = ("0.0.0.0", "::")
 
 
@@ -29,16 +34,18 @@ class Studio:
         self.server.run(sockets=[self.listener])
 
 
-def make_studio(names: list[str], host: str, port: int) -> Studio:
+def make_studio(
+    names: list[str], host: str, port: int, discriminators: Mapping[str, Path]
+) -> Studio:
     """Return a studio of the models named, or of all shipped ones, on a host and port (0: a free one).
 
-    Raises ValueError where there is no such model, and OSError where the port can't be had.
+    `discriminators` are files by the name of the model whose images they look at. Raises ValueError where there is no such model, and OSError where the port can't be had.
     """
     listener = listen(host, port)
     port = listener.getsockname()[1]
     admission = admission_of(host, port)
     try:
-        models = {name: open_model(name) for name in names or shipped_models()}
+        models = open_models(names or shipped_models(), discriminators)
         app = studio_app(models, admission)
     except BaseException:
         listener.close()
@@ -51,12 +58,26 @@ def make_studio(names: list[str], host: str, port: int) -> Studio:
         ws="none",
         proxy_headers=False,
         server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=1,
     )
     shown = socket.gethostname() if host in WILDCARDS else host
     address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/"
     link = f"{address}#token={admission.token}" if admission.token else address
     return Studio(listener, uvicorn.Server(config), link)
+
+
+def open_models(names: Iterable[str], discriminators: Mapping[str, Path]) -> dict[str, OpenedModel]:
+    """Return models by their names, with discriminators where they are given or a run's folder has one."""
+    models = {name: open_model(name) for name in names}
+    for name in discriminators:
+        check_choice(models, "model", name)
+    return {
+        name: with_discriminator(model, discriminators[name])
+        if name in discriminators
+        else with_own_discriminator(model)
+        for name, model in models.items()
+    }
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -93,11 +93,12 @@ def test_planning_needs_no_torch():
 @pytest.mark.parametrize("what", MEASURES)
 def test_a_measure_says_what_it_depends_on_and_has_its_procedure(what):
     params, measure = load_params(ROOT / "params"), MEASURES[what]
-    assert set(measure.inputs) <= {"archive", "extractor", "segmenter"}
+    assert set(measure.inputs) <= {"archive", "extractor", "judge", "segmenter"}
     for profile, line in params.profiles.items():
         settings = measure.depends_on(line)
         assert settings and settings == {name: line[name] for name in settings}, profile
-        assert {"extractor", "segmenter"} & set(settings) == set(measure.inputs) - {"archive"}
+        named = {"extractor", "segmenter"} & set(measure.inputs)
+        assert {"extractor", "segmenter"} & set(settings) == named
     assert isinstance(harness.procedure_of(measure), Procedure)
 
 
@@ -110,7 +111,11 @@ def test_every_metric_of_the_tables_is_of_a_measure():
 @pytest.mark.parametrize(
     ("what", "segmenter", "message"),
     [
-        ("beauty", "", "unknown measure 'beauty': choose one of fidelity, comove, locality, drags"),
+        (
+            "beauty",
+            "",
+            "unknown measure 'beauty': choose one of fidelity, judge, comove, locality, drags",
+        ),
         (
             "locality",
             "oracle",

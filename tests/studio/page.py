@@ -1,14 +1,34 @@
 """The studio's page as a test uses it: what is seen, what is done, and what it must not do."""
 
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
+
+import pytest
+
+from benchmarks.browser import CHROMIUM
+
+BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not find_spec("playwright"), reason="needs Playwright"),
+    pytest.mark.skipif(not find_spec("axe_playwright_python"), reason="needs axe"),
+    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium"),
+]
 
 PIXELS = """() => {
   const canvas = document.querySelector("#image");
   return Array.from(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data);
 }"""
 SETTLED = "() => document.documentElement.dataset.busy === 'no'"
+
+
+def violations(page: Any) -> list:
+    """Return what axe-core finds against a page: the rule and where it is broken."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [(each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found]
 
 
 @dataclass

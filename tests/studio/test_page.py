@@ -4,61 +4,16 @@ import base64
 import json
 from io import BytesIO
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks.browser import CHROMIUM, chromium, served
 from spatialgan.cli.main import main
-from tests.studio.page import Visit
+from tests.studio.page import BROWSER, violations
 
-pytest.importorskip("playwright.sync_api", reason="needs Playwright")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium"),
-]
+pytestmark = BROWSER
 SIDE = 640  # px of the image in the window, so that an arrow key is 6.4 px
-
-
-@pytest.fixture(scope="module")
-def address():
-    """Return the link of a studio with all shipped models."""
-    with served() as studio:
-        yield studio.link
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def visits(browser, address):
-    """Return a function that visits an address in a context of its own; all visits must end without faults."""
-    made = []
-
-    def visit(link=address, **options):
-        context = browser.new_context(viewport={"width": 1400, "height": 900}, **options)
-        context.set_default_timeout(15_000)
-        made.append(Visit(context.new_page()))
-        made[-1].watch(urlsplit(address).netloc)
-        made[-1].open(link)
-        return made[-1]
-
-    yield visit
-    for each in made:
-        each.page.context.close()
-        assert each.faults == []
-
-
-@pytest.fixture
-def visit(visits):
-    return visits()
 
 
 def changed_near(before, after, y, x, reach=5):
@@ -185,13 +140,50 @@ def test_keys_of_a_handle_make_a_step_per_stroke(visit):
     visit.handle("2").focus()
     visit.page.keyboard.press("Delete")
     assert visit.scene()["layout"][0][2]["presence"] == 0
-    visit.page.locator("#bring-back").click()
+    assert visit.page.evaluate("() => document.activeElement.dataset.part") == "0"
+    visit.page.keyboard.press("b")
     assert visit.scene()["layout"][0][2]["presence"] == 1
+    visit.page.keyboard.press("b")
+    assert "No object is removed" in visit.page.locator("#message").text_content()
     visit.page.keyboard.press("Control+z")
     visit.handle("0").focus()
     visit.page.keyboard.press("c")
     visit.page.wait_for_function("() => studio.scene.layout[0][2].presence === 1")
     assert visit.scene()["styles"]["objects"][2] == {"seed": 2, "object": 0}
+
+
+def test_focus_stays_at_the_button_that_takes_the_place_of_another(visit):
+    visit.page.focus("#remove")
+    for expected in ("bring-back", "remove"):
+        visit.page.keyboard.press("Enter")
+        assert visit.page.evaluate("() => document.activeElement.id") == expected
+    assert visit.page.evaluate("() => studio.history.records.length") == 3
+
+
+def test_escape_gives_a_gesture_up(visit):
+    before, scene = visit.pixels(), visit.scene()
+    x, y = visit.center("0")
+    visit.page.mouse.move(x, y)
+    visit.page.mouse.down()
+    visit.page.mouse.move(x + 90, y)
+    visit.settle()
+    assert visit.pixels() != before
+    visit.page.keyboard.press("Escape")
+    visit.page.mouse.move(x + 120, y)
+    visit.page.mouse.up()
+    assert visit.pixels() == before and visit.scene() == scene
+    assert visit.page.evaluate("() => studio.history.records.length") == 1
+
+
+def test_a_seed_that_is_none_is_said(visit):
+    for seed in ("-3", "1.5", ""):
+        visit.page.fill("#seed", seed)
+        visit.page.keyboard.press("Enter")
+        assert visit.page.input_value("#seed") == "2"
+        assert "whole number" in visit.page.locator("#message").text_content()
+    visit.page.fill("#seed", "7")
+    visit.page.keyboard.press("Enter")
+    visit.page.wait_for_function("() => studio.scene.seed === 7")
 
 
 def test_undo_goes_by_the_key_s_meaning(visit):
@@ -341,6 +333,27 @@ def pair_of_points(visit):
         visit.page.mouse.click(box["x"] + x * box["width"], box["y"] + 0.4 * box["height"])
 
 
+def test_points_can_be_set_and_typed_one_end_at_a_time(visit):
+    pair_of_points(visit)
+    for _ in range(2):
+        visit.page.click("#pair-add")
+    box = visit.page.locator("#image").bounding_box()
+    visit.page.mouse.click(box["x"] + 20, box["y"] + 20)
+    assert visit.page.locator("#pairs li").count() == 4
+    assert visit.page.is_disabled("#drag-start")
+    ends = visit.page.locator("#pairs li").nth(3).locator("[data-end=target]")
+    ends.nth(0).fill("0.5")
+    ends.nth(1).fill("-0.25")
+    visit.page.keyboard.press("Enter")
+    assert visit.page.is_enabled("#drag-start")
+    for _ in range(3):
+        visit.page.locator("#pairs button").first.click()
+    row = visit.page.locator("#pairs input").evaluate_all("(all) => all.map((e) => +e.value)")
+    assert row[2:] == [0.5, -0.25]
+    visit.page.click("#pair-clear")
+    assert visit.page.is_disabled("#drag-start")
+
+
 def test_a_drag_of_points_is_one_step(visit):
     before = visit.pixels()
     pair_of_points(visit)
@@ -401,8 +414,7 @@ def test_axe_finds_no_violation(visits, scheme, model):
     visit.page.wait_for_function("(name) => studio.scene.model === name", arg=model)
     for prepare in ("#tab-objects", "#tab-points", "#show-help"):
         visit.page.click(prepare)
-        found = axe.Axe().run(visit.page).response["violations"]
-        assert [(f["id"], [n["html"][:120] for n in f["nodes"]]) for f in found] == []
+        assert violations(visit.page) == []
 
 
 @pytest.mark.parametrize("width", [1400, 800, 390])

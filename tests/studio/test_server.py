@@ -3,8 +3,8 @@
 import asyncio
 import base64
 import json
-import random
-import string
+import socket
+import threading
 from io import BytesIO
 
 import pytest
@@ -20,11 +20,12 @@ from spatialgan.cli.main import main
 from spatialgan.models.opened import open_model
 from spatialgan.scenes.complete import scene_from_seed
 from spatialgan.scenes.scene_file import scene_text
-from spatialgan.studio import answers, worker
+from spatialgan.studio import answers, serve, worker
 from spatialgan.studio.admission import LOOPBACK, Admission
 from spatialgan.studio.app import studio_app
 from spatialgan.studio.dragging import Occupied, Slots
 from spatialgan.studio.serve import admission_of, listen
+from tests.studio.damage import malformed
 from tests.tiny import tiny_snapshot
 
 PORT = 8017
@@ -304,20 +305,44 @@ def test_models_are_known_by_the_names_given_only(client, tmp_path):
         assert answer.status_code == 400 and "choose one of room, cat" in answer.json()["error"]
 
 
-def test_a_thousand_damaged_scenes_end_in_a_line_each(client):
-    text = client.post("/edit", json={"scene": LEAST, "edits": []}).text
-    text = "\n".join(line for line in text.splitlines() if "model_sha256" not in line)
-    dice = random.Random(0)
+@pytest.mark.unchecked
+@pytest.mark.parametrize("model", ["room", "cat"])
+def test_a_thousand_malformed_scenes_end_in_a_line_each(client, model):
+    """Of both models together; with changes as drags leave them, and everything else that a scene may have."""
+    drag = {"scene": {**LEAST, "model": model}, **PAIR, **SHORT}
+    with client.stream("POST", "/drag", json=drag) as answer:
+        scene = json.loads(events(answer)[-1]["scene"])
+    assert set(scene["changes"]) >= {"latent"}
+    before = client.post("/render", json=scene).content
+    del scene["model_sha256"]  # which would notice most damage first
     statuses = {200: 0, 400: 0}
-    for _ in range(1000):
-        broken = list(text)
-        for _ in range(dice.randint(1, 4)):
-            broken[dice.randrange(len(broken))] = dice.choice(string.printable)
-        answer = client.post("/render", content="".join(broken).encode())
+    for body in malformed(json.dumps(scene), 500):
+        answer = client.post("/render", content=body)
         statuses[answer.status_code] += 1
         if answer.status_code == 400:
-            assert "\n" not in answer.json()["error"]
-    assert min(statuses.values()) > 0
+            error = answer.json()["error"]
+            assert error and len(error) < 500 and error.isprintable(), body
+        else:
+            assert len(answer.content) == 16 * 16 * 4
+    assert statuses[400] > 300 and statuses[200] > 10, statuses
+    assert client.post("/render", json=scene).content == before
+
+
+@pytest.mark.unchecked
+def test_malformed_scenes_end_in_a_line_wherever_a_scene_goes(client):
+    text = client.post("/edit", json={"scene": LEAST, "edits": []}).text
+    bodies = {
+        "/edit": '{"scene": %s, "edits": ["restyle 0"]}',
+        "/strip": '{"before": %s, "after": {}}',
+        "/film": '{"scenes": [%s, 1]}',
+        "/drag": '{"scene": %s, "handles": [], "targets": [], "method": "latent", "mask": "", '
+        '"max_steps": 1, "tolerance_px": 1}',
+        "/attention": "%s",
+    }
+    for path, body in bodies.items():
+        for scene in malformed(text, 40, seed=1):
+            answer = client.post(path, content=body.encode() % scene)
+            assert answer.status_code in ((200, 400) if path == "/edit" else (400,)), scene
     assert still_renders(client)
 
 
@@ -358,6 +383,33 @@ def test_beyond_loopback_a_token_is_needed(models):
 def test_on_loopback_no_token_is_needed():
     assert admission_of("127.0.0.1", PORT) == Admission(PORT)
     assert admission_of("127.0.0.1", PORT).names == LOOPBACK
+
+
+def _asked(connection):
+    """Return how the answer to a connection's request for the page begins."""
+    port = connection.getpeername()[1]
+    connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % port)
+    return connection.recv(100)
+
+
+def test_connections_are_bounded_and_with_them_the_bodies_in_memory(monkeypatch):
+    monkeypatch.setattr(serve, "MAX_CONNECTIONS", 2)
+    studio = serve.make_studio(["bedroom"], "127.0.0.1", 0, {})
+    thread = threading.Thread(target=studio.server.run, kwargs={"sockets": [studio.listener]})
+    thread.start()
+    try:
+        address = studio.listener.getsockname()
+        with socket.create_connection(address), socket.create_connection(address) as second:
+            assert b"HTTP/1.1 503" in _asked(second)
+        for _ in range(50):  # until the server has seen them go
+            with socket.create_connection(address) as third:
+                begin = _asked(third)
+            if b"HTTP/1.1 200" in begin:
+                break
+        assert b"HTTP/1.1 200" in begin
+    finally:
+        studio.server.should_exit = True
+        thread.join()
 
 
 def test_a_port_in_use_is_one_line():

@@ -1,6 +1,6 @@
 // What buttons and keys do to a scene in one go.
 
-import { at, broughtBack, hasRoom, nameOf, partsMeant, seedOf, withPresence } from "./scene.js";
+import { allParts, at, broughtBack, hasRoom, nameOf, partsMeant, seedOf, withPresence } from "./scene.js";
 
 const SEEDS = 100_000; // that "new" chooses from
 
@@ -13,8 +13,11 @@ export function remove(studio, part) {
   studio.apply(withPresence(studio.scene, parts, 0), `Remove ${nameOf(part)}`, performance.now());
 }
 
-export function bringBack(studio, part) {
-  if (at(studio.scene, part).presence > 0) return;
+// The selected object if it was removed, or else the first that was.
+export function bringBack(studio) {
+  const removed = (part) => at(studio.scene, part)?.presence === 0;
+  const part = [studio.selection, ...allParts(studio.scene)].find(removed);
+  if (!part) return studio.say("No object is removed.");
   const parts = partsMeant(studio.scene, part, studio.scope);
   studio.apply(broughtBack(studio.scene, parts), `Bring back ${nameOf(part)}`, performance.now());
 }

@@ -46,6 +46,12 @@ export class HttpBackend {
     return new Uint8ClampedArray(await answer.arrayBuffer());
   }
 
+  // Where the discriminator looks: rows of bytes per map, for models that list some in `attention`.
+  async attention(scene, signal) {
+    const answer = await this.#post("attention", scene, { signal });
+    return new Uint8ClampedArray(await answer.arrayBuffer());
+  }
+
   async png(scene) {
     return (await this.#post("render", scene, { accept: "image/png" })).blob();
   }

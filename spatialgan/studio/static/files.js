@@ -1,5 +1,6 @@
 // Scenes and pictures in and out: files, drops, links, the command line.
 
+import { fileName } from "./names.js";
 import { parseScene } from "./scene.js";
 
 const MAX_BYTES = 1_000_000; // of a scene
@@ -24,10 +25,12 @@ export class Files {
       $(selector).addEventListener("click", () => studio.attempt(act));
     }
     $("#file").addEventListener("change", (event) => this.#load(event.target.files[0]));
-    for (const kind of ["dragover", "drop"]) {
+    for (const kind of ["dragover", "drop", "dragleave"]) {
       document.addEventListener(kind, (event) => {
         event.preventDefault();
-        if (kind === "drop" && event.dataTransfer.files.length) this.#load(event.dataTransfer.files[0]);
+        const { files, types } = event.dataTransfer;
+        document.body.classList.toggle("receiving", kind === "dragover" && types.includes("Files"));
+        if (kind === "drop" && files.length) this.#load(files[0]);
       });
     }
     window.addEventListener("hashchange", () => studio.attempt(() => this.openLink(location.hash)));
@@ -54,10 +57,10 @@ export class Files {
   }
 
   async #save(ending, blob) {
-    const { model, seed } = this.studio.scene;
-    const name = model.replace(/^.*\//, "").replace(/\.safetensors$/, "");
+    const { model, scene } = this.studio;
+    const name = fileName(model.title);
     const url = URL.createObjectURL(await blob);
-    const link = Object.assign(document.createElement("a"), { href: url, download: `${name}_${seed}.${ending}` });
+    const link = Object.assign(document.createElement("a"), { href: url, download: `${name}_${scene.seed}.${ending}` });
     link.click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
   }

@@ -42,7 +42,6 @@ export class Gestures {
     const { studio } = this;
     this.held = { part, kind, label: `${verb} ${nameOf(part)}`, scene: studio.scene };
     this.held.parts = partsMeant(studio.scene, part, studio.scope);
-    studio.dispatchEvent(new CustomEvent("gesture"));
   }
 
   #end() {
@@ -154,12 +153,12 @@ export class Gestures {
     const { studio } = this;
     if (studio.locked || event.ctrlKey || event.metaKey || event.altKey) return;
     const act = {
-      Delete: () => remove(studio, part),
-      Backspace: () => remove(studio, part),
+      Delete: () => this.#remove(part),
+      Backspace: () => this.#remove(part),
       r: () => restyle(studio, part, 1),
       R: () => restyle(studio, part, -1),
       c: () => copyObject(studio, part),
-      b: () => bringBack(studio, part),
+      b: () => bringBack(studio),
     };
     if (event.key === "Escape" && this.held) this.#giveUp();
     else if (event.key in ARROWS) this.#arrow(event, part);
@@ -168,6 +167,14 @@ export class Gestures {
     else return;
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  // The handle goes, and with it the focus: the next one has it now.
+  #remove(part) {
+    remove(this.studio, part);
+    const present = this.marks.parts().filter((other) => at(this.studio.scene, other).presence > 0);
+    const next = present.find((other) => String(other) > String(part)) ?? present[0];
+    if (next) this.marks.focus(next);
   }
 
   #arrow(event, part) {

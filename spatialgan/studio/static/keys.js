@@ -1,5 +1,7 @@
 // Keys of the whole page. Letters act only outside of fields, and can be turned off.
 
+import { bringBack } from "./actions.js";
+
 export class Keys {
   constructor(studio) {
     this.studio = studio;
@@ -30,6 +32,8 @@ export class Keys {
     if (key === "v" && !event.repeat) studio.view("compare", true);
     else if (key === "h") studio.view("heatmaps", !studio.views.heatmaps);
     else if (key === "d") studio.view("difference", !studio.views.difference);
+    else if (key === "a" && studio.model.attention?.length) studio.view("attention", !studio.views.attention);
+    else if (key === "b") bringBack(studio);
     else if (key === "?") this.help.showModal();
     else return;
     event.preventDefault();

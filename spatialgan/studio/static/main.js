@@ -1,5 +1,6 @@
 // Putting the page together.
 
+import { Attention } from "./attention.js";
 import { Files, sceneOf } from "./files.js";
 import { HttpBackend } from "./backend.js";
 import { Keys } from "./keys.js";
@@ -37,10 +38,20 @@ function announce(studio) {
   });
 }
 
+// Without a scene there is nothing to do here but read why.
+function giveUp(reason) {
+  const hint = document.querySelector("#hint");
+  hint.textContent = reason;
+  hint.classList.add("failure");
+  hint.hidden = false;
+  for (const part of document.querySelectorAll("header, nav, aside")) part.inert = true;
+}
+
 // Whoever looks on from outside, a test or a console, sees the state and whether a render is under way.
 function expose(studio) {
   window.studio = studio;
   const root = document.documentElement;
+  root.dataset.busy = "no";
   studio.on("busy", () => (root.dataset.busy = "yes"));
   studio.on("idle", () => (root.dataset.busy = "no"));
 }
@@ -65,6 +76,7 @@ expose(studio);
 adapt(studio);
 studio.timing = new Timing(document.querySelector("#timing"));
 const stage = new Stage(studio, studio.timing);
+new Attention(studio);
 new Levels(studio);
 new ObjectCard(studio);
 new SceneCard(studio);
@@ -72,7 +84,6 @@ new ViewCard(studio);
 new Strip(studio);
 new Files(studio);
 new Tabs(new Points(studio, stage.marks), stage);
-new Keys(studio);
 
 await studio.attempt(async () => {
   const linked = await sceneOf(location.hash).catch((error) => {
@@ -81,4 +92,6 @@ await studio.attempt(async () => {
   });
   await studio.start(linked);
 });
+if (studio.scene) new Keys(studio);
+else giveUp(studio.message);
 document.documentElement.dataset.ready = "yes";

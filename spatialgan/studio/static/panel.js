@@ -44,7 +44,7 @@ export class ObjectCard {
       ["#restyle-previous", () => actions.restyle(studio, studio.selection, -1)],
       ["#copy", () => actions.copyObject(studio, studio.selection)],
       ["#remove", () => actions.remove(studio, studio.selection)],
-      ["#bring-back", () => actions.bringBack(studio, studio.selection)],
+      ["#bring-back", () => actions.bringBack(studio)],
     ]) {
       $(selector).addEventListener("click", act);
     }
@@ -65,8 +65,7 @@ export class ObjectCard {
     const [y, x] = chosen.center;
     const numbers = { y, x, sigma: chosen.sigma, presence: chosen.presence, "presence-number": chosen.presence };
     for (const [name, value] of Object.entries(numbers)) fill($(`#object-${name}`), round(value));
-    $("#remove").hidden = chosen.presence === 0;
-    $("#bring-back").hidden = chosen.presence > 0;
+    swap($("#remove"), $("#bring-back"), chosen.presence > 0);
     $("#copy").disabled = scene.layout.length > 1 || chosen.presence === 0;
     $("#style-name").textContent = this.#style();
   }
@@ -118,8 +117,9 @@ export class SceneCard {
     });
     $("#seed").addEventListener("change", (event) => {
       const seed = Number(event.target.value);
-      if (Number.isSafeInteger(seed) && seed >= 0) actions.newScene(studio, seed);
-      else fill(event.target, studio.scene.seed);
+      if (event.target.value !== "" && Number.isSafeInteger(seed) && seed >= 0) return actions.newScene(studio, seed);
+      studio.say("A seed is a whole number from 0.");
+      fill(event.target, studio.scene.seed);
     });
     for (const [selector, act] of [
       ["#new-scene", () => actions.newScene(studio)],
@@ -137,16 +137,13 @@ export class SceneCard {
   }
 
   #models() {
-    const options = this.studio.models.map(({ name, resolution }) => {
-      const title = name.replace(/^.*\//, "");
-      return new Option(`${title} · ${resolution} px`, name);
-    });
+    const options = this.studio.models.map(({ name, title, resolution }) => new Option(`${title} · ${resolution} px`, name));
     $("#model").replaceChildren(...options);
   }
 
   #switch(name) {
-    const { scene } = this.studio.models.find((model) => model.name === name);
-    this.studio.attempt(() => this.studio.open(scene, `Model ${name.replace(/^.*\//, "")}`));
+    const { scene, title } = this.studio.models.find((model) => model.name === name);
+    this.studio.attempt(() => this.studio.open(scene, `Model ${title}`));
   }
 
   #update() {
@@ -164,7 +161,7 @@ export class SceneCard {
 
 export class ViewCard {
   constructor(studio) {
-    for (const name of ["handles", "heatmaps", "difference"]) {
+    for (const name of ["handles", "heatmaps", "difference", "attention"]) {
       const box = $(`#view-${name}`);
       box.addEventListener("change", () => studio.view(name, box.checked));
       studio.on("view", () => (box.checked = studio.views[name]));
@@ -176,10 +173,19 @@ export class ViewCard {
     compare.addEventListener("keydown", (event) => [" ", "Enter"].includes(event.key) && studio.view("compare", true));
     compare.addEventListener("keyup", hold(false));
     $("#set-before").addEventListener("click", () => {
-      studio.attempt(() => studio.setBefore(studio.scene));
+      studio.setBefore();
       studio.say("From now on, changes are compared with this picture.");
     });
   }
+}
+
+// Show one of two buttons; the focus goes with it.
+function swap(first, second, showFirst) {
+  const [shown, gone] = showFirst ? [first, second] : [second, first];
+  const focused = document.activeElement === gone;
+  shown.hidden = false;
+  gone.hidden = true;
+  if (focused) shown.focus();
 }
 
 // Put a value into a field, unless somebody is writing in it.

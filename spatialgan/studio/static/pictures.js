@@ -3,6 +3,7 @@
 import { colorOf } from "./scene.js";
 
 const HEAT = [[0, 0, 0], [90, 15, 110], [220, 70, 45], [250, 200, 60], [255, 255, 255]];
+const VIOLET = [186, 76, 255]; // no handle has it
 const STRONGEST_CHANGE = 128; // of 255: from here on a difference is white
 
 export function paint(canvas, pixels) {
@@ -25,6 +26,21 @@ function heat(value) {
   const position = Math.min(value, 1) * (HEAT.length - 1);
   const stop = Math.min(Math.floor(position), HEAT.length - 2);
   return HEAT[stop].map((low, c) => low + (HEAT[stop + 1][c] - low) * (position - stop));
+}
+
+// An image in gray, with a map from 0 to 255 over it in violet.
+export function attended(pixels, map) {
+  const out = new Uint8ClampedArray(pixels.length);
+  for (let i = 0; i < pixels.length; i += 4) {
+    const gray = 0.6 * mean(pixels, i);
+    const share = (0.75 * map[i / 4]) / 255;
+    out.set([...VIOLET.map((c) => gray + share * (c - gray)), 255], i);
+  }
+  return out;
+}
+
+function mean(pixels, i) {
+  return (pixels[i] + pixels[i + 1] + pixels[i + 2]) / 3;
 }
 
 // The sub-heatmaps of some parts at a resolution, each in its color, over one another.

@@ -35,7 +35,7 @@ export class Points {
   show(active) {
     this.active = active;
     this.root.classList.toggle("active", active);
-    this.shade.hidden = !active || !this.#masked();
+    this.#drawMask();
     this.#draw();
   }
 
@@ -83,9 +83,9 @@ export class Points {
   // The first click is a handle, the second its target.
   #click(point) {
     const inside = point.map((c) => round(clamp(c, -1, 1)));
-    const last = this.pairs.at(-1);
-    if (last && !last.target) {
-      last.target = inside;
+    const open = this.pairs.find((pair) => !pair.target);
+    if (open) {
+      open.target = inside;
       this.#changed();
     } else this.#add({ handle: inside, target: null });
   }
@@ -104,8 +104,14 @@ export class Points {
   #changed() {
     this.#list();
     this.#draw();
+    this.#ask();
+  }
+
+  // Say what comes next: an open pair, another one, or the drag.
+  #ask() {
     const open = this.pairs.some((pair) => !pair.target);
     $("#points-help").textContent = open ? "Now click where it should go." : "Click a point of the image that should move.";
+    $("#drag-start").disabled = open || this.pairs.length === 0;
   }
 
   #brush(point) {
@@ -136,12 +142,12 @@ export class Points {
     return this.#painted().some((gray) => gray > 127); // an eraser leaves a trace of a stroke's soft edge
   }
 
-  // What the mask keeps is dark.
+  // What the mask keeps is dark, except while a drag shows how far it is.
   #drawMask() {
     const pen = this.shade.getContext("2d", { willReadFrequently: true });
     pen.globalCompositeOperation = "source-over";
     pen.clearRect(0, 0, MASK, MASK);
-    this.shade.hidden = !this.active || !this.#masked();
+    this.shade.hidden = !this.active || this.studio.locked || !this.#masked();
     pen.fillStyle = "#0b0714";
     pen.fillRect(0, 0, MASK, MASK);
     pen.globalCompositeOperation = "destination-out";
@@ -151,7 +157,6 @@ export class Points {
   #list() {
     const items = this.pairs.map((pair, i) => this.#row(pair, i));
     $("#pairs").replaceChildren(...items);
-    $("#drag-start").disabled = this.pairs.length === 0 || this.pairs.some((pair) => !pair.target);
   }
 
   #row(pair, i) {
@@ -164,6 +169,7 @@ export class Points {
       input.addEventListener("change", () => {
         pair[end] = (pair[end] ?? [0, 0]).with(axis, round(clamp(Number(input.value), -1, 1)));
         this.#draw();
+        this.#ask();
       });
     }
     const drop = row.querySelector("button");
@@ -223,7 +229,7 @@ export class Points {
     this.#draw(state.handles);
     if (!state.pixels) return;
     this.reached = { ...state, ended: state.outcome !== "going" };
-    this.studio.showPixels(state.pixels);
+    this.studio.showPixels(state.pixels, state.scene);
   }
 
   // Stop the drag: keep what is seen, or leave the scene as it was.
@@ -250,6 +256,7 @@ export class Points {
     this.studio.lock(on);
     for (const selector of ["#drag-cancel", "#drag-keep", "#drag-running"]) $(selector).hidden = !on;
     $("#drag-start").hidden = on;
+    this.#drawMask();
     $("#drag-bar").value = 0;
     $("#drag-progress").textContent = "Starting…";
     if (on) $("#drag-cancel").focus();

@@ -1,7 +1,7 @@
 // The image with its handles, and beside it the levels of a hierarchy.
 
 import { Marks } from "./marks.js";
-import { difference, heatmaps, paint } from "./pictures.js";
+import { attended, difference, heatmaps, paint } from "./pictures.js";
 import { allParts } from "./scene.js";
 
 const MARGIN = 0.055; // of the frame: handles just outside the image can be reached
@@ -51,10 +51,19 @@ export class Stage {
     let shown = pixels;
     if (views.compare && before.pixels) shown = before.pixels;
     else if (views.difference && comparable) shown = difference(before.pixels, pixels);
+    else if (views.attention) shown = this.#attended(pixels);
     paint(this.image, shown);
     this.frame.classList.toggle("compare", views.compare);
     this.frame.classList.toggle("difference", views.difference);
     this.timing.note(time);
+  }
+
+  // The image as it is until the first map has come.
+  #attended(pixels) {
+    const { attended: found, attendedMap, scene } = this.studio;
+    const size = pixels.length / 4;
+    if (found?.scene.model !== scene.model) return pixels;
+    return attended(pixels, found.maps.subarray(attendedMap * size, (attendedMap + 1) * size));
   }
 
   #drawHeatmaps() {

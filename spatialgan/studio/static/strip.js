@@ -48,7 +48,7 @@ export class Strip {
     const button = item.firstChild;
     const [canvas, name] = button.children;
     button.dataset.index = index;
-    if (name.textContent !== label) name.textContent = label;
+    if (name.textContent !== label) name.textContent = button.title = label;
     if (index === this.studio.history.index) button.setAttribute("aria-current", "step");
     else button.removeAttribute("aria-current");
     if (picture === item.picture) return;

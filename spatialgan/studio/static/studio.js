@@ -2,6 +2,7 @@
 // "models", "scene", "pixels", "selection", "history", "view", "lock".
 
 import { History } from "./history.js";
+import { titles } from "./names.js";
 import { Renderer } from "./renderer.js";
 import { FORMAT, at, same } from "./scene.js";
 
@@ -16,12 +17,17 @@ export class Studio extends EventTarget {
     this.before = { scene: null, pixels: null };
     this.selection = [0, 0];
     this.scope = "together";
-    this.views = { handles: true, heatmaps: false, difference: false, compare: false };
+    this.views = { handles: true, heatmaps: false, difference: false, attention: false, compare: false };
+    this.attended = null; // where the discriminator looks: { maps, scene }
+    this.attendedMap = 0; // which of the maps is shown
     this.locked = false; // while a drag runs
     this.renderer = new Renderer(backend, {
       show: (pixels, scene, time) => this.#show(pixels, scene, time),
       fail: (error) => this.say(error.message),
-      idle: () => this.#tell("idle"),
+      idle: () => {
+        this.#tell("idle");
+        this.#drawBefore();
+      },
     });
   }
 
@@ -30,28 +36,41 @@ export class Studio extends EventTarget {
   }
 
   async start(scene) {
-    this.models = await this.backend.list();
+    const models = await this.backend.list();
+    const shown = titles(models.map(({ name }) => name));
+    this.models = models.map((model, i) => ({ ...model, title: shown[i] }));
     this.#tell("models");
-    await this.open(scene ?? this.models[0].scene, "Start");
+    if (scene) await this.attempt(() => this.open(scene, "Link"));
+    if (!this.scene) await this.open(this.models[0].scene, "Start");
   }
 
   // Show a scene that begins something new: "before" is now this one.
   async open(scene, label) {
-    const whole = scene.layout && scene.styles ? scene : await this.backend.complete(scene);
+    const known = this.models.some((model) => model.scene === scene);
+    const whole = known ? scene : await this.backend.complete(scene);
     if (!this.models.some((model) => model.name === whole.model)) {
       throw new Error(`This scene is of the model "${whole.model}", which this studio has not opened.`);
     }
     this.renderer.abandon();
+    this.before = { scene: whole, pixels: null };
     this.#set(whole);
     if (!at(whole, this.selection)) this.select([0, 0]);
     this.commit(label);
-    await this.setBefore(whole);
   }
 
-  async setBefore(scene) {
-    this.before = { scene, pixels: null };
-    const pixels = await this.backend.render(scene);
-    if (this.before.scene === scene) this.before = { scene, pixels };
+  // Compare with what is shown from now on.
+  setBefore() {
+    const shown = this.pixelsOf === this.scene;
+    this.before = { scene: this.scene, pixels: shown ? this.pixels : null };
+    this.#tell("view");
+  }
+
+  // What is compared with is what was shown then, unless a gesture has overtaken it: then it is drawn now.
+  async #drawBefore() {
+    const { scene, pixels } = this.before;
+    if (pixels) return;
+    const drawn = await this.backend.render(scene).catch(() => null);
+    if (this.before.scene === scene) this.before = { scene, pixels: drawn };
     this.#tell("view");
   }
 
@@ -100,6 +119,7 @@ export class Studio extends EventTarget {
     if (this.locked || !this.history.go(index)) return;
     this.renderer.abandon();
     this.#set(this.history.current.scene);
+    if (this.before.scene.model !== this.scene.model) this.setBefore();
     if (!at(this.scene, this.selection)) this.select([0, 0]);
     this.#tell("history");
   }
@@ -120,7 +140,8 @@ export class Studio extends EventTarget {
   }
 
   view(name, on) {
-    this.views = { ...this.views, [name]: on };
+    const other = { difference: "attention", attention: "difference" }[name]; // each takes the image's place
+    this.views = { ...this.views, ...(on && other ? { [other]: false } : {}), [name]: on };
     this.#tell("view");
   }
 
@@ -135,13 +156,14 @@ export class Studio extends EventTarget {
   }
 
   // Show pixels that no step of the history has: those of a drag under way.
-  showPixels(pixels) {
+  showPixels(pixels, scene) {
     this.pixels = pixels;
+    this.pixelsOf = scene;
     this.#tell("pixels");
   }
 
   say(message) {
-    this.message = message;
+    this.message = message.charAt(0).toUpperCase() + message.slice(1); // the server begins small, as a shell's lines do
     this.#tell("message");
   }
 
@@ -168,6 +190,7 @@ export class Studio extends EventTarget {
   #show(pixels, scene, time) {
     this.pixels = pixels;
     this.pixelsOf = scene;
+    if (scene === this.before.scene) this.before = { scene, pixels };
     this.#tell("pixels", { time });
     if (this.history.current?.scene === scene) this.#keepPicture();
   }

@@ -1,0 +1,82 @@
+"""Discriminators beside the models: a snapshot holds none, so one is given as a file, or is found in the last
+checkpoint of the snapshot's run. The studio shows where they look.
+"""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from spatialgan.config import run_from_identity
+from spatialgan.imports.discriminators import KIND, load_discriminator
+from spatialgan.models import model_path
+from spatialgan.models.opened import OpenedModel
+from spatialgan.networks.discriminator import Discriminator
+from spatialgan.results import run_of
+from spatialgan.tensor_file import load_tensors
+
+PREFIX = "d."  # of its weights in a checkpoint
+
+log = logging.getLogger(__name__)
+
+
+def looked_at(model: OpenedModel) -> list[int]:
+    """Return the resolutions of the features that attention is read from; none without a discriminator."""
+    if model.discriminator is None:
+        return []
+    largest = model.discriminator.config.resolution
+    return [r for r in model.snapshot.config.attention.resolutions if r <= largest]
+
+
+def with_discriminator(model: OpenedModel, path: Path) -> OpenedModel:
+    """Return a model with the discriminator of a file: a run's checkpoint, or what `spatialgan import` wrote.
+
+    Raises ValueError, naming the file, where it is damaged, holds none, or one for images of another size.
+    """
+    discriminator = read_discriminator(path)
+    judged, made = discriminator.config.resolution, model.snapshot.config.generator.resolution
+    if judged != made:
+        raise ValueError(
+            f"{path} judges images of {judged} px, but those of {model.name} have {made} px"
+        )
+    return replace(model, discriminator=discriminator)
+
+
+def with_own_discriminator(model: OpenedModel) -> OpenedModel:
+    """Return a model with the discriminator it was trained against, if its run's last checkpoint is still there.
+
+    A damaged checkpoint is named in the log and left alone.
+    """
+    found = run_of(model_path(model.name))
+    if found is None:
+        return model
+    results, run = found
+    last = f"checkpoint-{round(model.snapshot.kimg * 1000):012d}"
+    for path in results.checkpoints(run):
+        try:
+            if path.stem == last and _identity(path) == model.snapshot.config.identity():
+                return with_discriminator(model, path)
+        except ValueError as error:
+            log.warning("%s; its attention can't be shown", error)
+    return model
+
+
+def _identity(path: Path) -> dict:
+    return load_tensors(path)[1]["fixed"]["identity"]
+
+
+def read_discriminator(path: Path) -> Discriminator:
+    """Return the discriminator in a file, on the CPU; raises ValueError where it is damaged or holds none."""
+    tensors, header = load_tensors(path)
+    kind = header.get("kind", "file of another program")
+    if kind == KIND:
+        return load_discriminator(path)
+    if kind != "checkpoint":
+        raise ValueError(f"{path} holds no discriminator: it is a {kind}, not a run's checkpoint")
+    discriminator = Discriminator(run_from_identity(header["fixed"]["identity"]).discriminator)
+    weights = {
+        name.removeprefix(PREFIX): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(PREFIX)
+    }
+    discriminator.load_state_dict(weights)
+    return discriminator.requires_grad_(False)
