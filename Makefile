@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 UV_PIP := $(BIN)/uv pip
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help ablation test studio workstation pull environment lint format docs prose lock clean
+.PHONY: help ablation test campaign studio workstation pull environment lint format docs prose lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -17,6 +17,11 @@ ablation: $(INSTALLED) ## train, score and tabulate the ablation: results/tables
 
 test: $(INSTALLED) ## run the tests, the whole workflow in miniature included
 	pytest
+
+MINUTES ?= 50
+
+campaign: $(INSTALLED) ## try damaged inputs, kills and failing disks, for 50 minutes (MINUTES=10: for ten)
+	pytest tests/campaign -m campaign --dist=load --campaign-minutes=$(MINUTES)
 
 studio: $(INSTALLED) ## edit images in the browser
 	spatialgan studio
