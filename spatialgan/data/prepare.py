@@ -87,9 +87,9 @@ def prepare_dataset(
     tally = Tally()
     with closing(source.entries(resolution)) as series:  # pyright: ignore[reportArgumentType]
         entries = itertools.islice(series, total)
-        progress = tqdm(entries, total=total, desc=f"prepare {archive.name}", unit="img")
-        on_bad = row.get("on_bad", "error")
-        written = write_archive(archive, _good_images(progress, tally, on_bad))
+        with tqdm(entries, total=total, desc=f"prepare {archive.name}", unit="img") as progress:
+            on_bad = row.get("on_bad", "error")
+            written = write_archive(archive, _good_images(progress, tally, on_bad))
     made = Manifest(
         **asdict(written),
         num_images=num_images,
