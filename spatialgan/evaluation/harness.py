@@ -21,6 +21,7 @@ from spatialgan.evaluation.bootstrap import Interval
 from spatialgan.evaluation.measures import MEASURES, Measure
 from spatialgan.evaluation.partial import PartialResults
 from spatialgan.extractors.registry import Extractor, open_extractor
+from spatialgan.files import file_sha256
 from spatialgan.params import Params
 from spatialgan.provenance import source_commit
 from spatialgan.records import read_record, write_record
@@ -119,6 +120,8 @@ def measure_run(params: Params, profile: str, run: str, what: str, segmenter: st
     snapshot_path = results.run(config.name).snapshot
     if not snapshot_path.is_file():  # before anything large is opened
         raise ValueError(f"{snapshot_path} does not exist: train {config.name} first")
+    sha256 = file_sha256(snapshot_path)
+    check_described(snapshot_path, sha256, results.run(config.name).record, "snapshot_sha256")
     setup = open_setup(measure, line, results, config.dataset)
     return procedure_of(measure).measure(measure.code, snapshot_path, setup, output)
 
@@ -135,12 +138,25 @@ def open_setup(measure: Measure, line: Mapping, results: Results, dataset: str) 
     openers = {
         "archive": lambda: _open_archive(results.dataset(dataset)),
         "extractor": lambda: open_extractor(line["extractor"]),
-        "segmenter": lambda: open_segmenter(
-            line["segmenter"], weights_path(line["segmenter"], results, dataset), device
-        ),
+        "segmenter": lambda: _open_segmenter(line["segmenter"], results, dataset, device),
     }
     inputs = {name: openers[name]() for name in measure.inputs}
     return Setup(measure.depends_on(line), inputs, device)
+
+
+def check_described(path: Path, sha256: str, record: Path, key: str) -> None:
+    """Raise ValueError where a file's record, if there is one, describes another file: a kill came between the two."""
+    if record.is_file() and read_record(record).get(key) != sha256:
+        raise ValueError(f"{path} is not the file that {record} describes: make it again")
+
+
+def _open_segmenter(name: str, results: Results, dataset: str, device: str) -> Segmenter:
+    weights = weights_path(name, results, dataset)
+    segmenter = open_segmenter(name, weights, device)
+    trained = results.segmenter(dataset, name)
+    if weights == trained.weights:
+        check_described(weights, segmenter.sha256 or file_sha256(weights), trained.record, "sha256")
+    return segmenter
 
 
 def _open_archive(files: DatasetFiles) -> ImageArchive:

@@ -17,18 +17,24 @@ pytestmark = [pytest.mark.campaign, pytest.mark.unchecked]
 # the folder's contents, the command, what it imports (once, before it is forked), cases in the usual suite
 COMMANDS = {
     "prepare": (worlds.project, "prepare cat -p smoke", "spatialgan.data.prepare", 2),
-    "train": (worlds.with_data, f"train {worlds.RUN} -p smoke", "spatialgan.training.loop", 2),
+    "train": (worlds.with_data, f"train {worlds.RUN} -p smoke", "spatialgan.training.loop", 1),
+    "resume": (
+        worlds.with_half_a_training,
+        f"train {worlds.RUN} -p smoke",
+        "spatialgan.training.loop",
+        1,
+    ),
     "measure": (
         worlds.with_snapshot,
         f"measure {worlds.RUN} --what locality -p smoke",
         "spatialgan.evaluation.locality",
-        2,
+        1,
     ),
     "table": (
         worlds.with_results,
         "table objective -p smoke",
         "spatialgan.reporting.tables jinja2 tabulate",
-        2,
+        1,
     ),
     "figure": (
         worlds.with_results,
