@@ -320,13 +320,12 @@ def is_locale_dependent(call: ast.Call) -> bool:
         return "encoding" not in keywords
     if name not in ("open", "fdopen", "NamedTemporaryFile"):
         return False
-    place = 0 if isinstance(call.func, ast.Attribute) and name == "open" else 1
-    mode = call.args[place] if len(call.args) > place else keywords.get("mode")
-    is_file = (
-        mode is not None or not call.args
-    )  # zipfile.open(name), Image.open(file) are not meant
-    mode_text = mode.value if isinstance(mode, ast.Constant) else "r"
-    return is_file and set(str(mode_text)) <= set("rwxa+") and "encoding" not in keywords
+    is_method = isinstance(call.func, ast.Attribute) and name == "open"
+    modes = [*call.args[not is_method :], *([keywords["mode"]] if "mode" in keywords else [])]
+    mode = modes[0].value if modes and isinstance(modes[0], ast.Constant) else "r"
+    if is_method and modes and mode == "r":  # Image.open(file), os.open(file, flags)
+        return False
+    return set(str(mode)) <= set("rwxa+") and "encoding" not in keywords
 
 
 @pytest.mark.parametrize("folder", ["spatialgan", "workflow", "analyses", "benchmarks"])

@@ -11,7 +11,6 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import BinaryIO
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +24,11 @@ class PartialResults:
         key = json.dumps({"key": hashlib.sha256(text.encode()).hexdigest()})
         self._path = path
         self._held = _locked(path)
-        lines = _whole_lines(self._held.read())
+        with open(self._held, "rb", closefd=False) as file:
+            lines = _whole_lines(file.read())
         if lines[:1] != [key]:
             lines = []
-        self._held.truncate(sum(len(_sealed(line)) + 1 for line in lines))
+        os.truncate(self._held, sum(len(_sealed(line)) + 1 for line in lines))
         if not lines:
             self._append(key)
         self.batches: list[dict] = [json.loads(line) for line in lines[1:]]
@@ -42,9 +42,9 @@ class PartialResults:
     def _append(self, line: str) -> None:
         """Add a line and see to it that it is on disk."""
         try:
-            self._held.write(f"{_sealed(line)}\n".encode())
-            self._held.flush()
-            os.fsync(self._held.fileno())
+            with open(self._held, "ab", closefd=False) as file:
+                file.write(f"{_sealed(line)}\n".encode())
+            os.fsync(self._held)
         except OSError as error:
             raise ValueError(f"{self._path}: cannot be written ({error.strerror})") from error
 
@@ -54,23 +54,25 @@ class PartialResults:
 
     def close(self) -> None:
         """Let the next process have the file."""
-        self._held.close()
+        os.close(self._held)
 
 
-def _locked(path: Path) -> BinaryIO:
-    """Return the file, made where it isn't there, once no other process holds it; its lock ends with the process."""
+def _locked(path: Path) -> int:
+    """Return the number of the opened file, made where it isn't there, once no other process holds it.
+
+    The lock ends with the process, or when it closes the file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        file = path.open("a+b")
+        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
             log.info("%s is in use by another process: waiting for it", path)
-            fcntl.lockf(file, fcntl.LOCK_EX)
-        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            file.seek(0)
-            return file
-        file.close()  # the other process finished, and deleted it
+            fcntl.lockf(number, fcntl.LOCK_EX)
+        if path.exists() and os.path.samestat(os.fstat(number), path.stat()):
+            return number
+        os.close(number)  # the other process finished, and deleted it
 
 
 def _sealed(text: str) -> str:
