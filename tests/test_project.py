@@ -3,6 +3,7 @@
 import ast
 import importlib.metadata
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -337,3 +338,23 @@ def test_no_text_depends_on_the_locale(folder):
         if isinstance(node, ast.Call) and is_locale_dependent(node)
     ]
     assert calls == []
+
+
+def test_a_link_in_place_of_the_data_folder_is_ignored(tmp_path):
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    (tmp_path / "data").symlink_to(tmp_path)
+    for arguments in (["init", "--quiet"], ["check-ignore", "--quiet", "data"]):
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
+
+
+def test_a_tarball_is_told_what_to_do_before_dvc_is_asked(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("requirements.lock", "pyproject.toml", ".venv/installed"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    run = subprocess.run(
+        ["make", "pull"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert run.returncode != 0
+    assert "dvc config --local core.no_scm true" in run.stderr

@@ -173,7 +173,7 @@ def test_an_edited_record_is_stale(made: Params) -> None:
     record = Graph(made, "smoke").metric("cat/capacity/0", "fidelity").record
     text = record.read_text()
     assert '"fid": ' in text
-    record.write_text(text.replace('"fid": ', '"fid": 1'))
+    record.write_text(text.replace('"fid": ', '"fid": 1', 1))
     said = reasons(made, lambda graph: graph.metric("cat/capacity/0", "fidelity"))
     assert said.startswith("was altered after it was written")
     result = CliRunner().invoke(main, ["table", TABLE, "-p", "smoke"])

@@ -264,16 +264,16 @@ def test_a_header_that_is_none_of_this_training_is_one_line(tmp_path, edit):
 def test_a_grid_that_a_kill_prevented_is_drawn_after_a_resume(tmp_path, monkeypatch):
     config = tiny_config(kimg=0.24)
     config = replace(config, execution=replace(config.execution, num_checkpoints=6, num_grids=2))
-    draw, grids = loop._draw_grids, Results(tmp_path).run(config.name).grids
+    draw, grids = loop.sample_grid, Results(tmp_path).run(config.name).grids
 
     def killed(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop, "_draw_grids", killed)
+    monkeypatch.setattr(loop, "sample_grid", killed)
     with pytest.raises(KeyboardInterrupt):
         loop.train(job(tmp_path, config))
     assert not grids.exists()
-    monkeypatch.setattr(loop, "_draw_grids", draw)
+    monkeypatch.setattr(loop, "sample_grid", draw)
     loop.train(job(tmp_path, config))
     assert sorted(path.name for path in grids.iterdir()) == [
         f"{kimg}-{what}.png"
