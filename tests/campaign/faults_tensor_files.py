@@ -179,7 +179,7 @@ def _edit(header: Any, draws: random.Random) -> None:
         if draws.random() < 0.2:
             del header[key]
         else:
-            header[key] = draws.choice(VALUES)
+            header[key] = copy.deepcopy(draws.choice(VALUES))
         return
 
 

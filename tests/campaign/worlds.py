@@ -1,5 +1,6 @@
 """Commands to disturb, each in a small folder of its own with all that it needs, and what must hold afterwards."""
 
+import hashlib
 import json
 import os
 import random
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 from spatialgan.cli.main import main
 from spatialgan.files import file_sha256
@@ -40,6 +42,9 @@ class World:
     folder: Path  # as it is before; cases run in copies
     before: dict[str, str]  # hash of every file
     after: dict[str, str]
+    unstamped: dict[
+        str, str
+    ]  # the same, but for what says what made them: a record is written, then stamped
     operations: list[str]
 
     def command(self) -> None:
@@ -56,11 +61,12 @@ def make_world(folder: Path, prepare: Callable[[], None], *arguments: str) -> Wo
         prepare()
     finally:
         os.chdir(here)
-    first = World(arguments, folder, contents(folder), {}, [])
+    first = World(arguments, folder, contents(folder), {}, {}, [])
     copy = copy_of(first, "undisturbed")
     outcome = run(first.command, copy)
     assert outcome.code == 0, outcome.said
-    return World(arguments, folder, first.before, contents(copy), outcome.operations)
+    before, after = first.before, contents(copy)
+    return World(arguments, folder, before, after, contents(copy, _unstamped), outcome.operations)
 
 
 def copy_of(world: World, name: str) -> Path:
@@ -71,26 +77,36 @@ def copy_of(world: World, name: str) -> Path:
     return copy
 
 
-def contents(folder: Path) -> dict[str, str]:
+def contents(folder: Path, digest: Callable[[Path], str] | None = None) -> dict[str, str]:
     """Return a hash of every finished file by its name."""
     files = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
     named = {file.relative_to(folder).as_posix(): file for file in files}
-    return {
-        name: _hash(file)
-        for name, file in sorted(named.items())
-        if not UNFINISHED.search(f"/{name}")
-    }
+    finished = {name: file for name, file in named.items() if not UNFINISHED.search(f"/{name}")}
+    return {name: (digest or _hash)(file) for name, file in sorted(finished.items())}
 
 
-def _hash(file: Path) -> str:
+def _hash(file: Path, left_out: tuple[str, ...] = UNTIMED) -> str:
     """Return the hash of a file's bytes; of a record without what depends on the clock."""
-    if file.name != "train.json" and not file.name.endswith("_drag.json"):
-        return file_sha256(file)
+    if file.suffix == ".json" and file.parts[-2:-1] != ("params",):
+        try:
+            record = json.loads(file.read_bytes())
+        except ValueError:
+            return f"no JSON: {file_sha256(file)}"
+        if isinstance(record, dict):
+            record = {name: value for name, value in record.items() if name not in left_out}
+        return json.dumps(record, sort_keys=True)
+    return file_sha256(file)
+
+
+def _unstamped(file: Path) -> str:
+    """Return a hash of a file but for its stamp."""
+    if file.suffix != ".png":
+        return _hash(file, (*UNTIMED, "made_from"))
     try:
-        record = {k: v for k, v in json.loads(file.read_bytes()).items() if k not in UNTIMED}
-    except ValueError:
-        return f"no JSON: {file_sha256(file)}"
-    return json.dumps(record, sort_keys=True)
+        with Image.open(file) as picture:
+            return hashlib.sha256(picture.tobytes()).hexdigest()
+    except (OSError, SyntaxError):
+        return f"no PNG: {file_sha256(file)}"
 
 
 def disturb(
@@ -110,11 +126,12 @@ def disturb(
 
 def faults(world: World, copy: Path, outcome: Outcome, kind: str):
     """Yield what is wrong after a disturbance, then after the same command was run again."""
-    found = contents(copy)
+    found, unstamped = contents(copy), contents(copy, _unstamped)
     for name in sorted(world.before.keys() | found.keys()):
-        whole = {world.before.get(name), world.after.get(name)}
+        is_whole = found.get(name) in (world.before.get(name), world.after.get(name))
         may_go = name.endswith("/train.json")  # its snapshot is about to be another one
-        if found.get(name) not in whole and not (may_go and name not in found):
+        is_new = name in unstamped and unstamped[name] == world.unstamped.get(name)
+        if not (is_whole or is_new or (may_go and name not in found)):
             yield f"{name} is neither as before nor as it is to be"
     if kind in KILLS:
         if not outcome.killed:
@@ -164,7 +181,7 @@ def with_half_a_training() -> None:
     """Fill it with a training that was killed after its second checkpoint."""
     with_data()
     folder = Path.cwd()
-    train = World(("train", RUN, "-p", "smoke"), folder, {}, {}, [])
+    train = World(("train", RUN, "-p", "smoke"), folder, {}, {}, {}, [])
     saving = f"replace results/smoke/resume/{RUN}"
     counted = run(train.command, copy_of(train, "counted")).operations
     saves = [at for at, name in enumerate(counted) if name.startswith(saving)]
