@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 UV_PIP := $(BIN)/uv pip
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help ablation test studio workstation pull environment lint format docs prose lock clean
+.PHONY: help ablation test campaign studio workstation pull environment lint format docs prose lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -18,6 +18,11 @@ ablation: $(INSTALLED) ## train, score and tabulate the ablation: results/tables
 test: $(INSTALLED) ## run the tests, the whole workflow in miniature included
 	pytest
 
+MINUTES ?= 50
+
+campaign: $(INSTALLED) ## try damaged inputs, kills and failing disks, for 50 minutes (MINUTES=10: for ten)
+	pytest tests/campaign -m campaign --dist=load --campaign-minutes=$(MINUTES)
+
 studio: $(INSTALLED) ## edit images in the browser
 	spatialgan studio
 
@@ -25,6 +30,8 @@ workstation: $(INSTALLED) ## the ablation at a larger budget, several seeds: res
 	snakemake --cores all results/workstation/tables/ablation.md
 
 pull: $(INSTALLED) ## bring data sets, weights and segmenters from DVC's remote, and check their bytes
+	@test -e .git || grep -qs no_scm .dvc/config.local || { echo "this is no git checkout, which DVC must be told: \
+	$(BIN)/dvc config --local core.no_scm true" >&2; exit 1; }
 	dvc pull --allow-missing
 	spatialgan verify
 

@@ -211,7 +211,9 @@ def _mean_memory_mb(pid: int, seconds: float) -> float:
     """Return the resident memory of a process over some seconds, on Linux."""
     found = []
     for _ in range(10):
-        found.append(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / 1e6)
+        found.append(
+            int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1]) * 4096 / 1e6
+        )
         time.sleep(seconds / 10)
     return mean(found)
 

@@ -178,7 +178,7 @@ def split_run(run: str) -> tuple[str, str, int]:
 
 def _load_yaml(path: Path) -> Any:
     try:
-        return yaml.load(path.read_text(), SafeLoader)
+        return yaml.load(path.read_text(encoding="utf-8"), SafeLoader)
     except FileNotFoundError:
         raise ValueError(
             f"{path} is missing: run this from the repository's root, or name the folder"

@@ -1,7 +1,8 @@
-"""Check that bytes haven't changed: data sets, snapshots, checkpoints, segmenters, and DVC's objects.
+"""Check that bytes haven't changed: data sets, snapshots, checkpoints, segmenters, metrics, and DVC's objects.
 
 Every heavy file is described by a small one or by its own header: an archive by its manifest, a snapshot and the
-weights of a segmenter by their records, all safetensors by the sha256 in their header, an object of DVC by its name.
+weights of a segmenter by their records, all safetensors by the sha256 in their header, an object of DVC by its name;
+a record itself by its checksum.
 DVC doesn't check again: it delivers a damaged object of its cache as if it were whole.
 """
 
@@ -20,6 +21,7 @@ from tqdm import tqdm
 from spatialgan.data.archive import scan_archive
 from spatialgan.files import file_sha256
 from spatialgan.params import SafeLoader
+from spatialgan.records import read_record
 from spatialgan.results import Results
 from spatialgan.tensor_file import load_tensors
 
@@ -68,6 +70,8 @@ def results_checks(results: Results) -> Iterator[Check]:
     for run in results.runs():
         faults = partial(_weights_faults, run.snapshot, run.record, "snapshot_sha256")
         yield Check(run.snapshot, faults)
+        for record in results.metrics(run.name):
+            yield Check(record, partial(_record_faults, record))
     for segmenter in results.segmenters():
         faults = partial(_weights_faults, segmenter.weights, segmenter.record, "sha256")
         yield Check(segmenter.weights, faults)
@@ -76,6 +80,7 @@ def results_checks(results: Results) -> Iterator[Check]:
 
 
 def _archive_faults(archive: Path, manifest: Path) -> Iterator[str]:
+    yield from _faults_beside(manifest)
     wanted = _recorded(manifest, "sha256")
     if wanted == file_sha256(archive):
         return
@@ -93,10 +98,16 @@ def _archive_faults(archive: Path, manifest: Path) -> Iterator[str]:
 
 
 def _weights_faults(weights: Path, record: Path, key: str) -> Iterator[str]:
+    yield from _faults_beside(record)
     faults = list(_tensor_faults(weights))
     yield from faults
     if not faults and file_sha256(weights) != _recorded(record, key):
         yield f"whole, but not the file that {record.name} describes"
+
+
+def _faults_beside(record: Path) -> Iterator[str]:
+    """Yield what is wrong with the record of a heavy file."""
+    yield from (f"{record.name}, which describes it, {fault}" for fault in _record_faults(record))
 
 
 def _tensor_faults(path: Path) -> Iterator[str]:
@@ -112,11 +123,18 @@ def _without_path(error: ValueError, path: Path) -> str:
 
 
 def _recorded(record: Path, key: str) -> str:
-    """Return a hash from a JSON file, "" where it holds none."""
+    """Return a hash from a record, "" where it holds none."""
     try:
-        return json.loads(record.read_text(encoding="utf-8"))[key]
-    except (ValueError, KeyError, TypeError):
+        return str(read_record(record).get(key, ""))
+    except ValueError:
         return ""
+
+
+def _record_faults(path: Path) -> Iterator[str]:
+    try:
+        read_record(path)
+    except ValueError as error:
+        yield _without_path(error, path)
 
 
 def store_checks(project: Path) -> Iterator[Check]:
@@ -130,6 +148,12 @@ def store_checks(project: Path) -> Iterator[Check]:
             md5 = path.parent.name + path.name.removesuffix(".dir")
             if re.fullmatch(r"[0-9a-f]{32}", md5):  # not a file on its way there
                 yield Check(path, partial(_object_faults, path, md5, names.get(md5, "")))
+
+
+def may_be_pulled(project: Path, path: Path) -> bool:
+    """Return whether dvc.lock names a file or a folder around it, and DVC has some place to bring it from."""
+    named = any(path.is_relative_to(locked) for locked, _ in _locked(project / "dvc.lock"))
+    return named and bool(_stores(project) or any("://" in url for url in _urls(project)))
 
 
 def _members(stores: list[Path], path: str, md5: str) -> Iterator[tuple[str, str]]:
@@ -154,20 +178,32 @@ def _object_faults(path: Path, md5: str, name: str) -> Iterator[str]:
 
 def _stores(project: Path) -> list[Path]:
     """Return the cache and the local remotes that DVC's configuration names, where they exist."""
-    config = configparser.ConfigParser(interpolation=None, strict=False)
-    config.read([project / ".dvc/config", project / ".dvc/config.local"])
-    folders = [config.get("cache", "dir", fallback="cache")]
-    urls = [config[section].get("url", "") for section in config.sections() if "remote" in section]
-    folders += [url for url in urls if url and "://" not in url]
+    folders = [_dvc_config(project).get("cache", "dir", fallback="cache")]
+    folders += [url for url in _urls(project) if "://" not in url]
     found = [(project / ".dvc" / Path(folder).expanduser()).resolve() for folder in folders]
     return [folder for folder in dict.fromkeys(found) if folder.is_dir()]
+
+
+def _urls(project: Path) -> list[str]:
+    """Return where the remotes are that DVC's configuration names."""
+    config = _dvc_config(project)
+    urls = (config[section].get("url", "") for section in config.sections() if "remote" in section)
+    return [url for url in urls if url]
+
+
+def _dvc_config(project: Path) -> configparser.ConfigParser:
+    config = configparser.ConfigParser(interpolation=None, strict=False)
+    config.read([project / ".dvc/config", project / ".dvc/config.local"], encoding="utf-8")
+    return config
 
 
 def _locked(lock: Path) -> Iterator[tuple[str, str]]:
     """Yield path and md5 of everything dvc.lock describes."""
     if not lock.is_file():
         return
-    for stage in (yaml.load(lock.read_text(), SafeLoader) or {}).get("stages", {}).values():
+    for stage in (
+        (yaml.load(lock.read_text(encoding="utf-8"), SafeLoader) or {}).get("stages", {}).values()
+    ):
         for item in [*stage.get("deps", []), *stage.get("outs", [])]:
             if "md5" in item:
                 yield item["path"], item["md5"].removesuffix(".dir")

@@ -34,6 +34,16 @@ LONGEST = (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the time that the tests of tests/campaign have together."""
+    parser.addoption(
+        "--campaign-minutes",
+        type=float,
+        default=0.0,
+        help="Minutes that the tests marked campaign share; 0: a few fixed cases each.",
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the files of LONGEST before all others."""
     items.sort(

@@ -264,3 +264,19 @@ def test_how_the_commit_is_found_is_no_part_of_a_result(monkeypatch: pytest.Monk
     before = package.digest("spatialgan.training.loop.train")
     monkeypatch.setattr(digest, "UNCOUNTED", set())
     assert package.digest("spatialgan.training.loop.train") != before
+
+
+def test_the_locale_does_not_change_a_digest():
+    code = "from spatialgan.digest import code_digest; print(code_digest('spatialgan.reporting.tables.write_table'))"
+    said = set()
+    for locale, utf8 in (("C.UTF-8", "1"), ("C", "0")):
+        environment = {
+            **os.environ,
+            "LC_ALL": locale,
+            "PYTHONUTF8": utf8,
+            "PYTHONCOERCECLOCALE": "0",
+        }
+        command = [sys.executable, "-c", code]
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        said.add(run.stdout)
+    assert len(said) == 1

@@ -3,6 +3,7 @@
 import ast
 import importlib.metadata
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -305,3 +306,55 @@ def test_command_line_says_its_help_without_loading_torch():
 
 def test_the_block_of_these_tests_blocks():
     assert python_with_blocked(("torch",), "import torch").returncode != 0
+
+
+TEXT_ENCODERS = {"read_text", "write_text"}  # methods that take an encoding
+
+
+def is_locale_dependent(call: ast.Call) -> bool:
+    """Return whether a call reads or writes text in the encoding that the locale says."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+    if name in ("run", "Popen", "check_output"):
+        return "text" in keywords
+    if name in TEXT_ENCODERS:
+        return "encoding" not in keywords
+    if name not in ("open", "fdopen", "NamedTemporaryFile"):
+        return False
+    is_method = isinstance(call.func, ast.Attribute) and name == "open"
+    modes = [*call.args[not is_method :], *([keywords["mode"]] if "mode" in keywords else [])]
+    mode = modes[0].value if modes and isinstance(modes[0], ast.Constant) else "r"
+    if is_method and modes and mode == "r":  # Image.open(file), os.open(file, flags)
+        return False
+    return set(str(mode)) <= set("rwxa+") and "encoding" not in keywords
+
+
+@pytest.mark.parametrize("folder", ["spatialgan", "workflow", "analyses", "benchmarks"])
+def test_no_text_depends_on_the_locale(folder):
+    calls = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in tracked(f"{folder}/**.py", f"{folder}/*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and is_locale_dependent(node)
+    ]
+    assert calls == []
+
+
+def test_a_link_in_place_of_the_data_folder_is_ignored(tmp_path):
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    (tmp_path / "data").symlink_to(tmp_path)
+    for arguments in (["init", "--quiet"], ["check-ignore", "--quiet", "data"]):
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
+
+
+def test_a_tarball_is_told_what_to_do_before_dvc_is_asked(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("requirements.lock", "pyproject.toml", ".venv/installed"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    run = subprocess.run(
+        ["make", "pull"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert run.returncode != 0
+    assert "dvc config --local core.no_scm true" in run.stderr

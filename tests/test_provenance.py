@@ -1,5 +1,6 @@
 """The commit under a result: dirty where code or params differ from it, never because results do."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -60,3 +61,10 @@ def test_code_that_git_does_not_have_is_unknown(
     assert provenance.source_commit() == "unknown"
     monkeypatch.setenv("PATH", "/nowhere")
     assert provenance.source_commit() == "unknown"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_checkout_of_another_owner_has_its_commit(tmp_path: Path, commit: str) -> None:
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, 12345, 12345)
+    assert provenance.source_commit() == commit

@@ -13,9 +13,9 @@ from spatialgan.snapshot import (
     save_snapshot,
     to_uint8,
 )
-from spatialgan.tensor_file import save_tensors
+from spatialgan.tensor_file import read_tensors, save_tensors
 from spatialgan.training.state import new_state
-from tests.tiny import tiny_config
+from tests.tiny import tiny_config, tiny_snapshot
 
 
 @pytest.fixture(params=["baseline", "spatialgan", "flatten", "gaussian_noise", "impulse"])
@@ -67,6 +67,63 @@ def test_a_snapshot_repeats_its_run_and_its_bytes(tmp_path):
 def test_bytes_cover_the_range():
     values = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0]).view(5, 1, 1, 1).expand(5, 3, 1, 1)
     assert to_uint8(values)[:, 0, 0, 0].tolist() == [0, 0, 128, 255, 255]
+
+
+def _put(*path, value):
+    """Return an edit of a header's identity that puts a value in a place."""
+
+    def edit(header):
+        place = header["identity"]
+        for name in path[:-1]:
+            place = place[name]
+        place[path[-1]] = value
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda header: header.pop("identity"),
+        lambda header: header.pop("nimg"),
+        lambda header: header.update(identity=[]),
+        lambda header: header.update(nimg=-1),
+        lambda header: header.update(nimg="8000"),
+        lambda header: header.update(conventions={"clamp": "x"}),
+        lambda header: header["identity"].pop("sampling"),
+        _put("generator", value=None),
+        _put("generator", "encoding", value={"name": "none"}),
+        _put("generator", "resolution", value=2**62),
+        _put("generator", "resolution", value=0),
+        _put("generator", "resolution", value="16"),
+        _put("generator", "channel_base", value=2**40),
+        _put("generator", "channel_max", value=2**19),
+        _put("generator", "channel_base", value=1),
+        _put("generator", "channel_max", value=None),
+        _put("generator", "z_dim", value=0),
+        _put("generator", "z_dim", value=2**20),
+        _put("generator", "mapping_layers", value=2**20),
+        _put("generator", "w_dim", value=[16]),
+        _put("generator", "heatmap_channels", value=[2**20]),
+        _put("generator", "heatmap_channels", value=3),
+        _put("sampling", "center_std", value=0),
+        _put("sampling", "spreads", value=[1, 2]),
+        _put("sampling", "num_centers", value=[1, 2, "4"]),
+        _put("sampling", value={"name": "multi_object", "num_objects": 2**20}),
+        _put("alignment", value={"name": "l1", "threshold": "x"}),
+        _put("seed", value="0"),
+        _put("row", value=3),
+    ],
+)
+def test_a_header_that_describes_no_generator_is_one_line(tmp_path, edit):
+    found = read_tensors(tiny_snapshot(tmp_path / "g.safetensors"))
+    edit(found.header)
+    save_tensors(tmp_path / "x.safetensors", found.tensors, found.header)
+    with pytest.raises(
+        ValueError, match="x.safetensors: its header describes no generator"
+    ) as error:
+        load_snapshot(tmp_path / "x.safetensors")
+    assert "\n" not in str(error.value)
 
 
 def test_a_checkpoint_is_no_snapshot(tmp_path):

@@ -14,6 +14,8 @@ from spatialgan.cli.main import main
 from spatialgan.graph import Graph
 from spatialgan.params import Params, load_params
 from spatialgan.provenance import read_stamp, write_stamp
+from spatialgan.records import read_record, write_record
+from spatialgan.results import Results
 from spatialgan.status import CURRENT, MISSING, STALE, UNSTAMPED, Status, leftovers
 from spatialgan.steps import Step
 from tests.stand_in import pretend_all
@@ -129,7 +131,7 @@ def test_changed_code_is_noticed_where_it_is_run(
 
 def test_another_result_in_its_place_is_noticed_by_what_reads_it(made: Params) -> None:
     record = Graph(made, "smoke").run("cat/capacity/0").record
-    record.write_text(json.dumps({**json.loads(record.read_text()), "snapshot_sha256": "1" * 64}))
+    write_record(record, {**read_record(record), "snapshot_sha256": "1" * 64})
     stale = titles(made, STALE)
     assert "measure cat/capacity/0/fidelity" in stale and "train cat/capacity/0" not in stale
     said = reasons(made, lambda graph: graph.metric("cat/capacity/0", "fidelity"))
@@ -138,10 +140,8 @@ def test_another_result_in_its_place_is_noticed_by_what_reads_it(made: Params) -
 
 def test_a_result_without_a_stamp_is_stale(made: Params) -> None:
     record = Graph(made, "smoke").run("cat/capacity/0").record
-    plain = {
-        name: value for name, value in json.loads(record.read_text()).items() if name != "made_from"
-    }
-    record.write_text(json.dumps(plain))
+    plain = {name: value for name, value in read_record(record).items() if name != "made_from"}
+    write_record(record, plain)
     assert reasons(made, lambda graph: graph.run("cat/capacity/0")) == UNSTAMPED
     picture = Graph(made, "smoke").figure("level_moves").record
     assert read_stamp(picture)["settings"]["kind"] == "gallery"
@@ -167,6 +167,55 @@ def test_checkpoints_of_earlier_settings_are_counted(made: Params) -> None:
     left = leftovers(results)
     assert [folder.name for folder in left.folders] == ["old", "older"]
     assert left.num_bytes == 2000
+
+
+def test_an_edited_record_is_stale(made: Params) -> None:
+    record = Graph(made, "smoke").metric("cat/capacity/0", "fidelity").record
+    text = record.read_text()
+    assert '"fid": ' in text
+    record.write_text(text.replace('"fid": ', '"fid": 1', 1))
+    said = reasons(made, lambda graph: graph.metric("cat/capacity/0", "fidelity"))
+    assert said.startswith("was altered after it was written")
+    result = CliRunner().invoke(main, ["table", TABLE, "-p", "smoke"])
+    assert result.exit_code == 1 and f"{record} was altered" in result.stderr
+
+
+def test_changed_originals_are_noticed(params: Params) -> None:
+    folder = Path("data/dogs")
+    folder.mkdir(parents=True)
+    (folder / "a.png").write_bytes(b"first")
+    path = Path("params/datasets.yaml")
+    row = "dogs: {paper_name: Dogs, procedural: {source: folder, path: data/dogs}}\n"
+    path.write_text(path.read_text() + row)
+    params = load_params()
+
+    def why() -> str:
+        return reasons(params, lambda graph: graph.dataset("dogs"))
+
+    pretend_all(params, [Graph(params, "smoke").dataset("dogs")])
+    assert why() == ""
+    (folder / "b.png").write_bytes(b"second")
+    assert why() == "input data/dogs was made again"
+    (folder / "b.png").unlink()
+    os.utime(folder / "a.png", (1e9, 1e9))
+    assert why() == "input data/dogs was made again"
+    shutil.rmtree(folder)  # once they are prepared
+    assert why() == ""
+
+
+def test_checkpoints_of_earlier_settings_are_removed_by_a_command(params: Params) -> None:
+    resume = Results(Path("results/smoke")).resume("cat/sel/0")
+    for folder, age in (("new", 0), ("old", 100)):
+        path = resume / folder / "checkpoint-000000000001.safetensors"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(bytes(1000))
+        os.utime(path, (1e9 - age, 1e9 - age))
+    result = CliRunner().invoke(main, ["tidy", "-p", "smoke"])
+    assert result.stdout == f"removed {resume / 'old'}\n"
+    assert {path.name for path in resume.iterdir()} == {"new", "lock"}
+    assert (
+        CliRunner().invoke(main, ["tidy", "-p", "smoke"]).stdout == "there is nothing to remove\n"
+    )
 
 
 def test_the_command_says_what_and_why_and_exits_with_0(made: Params) -> None:

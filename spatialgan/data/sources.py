@@ -8,6 +8,7 @@ Shapes: h w pixels of an original, r pixels per side of a prepared image.
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from spatialgan.data.members import (
     is_image_name,
     read_member,
 )
+from spatialgan.files import file_sha256
 from spatialgan.variants import check_choice
 
 FILTERS = {
@@ -112,12 +114,10 @@ class Folder:
             yield Entry(name, self._reader(root, file, name, resolution))
 
     def fingerprint(self, resolution: int) -> str:
-        """Return a hash of the names and sizes of the files."""
+        """Return a hash of the names and contents of the files; a link counts by where it leads."""
         if not Path(self.path).is_dir():
             return ""
-        return _listing_hash(
-            (str(f.relative_to(self.path)), f.lstat().st_size) for f in self._files()
-        )
+        return _listing_hash((str(f.relative_to(self.path)), _content(f)) for f in self._files())
 
     def _files(self) -> list[Path]:
         root = Path(self.path)
@@ -233,6 +233,16 @@ class Lsun:
                              readahead=False, meminit=False)  # fmt: skip
         except lmdb.Error as error:
             raise ValueError(f"{path}: not a readable LMDB ({error})") from error
+
+
+def _content(file: Path) -> str:
+    """Return the sha256 of a file, or in its place where a link leads or why it can't be read."""
+    if file.is_symlink():
+        return os.readlink(file)
+    try:
+        return file_sha256(file) if file.is_file() else "no regular file"
+    except OSError as error:
+        return str(error)
 
 
 def crop_and_resize(

@@ -9,7 +9,6 @@ Shapes: n images, r pixels per side.
 
 import dataclasses
 import functools
-import json
 import math
 import resource
 import time
@@ -25,9 +24,10 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from spatialgan.files import file_sha256, write_atomically
+from spatialgan.files import file_sha256
 from spatialgan.params import Params
 from spatialgan.provenance import source_commit
+from spatialgan.records import write_record
 from spatialgan.results import SegmenterFiles
 from spatialgan.rng import generator_for
 from spatialgan.segmenters.instances import MIN_AREA, Instances, trusted
@@ -131,7 +131,7 @@ def train_segmenter(
         "min_area": MIN_AREA,
         "held_out": score_segmenter(name, files.weights, held_out(training), device),
     }
-    write_atomically(files.record, (json.dumps(result, indent=2) + "\n").encode())
+    write_record(files.record, result)
     return result
 
 

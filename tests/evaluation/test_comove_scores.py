@@ -154,3 +154,12 @@ def test_partial_results_are_kept_for_the_same_measurement_only(tmp_path):
     assert last.batches == []
     last.remove()
     assert not path.exists()
+
+
+def test_an_altered_batch_and_those_after_it_are_made_again(tmp_path):
+    path = tmp_path / "partial.jsonl"
+    first = PartialResults(path, {"n": 1})
+    for number in (1, 2, 3):
+        first.add({"next": number})
+    path.write_text(path.read_text().replace('{"next": 2}', '{"next": 7}'))
+    assert PartialResults(path, {"n": 1}).batches == [{"next": 1}]

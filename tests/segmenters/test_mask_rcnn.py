@@ -16,7 +16,7 @@ from spatialgan.segmenters.mask_rcnn import (
 )
 from spatialgan.segmenters.registry import open_segmenter, weights_path
 from spatialgan.segmenters.truth import DrawingSeries, draw_labeled, mirrored
-from spatialgan.tensor_file import save_tensors
+from spatialgan.tensor_file import read_tensors, save_tensors
 
 TINY = MaskRcnnShape(input_side=64, widths=(4, 4, 4), channels=4, box_features=8)
 
@@ -110,6 +110,34 @@ def test_a_file_of_another_format_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     save_tensors(path, {"x": torch.zeros(1)}, {"format": "something-else"})
     with pytest.raises(ValueError, match=r"model\.safetensors holds 'something-else'.*retrain"):
+        open_segmenter("torchvision", path, "cpu", MIN_SCORE)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"shape": None},
+        {"shape": {"widths": 3}},
+        {"shape": {"widths": [2**12] * 3, "channels": 4096}},
+        {"shape": {"input_side": 2**30}},
+        {"shape": {"roi_side": "7"}},
+        {"shape": {"unknown": 1}},
+        {"classes": None},
+        {"classes": [1]},
+        {"classes": ["bed", "lamp"]},
+    ],
+)
+def test_a_header_that_describes_no_segmenter_is_one_line(tmp_path: Path, edit: dict) -> None:
+    path = tmp_path / "model.safetensors"
+    MaskRcnnLearner(TINY, ("bed",), "cpu").save(path, {})
+    found = read_tensors(path)
+    changed = (
+        edit
+        if edit.get("shape", None) is None
+        else {"shape": {**found.header["shape"], **edit["shape"]}}
+    )
+    save_tensors(path, found.tensors, {**found.header, **changed})
+    with pytest.raises(ValueError, match="model.safetensors: its header describes no segmenter"):
         open_segmenter("torchvision", path, "cpu", MIN_SCORE)
 
 

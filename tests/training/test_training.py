@@ -1,7 +1,8 @@
 """Training: what a step does, resuming to the bit, several processes, divergence, two at once."""
 
-import json
+import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,12 +13,17 @@ from pathlib import Path
 import pytest
 import torch
 import torch.multiprocessing as multiprocessing
+from click.testing import CliRunner
 
+from spatialgan.cli.main import main
+from spatialgan.data.archive import ImageArchive
+from spatialgan.data.prepare import check_archive
 from spatialgan.files import file_sha256
 from spatialgan.params import load_params
 from spatialgan.provenance import read_stamp
+from spatialgan.records import read_record
 from spatialgan.results import Results
-from spatialgan.tensor_file import exclusive, tensors_sha256
+from spatialgan.tensor_file import exclusive, read_tensors, save_tensors, tensors_sha256
 from spatialgan.training import loop, phases
 from spatialgan.training.feed import Order
 from spatialgan.training.processes import Processes, join_processes
@@ -196,14 +202,15 @@ def test_a_killed_run_ends_in_the_same_bits(tmp_path, straight):
     assert snapshot_of(tmp_path, config) == straight
 
 
-def test_sigterm_saves_and_asks_to_be_run_again(tmp_path, straight, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_to_stop_saves_and_asks_to_be_run_again(tmp_path, straight, monkeypatch, number):
     config = tiny_config()
     take_step = loop.take_step
 
     def terminate_in_third_step(step):
         take_step(step)
         if step.index == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
 
     monkeypatch.setattr(loop, "take_step", terminate_in_third_step)
     with pytest.raises(loop.Preempted, match="stopped at 0.0 kimg"):
@@ -212,6 +219,141 @@ def test_sigterm_saves_and_asks_to_be_run_again(tmp_path, straight, monkeypatch)
     monkeypatch.setattr(loop, "take_step", take_step)
     loop.train(job(tmp_path, config))
     assert snapshot_of(tmp_path, config) == straight
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_before_the_first_step_exits_with_75_too(tmp_path, monkeypatch, number):
+    tiny_archive(tmp_path / "results/smoke")
+    monkeypatch.setattr(loop, "train", lambda job: os.kill(os.getpid(), number))
+    monkeypatch.chdir(tmp_path)
+    arguments = ["train", "cat/sel/0", "-p", "smoke", "--params", str(ROOT / "params")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 75 and "rerun the command to resume" in result.stderr
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def stopped_training(folder: Path, monkeypatch) -> list[Path]:
+    """Train until the outputs would be written; return the checkpoints, newest first."""
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_write_outputs", lambda *_: None)
+        loop.train(job(folder, tiny_config()))
+    return sorted((folder / "resume").rglob("checkpoint-*.safetensors"), reverse=True)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE])
+def test_an_error_of_the_system_gives_no_checkpoint_up(tmp_path, straight, monkeypatch, number):
+    newest = stopped_training(tmp_path, monkeypatch)[0]
+    read = Path.read_bytes
+
+    def fail_once(path):
+        if path == newest:
+            raise OSError(number, os.strerror(number))
+        return read(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", fail_once)
+        with pytest.raises(OSError, match=f"{newest.name}: cannot be read .{os.strerror(number)}"):
+            loop.train(job(tmp_path, tiny_config()))
+    assert newest.exists() and not list((tmp_path / "resume").rglob("*.damaged"))
+    loop.train(job(tmp_path, tiny_config()))
+    assert snapshot_of(tmp_path, tiny_config()) == straight
+
+
+def _lose(name):
+    return lambda header: header.pop(name)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        *map(_lose, ("counters", "fixed", "kind")),
+        lambda header: header["counters"].pop("cur_nimg"),
+        lambda header: header["counters"].update(cur_nimg="64"),
+        lambda header: header["counters"].update(cur_nimg=-8),
+        lambda header: header["counters"].update(cur_nimg=1e400),
+        lambda header: header["counters"].update(num_skipped_in_a_row=[]),
+        lambda header: header.update(counters=[]),
+        lambda header: header["fixed"].update(code="0"),
+    ],
+)
+def test_a_header_that_is_none_of_this_training_is_one_line(tmp_path, edit):
+    config = tiny_config()
+    folder = open_run_folder(Results(tmp_path), config.name, {"identity": config.identity()})
+    save_checkpoint(folder, new_state(config, CPU))
+    (path,) = folder.checkpoints()
+    found = read_tensors(path)
+    edit(found.header)
+    save_tensors(path, found.tensors, found.header)
+    with pytest.raises(ValueError, match=re.escape(str(path))) as error:
+        restore_newest(folder, new_state(config, CPU))
+    assert "\n" not in str(error.value) and path.exists()
+
+
+def test_a_grid_that_a_kill_prevented_is_drawn_after_a_resume(tmp_path, monkeypatch):
+    config = tiny_config(kimg=0.24)
+    config = replace(config, execution=replace(config.execution, num_checkpoints=6, num_grids=2))
+    draw, grids = loop.sample_grid, Results(tmp_path).run(config.name).grids
+
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "sample_grid", killed)
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(job(tmp_path, config))
+    assert not grids.exists()
+    monkeypatch.setattr(loop, "sample_grid", draw)
+    loop.train(job(tmp_path, config))
+    assert sorted(path.name for path in grids.iterdir()) == [
+        f"{kimg}-{what}.png"
+        for kimg in ("000000.1", "000000.2")
+        for what in ("attention", "samples")
+    ]
+
+
+def test_an_archive_that_its_manifest_does_not_describe_is_refused(tmp_path):
+    config = tiny_config()
+    this = job(tmp_path, config)
+    files = this.results.dataset("cat")
+    manifest = files.manifest.read_text()
+    tiny_archive(tmp_path, num=23)
+    files.manifest.write_text(manifest)
+    with pytest.raises(ValueError, match="cat.zip is not the archive that .*cat.json describes"):
+        loop.train(this)
+    with pytest.raises(ValueError, match="cat.zip is not the archive that .*cat.json describes"):
+        check_archive(ImageArchive(files.archive), files)
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", '{"sha256": 3}', "{", ""])
+def test_a_manifest_that_is_none_is_named(tmp_path, text):
+    this = job(tmp_path, tiny_config())
+    this.results.dataset("cat").manifest.write_text(text)
+    with pytest.raises(
+        ValueError, match="cat.json.*(not a dataset manifest|prepare)|not a dataset"
+    ):
+        loop.train(this)
+
+
+def test_an_archive_that_is_replaced_while_it_is_in_use_is_noticed(tmp_path):
+    files = tiny_archive(tmp_path)
+    archive = ImageArchive(files.archive)
+    tiny_archive(tmp_path, num=23)
+    with pytest.raises(ValueError, match="cat.zip was replaced while it was in use"):
+        archive[0]
+
+
+def test_a_record_never_describes_another_training_s_snapshot(tmp_path, monkeypatch):
+    config, outputs = tiny_config(), Results(tmp_path).run(tiny_config().name)
+    loop.train(job(tmp_path, config))
+    assert outputs.record.exists()
+
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "sample_grid", killed)
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(job(tmp_path, tiny_config(r1_gamma=2.0)))
+    if outputs.record.exists():
+        assert read_record(outputs.record)["snapshot_sha256"] == file_sha256(outputs.snapshot)
 
 
 @pytest.mark.parametrize("cut", [0, 1, 8, -1])
@@ -266,18 +408,13 @@ def test_poisoned_weights_are_never_saved(tmp_path):
     assert tensors_sha256(state_to_tensors(restored)[0]) == good
 
 
-def test_two_trainings_of_one_run_exclude_each_other(tmp_path):
-    config = tiny_config()
-    this = job(tmp_path, config)
-    resolved = loop.resolve_precision(config, CPU)
-    fixed = {
-        "identity": resolved.identity(),
-        "dataset_sha256": json.loads(this.results.dataset("cat").manifest.read_text())["sha256"],
-        "code": resolved.code("spatialgan.training.loop.train"),
-    }
-    with exclusive(open_run_folder(Results(tmp_path), config.name, fixed).resume):
-        with pytest.raises(RuntimeError, match=f"in use by process {os.getpid()}"):
-            loop.train(this)
+def test_two_trainings_of_one_run_exclude_each_other_whatever_their_settings(tmp_path):
+    for config in (tiny_config(), tiny_config(r1_gamma=2.0)):
+        with (
+            exclusive(Results(tmp_path).resume(config.name)),
+            pytest.raises(RuntimeError, match=f"in use by process {os.getpid()}"),
+        ):
+            loop.train(job(tmp_path, config))
 
 
 def test_a_changed_run_does_not_resume_the_old_one(tmp_path):

@@ -88,11 +88,37 @@ def test_weights_that_are_needed_and_not_here_are_asked_for(params: Params) -> N
     said = (
         rf"{snapshot}: made before, and needed, but not here. `dvc pull` .* --config train_again=1"
     )
+    Path("dvc.lock").write_text(
+        "stages: {runs: {outs: [{path: results/smoke/snapshots, md5: a.dir}]}}"
+    )
+    Path(".dvc/cache").mkdir(parents=True)
     found, step = metric(params)
     with pytest.raises(ValueError, match=said):
         found.inputs(step)
     found, step = metric(params, train_again=True)
     assert str(snapshot) in found.inputs(step).files
+
+
+@pytest.mark.parametrize(
+    "lock", ["", "stages: {runs: {outs: [{path: results/smoke/snapshots, md5: a}]}}"]
+)
+def test_weights_that_dvc_has_nowhere_are_made_again(
+    params: Params, lock: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    found, step = metric(params)
+    pretend_all(params, [step.needs[0]])
+    (snapshot,) = step.needs[0].heavy
+    snapshot.unlink()
+    if lock:  # a clone without the store that it names
+        Path("dvc.lock").write_text(lock)
+        Path(".dvc").mkdir()
+        Path(".dvc/config").write_text("['remote \"store\"']\n    url = ../../nowhere\n")
+    found, step = metric(params)
+    for _ in range(2):
+        assert str(snapshot) in found.inputs(step).files
+    assert [record.message for record in caplog.records] == [
+        f"{snapshot} isn't here, and DVC has it nowhere: train cat/sel/0 again"
+    ]
 
 
 def test_a_run_that_is_to_be_trained_is_not_asked_for(params: Params) -> None:
