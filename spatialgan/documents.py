@@ -149,7 +149,7 @@ def read_yaml(path: Path) -> Any:
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
-        raise ValueError(f"{path}: is not valid YAML: {_words(error)}") from None
+        raise ValueError(f"{path} is not valid YAML: {_words(error)}") from None
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
         # from the constructors of dates, numbers and other tagged values
         raise ValueError(_with_path(path, error)) from None

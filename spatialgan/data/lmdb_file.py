@@ -9,7 +9,7 @@ import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -100,7 +100,7 @@ def check_library() -> None:
         raise ValueError("LSUN databases need lmdb: pip install 'spatialgan[lsun]'") from error
 
 
-def read_entries(path: Path, max_bytes: int) -> Iterator[tuple[bytes, bytes | None]]:
+def read_entries(path: Path, max_bytes: int) -> Generator[tuple[bytes, bytes | None], None, None]:
     """Yield key and value of all entries in key order; None in place of a value longer than `max_bytes`.
 
     Raises ValueError, in one line that names the database, where it is damaged.

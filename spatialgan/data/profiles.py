@@ -43,7 +43,7 @@ def to_srgb(pixels: UInt8[np.ndarray, "h w 3"], profile: bytes) -> UInt8[np.ndar
 def _transform(profile: bytes) -> tuple[str, "ImageCms.ImageCmsTransform | None"]:
     """Return a profile's color space and what makes sRGB of it, None where it is sRGB."""
     opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    space = opened.profile.xcolor_space.strip()
+    space = opened.profile.xcolor_space.strip()  # pyright: ignore[reportAttributeAccessIssue]
     if space not in ("RGB", "GRAY"):
         raise BadPicture(f"a color profile of {space} (convert it to RGB first)")
     mode = "RGB" if space == "RGB" else "L"
