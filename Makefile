@@ -30,6 +30,8 @@ workstation: $(INSTALLED) ## the ablation at a larger budget, several seeds: res
 	snakemake --cores all results/workstation/tables/ablation.md
 
 pull: $(INSTALLED) ## bring data sets, weights and segmenters from DVC's remote, and check their bytes
+	@test -e .git || grep -qs no_scm .dvc/config.local || { echo "this is no git checkout, which DVC must be told: \
+	$(BIN)/dvc config --local core.no_scm true" >&2; exit 1; }
 	dvc pull --allow-missing
 	spatialgan verify
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from analyses.documents import lines_of, output_option, write_document
 from spatialgan.evaluation.comove import segment
 from spatialgan.evaluation.comove_scores import score
-from spatialgan.evaluation.harness import SEED, load_hashed
+from spatialgan.evaluation.harness import SEED
 from spatialgan.evaluation.matching import Track, follow, instance_under
 from spatialgan.evaluation.trials import Renderer, Trials, snapshot_renderer, trial_batches
 from spatialgan.heatmaps.layout import Layout
@@ -29,6 +29,7 @@ from spatialgan.heatmaps.moves import gaussians, move_objects
 from spatialgan.heatmaps.samplers import all_inside
 from spatialgan.segmenters.instances import Instances
 from spatialgan.segmenters.registry import Segmenter, open_segmenter
+from spatialgan.snapshot import load_hashed
 
 EDGE = 0.7  # of a half width: a heatmap that is centered beyond has much of its disc out of sight
 

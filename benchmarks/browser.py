@@ -31,7 +31,9 @@ class Served:
 def served(*arguments: str) -> Iterator[Served]:
     """Serve a studio on a free port, as a user does, until the block ends."""
     command = [sys.executable, "-u", "-m", "spatialgan", "studio", "--no-open", "--port", "0"]
-    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [*command, *arguments], stdout=subprocess.PIPE, encoding="utf-8"
+    ) as server:
         try:
             assert server.stdout is not None
             yield Served(server.stdout.readline().split()[-1], server.pid)

@@ -35,9 +35,9 @@ def prepared_copy(folder: Path) -> Path:
     """Return a copy of the repository with the smoke data set and a longer smoke run."""
     copy_project(folder)
     path = folder / "params/profiles.yaml"
-    profiles = yaml.safe_load(path.read_text())
+    profiles = yaml.safe_load(path.read_text(encoding="utf-8"))
     profiles["profiles"]["smoke"] |= {"kimg": 1.6, "num_checkpoints": 100}
-    path.write_text(yaml.safe_dump(profiles))
+    path.write_text(yaml.safe_dump(profiles), encoding="utf-8")
     run([sys.executable, "-m", "spatialgan", "prepare", "cat", "-p", "smoke"], folder)
     return folder
 
@@ -58,7 +58,9 @@ def start(command: list[str], folder: Path) -> subprocess.Popen:
 def run(command: list[str], folder: Path) -> None:
     """Run a command to its end; exits with its log if it fails."""
     if start(command, folder).wait():
-        sys.exit(f"{' '.join(command)} failed:\n{(folder / 'lottery.log').read_text()[-4000:]}")
+        sys.exit(
+            f"{' '.join(command)} failed:\n{(folder / 'lottery.log').read_text(encoding='utf-8')[-4000:]}"
+        )
 
 
 def run_and_kill(command: list[str], folder: Path, delay: float) -> bool:

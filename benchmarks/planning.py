@@ -24,8 +24,8 @@ SMALL, LARGE = "results/tables/objective.md", "results/tables/thousand.md"
 
 def add_rows(params: Path, count: int) -> None:
     """Add rows that differ in a number, and a table of all of them."""
-    rows = yaml.safe_load((params / "runs.yaml").read_text())
-    tables = yaml.safe_load((params / "tables.yaml").read_text())
+    rows = yaml.safe_load((params / "runs.yaml").read_text(encoding="utf-8"))
+    tables = yaml.safe_load((params / "tables.yaml").read_text(encoding="utf-8"))
     added = {
         f"extra{i}": {
             "title": f"Extra {i}",
@@ -42,8 +42,8 @@ def add_rows(params: Path, count: int) -> None:
         "rows": {row: {} for row in added},
     }
     tables["tables"]["thousand"] = large
-    (params / "runs.yaml").write_text(yaml.safe_dump({**rows, **added}))
-    (params / "tables.yaml").write_text(yaml.safe_dump(tables))
+    (params / "runs.yaml").write_text(yaml.safe_dump({**rows, **added}), encoding="utf-8")
+    (params / "tables.yaml").write_text(yaml.safe_dump(tables), encoding="utf-8")
 
 
 class Copy:
@@ -61,7 +61,7 @@ class Copy:
             cwd=self.folder,
             env=environment_of(self.folder),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
         )
         seconds = time.monotonic() - start

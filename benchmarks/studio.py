@@ -80,7 +80,7 @@ def moved(scene: dict, number: int, count: int) -> dict:
 
 def memory_mb(pid: int) -> float:
     """Return the resident memory of a process, on Linux."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
     return pages * 4096 / 1e6
 
 

@@ -201,7 +201,7 @@ def available_memory() -> int:
     """Return the bytes of main memory that can be had without swapping."""
     table = Path("/proc/meminfo")
     if table.is_file():
-        lines = dict(line.split(":") for line in table.read_text().splitlines())
+        lines = dict(line.split(":") for line in table.read_text(encoding="utf-8").splitlines())
         return int(lines["MemAvailable"].split()[0]) * 1024
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 

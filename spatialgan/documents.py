@@ -10,7 +10,7 @@ import math
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import yaml
 
@@ -35,6 +35,22 @@ def unusual_kind(mode: int) -> str:
     return "" if stat.S_ISREG(mode) else KINDS.get(stat.S_IFMT(mode), "no file")
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Return a regular file opened for reading; raises OSError as `open`, and ValueError for a file of another kind."""
+    try:
+        # a pipe would be waited for, and a terminal could become the program's own
+        file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb")
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise ValueError(f"{path}: is a socket, not a file") from None
+        raise
+    kind = unusual_kind(os.fstat(file.fileno()).st_mode)
+    if kind:
+        file.close()
+        raise ValueError(f"{path}: is {kind}, not a file")
+    return file
+
+
 def read_bytes(path: Path, limit: int = MAX_DOCUMENT) -> bytes:
     """Return the bytes of a regular file.
 
@@ -42,18 +58,12 @@ def read_bytes(path: Path, limit: int = MAX_DOCUMENT) -> bytes:
     bytes.
     """
     try:
-        # a pipe would be waited for, and a terminal could become the program's own
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as file:
-            kind = unusual_kind(os.fstat(file.fileno()).st_mode)
-            if kind:
-                raise ValueError(f"{path}: is {kind}, not a file")
+        with open_regular(path) as file:
             data = file.read(limit + 1)
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such file") from None
     except OSError as error:
-        socket = error.errno == errno.ENXIO
-        reason = "is a socket, not a file" if socket else f"cannot be read ({error.strerror})"
-        raise ValueError(f"{path}: {reason}") from None
+        raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
     if len(data) > limit:
         raise ValueError(f"{path}: has more than {limit:,} bytes, which is too much")
     return data
@@ -94,14 +104,6 @@ def read_json(path: Path) -> Any:
         return parse_json(read_text(path))
     except ValueError as error:
         raise ValueError(_with_path(path, error)) from None
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file; raises ValueError, naming the file, where it holds something else."""
-    found = read_json(path)
-    if not isinstance(found, dict):
-        raise ValueError(f"{path}: holds no JSON object: make it again")
-    return found
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -62,6 +62,7 @@ class Graph:
             *("dataset", name, self.profile),
             small=(files.manifest,),
             heavy=(files.archive,),
+            originals=tuple(Path(source[key]) for key in ("path",) if source.get(key)),
             find_settings=lambda: source,
             find_code=lambda: code_digest("spatialgan.data.prepare.prepare_dataset", chosen),
         )

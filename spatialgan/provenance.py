@@ -12,32 +12,44 @@ import zlib
 from pathlib import Path
 
 from spatialgan.files import write_atomically
+from spatialgan.records import read_record, write_record
 
 KEY = "made_from"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def source_commit() -> str:
-    """Return the running code's commit, "unknown" where git doesn't have it.
+    """Return the running code's commit, "unknown" where git doesn't have it, with git's reason if there is one.
 
     It ends in "-dirty" where the code or params/ differ from the commit. What the workflow makes is in git
     too, but it is being made, so it doesn't count.
     """
-    if not _git("ls-files", "--", Path(__file__).name):  # installed, or no git
-        return "unknown"
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":/params")
-    return _git("rev-parse", "HEAD") + ("-dirty" if changed else "")
+    tracked, why = _git("ls-files", "--", Path(__file__).name)
+    if not tracked:  # installed, or no git
+        return f"unknown ({why})" if "ownership" in why else "unknown"
+    changed, _ = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":/params")
+    return _git("rev-parse", "HEAD")[0] + ("-dirty" if changed else "")
 
 
-def _git(*arguments: str) -> str:
-    """Return what git says in the code's folder, "" where it fails or isn't there."""
-    command = ["git", "--no-optional-locks", *arguments]  # many jobs ask at once, and none may wait
+def _git(*arguments: str) -> tuple[str, str]:
+    """Return what git says in the code's folder, "" where it fails or isn't there, and the first line of why."""
+    # many jobs ask at once, and none may wait; the code runs already, so its checkout may be anybody's
+    command = ["git", "--no-optional-locks", "-c", "safe.directory=*", *arguments]
     try:
         folder = Path(__file__).parent
-        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    except FileNotFoundError:  # no git on this machine
-        return ""
-    return run.stdout.strip() if run.returncode == 0 else ""
+        run = subprocess.run(
+            command,
+            cwd=folder,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    except OSError:  # no git on this machine
+        return "", ""
+    if run.returncode:
+        return "", run.stderr.strip().partition("\n")[0]
+    return run.stdout.strip(), ""
 
 
 def read_stamp(record: Path) -> dict:
@@ -47,8 +59,8 @@ def read_stamp(record: Path) -> dict:
             chunks = dict(_png_chunks(record.read_bytes()))
             stamp = json.loads(chunks[KEY]) if KEY in chunks else {}
         else:
-            stamp = json.loads(record.read_text(encoding="utf-8")).get(KEY, {})
-    except (ValueError, AttributeError, struct.error):
+            stamp = read_record(record).get(KEY, {})
+    except (ValueError, RecursionError, struct.error):
         return {}
     return stamp if isinstance(stamp, dict) else {}
 
@@ -56,12 +68,10 @@ def read_stamp(record: Path) -> dict:
 def write_stamp(record: Path, stamp: dict) -> None:
     """Put a stamp into a JSON or PNG file, in place of the one it has; a JSON file that isn't there is made."""
     if record.suffix == ".png":
-        data = _with_png_text(record.read_bytes(), stamp)
+        write_atomically(record, _with_png_text(record.read_bytes(), stamp))
     else:
-        text = record.read_text(encoding="utf-8") if record.is_file() else "{}"
-        document = {**json.loads(text), KEY: stamp}
-        data = (json.dumps(document, indent=2) + "\n").encode()
-    write_atomically(record, data)
+        document = read_record(record) if record.is_file() else {}
+        write_record(record, {**document, KEY: stamp})
 
 
 def _png_chunks(data: bytes) -> list[tuple[str, bytes]]:

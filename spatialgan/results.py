@@ -34,6 +34,11 @@ class RunFiles:
     snapshot: Path  # weights to use; heavy
 
     @property
+    def name(self) -> str:
+        """Return "<dataset>/<row>/<seed>"."""
+        return "/".join(self.folder.parts[-3:])
+
+    @property
     def record(self) -> Path:
         """Return the file that says how the run was trained, written last."""
         return self.folder / "train.json"

@@ -8,18 +8,29 @@ resolution.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from spatialgan.config import RunConfig, run_from_identity
+from spatialgan.config import ExecutionConfig, RunConfig, run_from_identity
+from spatialgan.headers import check_fields, describing, filled, whole
 from spatialgan.networks.generator import Generator, GeneratorInputs, draw_noise
 from spatialgan.networks.released import Conventions, released_generator
 from spatialgan.rng import generator_for
-from spatialgan.tensor_file import load_tensors, save_tensors
+from spatialgan.tensor_file import read_tensors, save_tensors
+
+PREFIX = "generator."  # of the names of a generator's weights
+# Bounds of what a file's header may ask for
+RESOLUTIONS = [2**k for k in range(3, 13)]  # pixels
+MAX_LAYERS = 64  # of the mapping network
+MAX_LEVELS = 8  # of heatmaps
+MAX_HEATMAPS = 1024  # of a level
+MAX_IMAGES = 1 << 53  # of a training
+MAX_SEED = (1 << 63) - 1
 
 NUM_W_SAMPLES = 4096  # latents behind the mean style that truncation pulls towards
 
@@ -36,31 +47,63 @@ class Snapshot:
 
 def save_snapshot(path: Path, generator: Generator, config: RunConfig, nimg: int) -> None:
     """Write a generator's weights, its mean style and the run's identity as one safetensors file."""
-    tensors = {f"generator.{name}": tensor for name, tensor in generator.state_dict().items()}
+    tensors = {f"{PREFIX}{name}": tensor for name, tensor in generator.state_dict().items()}
     tensors["w_avg"] = mean_style(generator, config)
     save_tensors(path, tensors, {"kind": "snapshot", "nimg": nimg, "identity": config.identity()})
 
 
 def load_snapshot(path: Path, device: str = "cpu") -> Snapshot:
     """Return the generator in a snapshot file; raises ValueError if the file is damaged or not a snapshot."""
-    tensors, header = load_tensors(path)
+    return load_hashed(path, device)[0]
+
+
+def load_hashed(path: Path, device: str = "cpu") -> tuple[Snapshot, str]:
+    """Return the generator in a snapshot file, and the sha256 of the very bytes that it was made of.
+
+    Raises ValueError where the file is missing, damaged or no snapshot, OSError where it can't be read.
+    """
+    found = read_tensors(path)
+    tensors, header = found.tensors, found.header
     if header.get("kind") != "snapshot":
         raise ValueError(
             f"{path} is no snapshot of a generator but a {header.get('kind', 'file of another program')}"
         )
-    config = run_from_identity(header["identity"])
-    if "conventions" in header:  # imported
-        conventions = Conventions(**header["conventions"])
-        generator = released_generator(config.generator, conventions)
-    else:
-        generator = Generator(config.generator)
-    prefix = "generator."
-    weights = {
-        name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)
-    }
-    generator.load_state_dict(weights)
+    with describing(path, "generator"):
+        config = run_from_identity(header["identity"])
+        _check_sizes(config, "conventions" in header)
+        build = partial(Generator, config.generator)
+        if "conventions" in header:  # imported
+            conventions = Conventions(**header["conventions"])
+            check_fields(conventions)
+            build = partial(released_generator, config.generator, conventions)
+        w_avg = tensors.pop("w_avg")
+        generator = filled(build, {name.removeprefix(PREFIX): t for name, t in tensors.items()})
+        if w_avg.shape != (config.generator.w_dim,) or w_avg.dtype != torch.float32:
+            raise ValueError(f"w_avg is {list(w_avg.shape)}")
+        config.sampling(1, generator_for(0, "layout", 0))
+        kimg = whole(header, "nimg", MAX_IMAGES) / 1000
     generator.requires_grad_(False).to(device)
-    return Snapshot(generator, tensors["w_avg"].to(device), config, header["nimg"] / 1000)
+    return Snapshot(generator, w_avg.to(device), config, kimg), found.sha256
+
+
+def _check_sizes(config: RunConfig, is_imported: bool) -> None:
+    """Raise ValueError where a generator's numbers are none that one is built of."""
+    whole(config.__dict__, "seed", MAX_SEED)
+    check_fields(replace(config, seed=0, execution=ExecutionConfig()))
+    sizes = config.generator
+    if not 1 <= getattr(sizes.encoding, "dilation", 1) <= MAX_LAYERS:
+        raise ValueError(f"dilation is {sizes.encoding.dilation}")  # pyright: ignore[reportFunctionMemberAccess]
+    if sizes.resolution not in RESOLUTIONS:
+        raise ValueError(f"resolution is {sizes.resolution}")
+    if not 1 <= sizes.mapping_layers <= MAX_LAYERS:
+        raise ValueError(f"mapping_layers is {sizes.mapping_layers}")
+    if min(sizes.z_dim, sizes.w_dim, sizes.channels(sizes.resolution)) < 1:
+        raise ValueError("a generator has at least one channel and one number of a style")
+    levels = sizes.heatmap_channels
+    if any(not 1 <= count <= MAX_HEATMAPS for count in levels) or len(levels) > MAX_LEVELS:
+        raise ValueError(f"heatmap_channels are {levels}")
+    if not is_imported and config.sampling.heatmap_channels != levels:
+        raise ValueError(f"heatmaps of {config.sampling.heatmap_channels} are drawn for {levels}")
 
 
 @torch.no_grad()

@@ -6,21 +6,27 @@ the records. All this is read from small files, so it takes seconds.
 """
 
 import json
+import logging
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import shutil
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from spatialgan.params import Params
 from spatialgan.provenance import read_stamp
+from spatialgan.records import read_record
 from spatialgan.results import Results
 from spatialgan.steps import Step, made_from
+from spatialgan.tensor_file import exclusive
 
 CURRENT, MISSING, STALE = "current", "missing", "stale"
 LISTED = 3  # changed settings that are named
 MAX_SHOWN = 40  # characters of a setting
 UNSTAMPED = "made before results said what made them"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,12 @@ class Status:
         absent = tuple(path for path in step.outputs if not path.is_file())
         made = read_stamp(step.record)
         if not made:
-            return State(step, STALE, (UNSTAMPED,), absent)
+            return State(step, STALE, (_why_unstamped(step.record),), absent)
         wanted = made_from(self._params, step)
-        reasons = [*self._changed_needs(step), *_differences(made, wanted)]
+        reasons = [
+            *self._changed_needs(step),
+            *_differences(made, wanted, list(map(str, step.originals))),
+        ]
         return State(step, STALE if reasons else CURRENT, tuple(reasons), absent)
 
     def _changed_needs(self, step: Step) -> Iterator[str]:
@@ -93,7 +102,17 @@ class Status:
                 yield f"{need.title} is {state}"
 
 
-def _differences(made: dict, wanted: dict) -> Iterator[str]:
+def _why_unstamped(record: Path) -> str:
+    """Return in words why nothing is known of what made a result."""
+    try:
+        if record.suffix == ".json":
+            read_record(record)
+    except ValueError as error:
+        return " ".join(str(error).removeprefix(f"{record} ").split())
+    return UNSTAMPED
+
+
+def _differences(made: dict, wanted: dict, originals: Collection[str]) -> Iterator[str]:
     """Yield in words how the stamp of a result differs from the one it would get today."""
     old, new = dict(_leaves(made.get("settings"))), dict(_leaves(wanted["settings"]))
     changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
@@ -105,6 +124,8 @@ def _differences(made: dict, wanted: dict) -> Iterator[str]:
         yield "code changed"
     before, now = made.get("inputs", {}), wanted["inputs"]
     for name in {**before, **now}:
+        if name not in now and name in originals:
+            continue  # they may be deleted once they are prepared
         if name not in now:
             yield f"input {name} is no longer read"
         elif name not in before:
@@ -146,6 +167,21 @@ def leftovers(results: Results) -> Leftovers:
     return Leftovers(tuple(removable), sum(sizes))
 
 
+def remove_leftovers(results: Results) -> Leftovers:
+    """Remove the checkpoint folders of earlier settings, but those of runs that are being trained; return them."""
+    found = leftovers(results)
+    removed = []
+    for folder in found.folders:
+        try:
+            with exclusive(folder.parent):
+                shutil.rmtree(folder)
+        except RuntimeError as error:
+            log.warning("%s; %s stays", error, folder)
+            continue
+        removed.append(folder)
+    return replace(found, folders=tuple(removed))
+
+
 def _files(folder: Path) -> Iterator[Path]:
     for place, _, names in os.walk(folder):
         yield from (Path(place) / name for name in names)
@@ -165,6 +201,6 @@ def describe(states: list[State], left: Leftovers) -> str:
     if left.folders:
         lines.append(
             f"{len(left.folders)} checkpoint folders of earlier settings can be removed "
-            f"({left.num_bytes / 2**20:,.0f} MiB), such as {left.folders[0]}"
+            f"({left.num_bytes / 2**20:,.0f} MiB), such as {left.folders[0]}: spatialgan tidy"
         )
     return "\n".join(lines)

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spatialgan.files import file_sha256
+from spatialgan.files import file_sha256, listing_sha256
 from spatialgan.params import Params
 from spatialgan.provenance import write_stamp
+from spatialgan.records import read_record
 
 VERBS = {
     "dataset": "prepare",
@@ -47,6 +48,7 @@ class Step:
     heavy: tuple[Path, ...] = ()  # outputs that git doesn't keep; the record holds their hash
     reads: tuple[Path, ...] = ()  # outputs of needed steps that are read, beside their records
     files: tuple[Path, ...] = ()  # inputs that no step makes
+    originals: tuple[Path, ...] = ()  # the same, but large: told apart by names, sizes and times
 
     @property
     def record(self) -> Path:
@@ -81,8 +83,10 @@ class Step:
         if not self.record.is_file():
             return NOT_MADE
         if self.kind in HASH_KEYS:
-            recorded = json.loads(self.record.read_text(encoding="utf-8"))
-            return recorded.get(HASH_KEYS[self.kind], NOT_MADE)
+            try:
+                return str(read_record(self.record).get(HASH_KEYS[self.kind], NOT_MADE))
+            except ValueError:  # altered: the step is to be made again
+                return NOT_MADE
         return file_sha256(self.record)
 
 
@@ -91,6 +95,7 @@ def made_from(params: Params, step: Step) -> dict:
     root = params.root(step.profile)
     inputs = {str(need.record.relative_to(root)): need.result_hash() for need in step.needs}
     inputs |= {path.name: file_sha256(path) for path in step.files if path.is_file()}
+    inputs |= {str(path): listing_sha256(path) for path in step.originals if path.exists()}
     return {"settings": step.settings, "code": step.code, "inputs": inputs}
 
 

@@ -1,27 +1,29 @@
-"""Check that bytes haven't changed: data sets, snapshots, checkpoints, segmenters, and DVC's objects.
+"""Check that bytes haven't changed: data sets, snapshots, checkpoints, segmenters, metrics, and DVC's objects.
 
 Every heavy file is described by a small one or by its own header: an archive by its manifest, a snapshot and the
-weights of a segmenter by their records, all safetensors by the sha256 in their header, an object of DVC by its name.
+weights of a segmenter by their records, all safetensors by the sha256 in their header, an object of DVC by its name;
+a record itself by its checksum.
 DVC doesn't check again: it delivers a damaged object of its cache as if it were whole.
 """
 
 import configparser
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import yaml
 from tqdm import tqdm
 
 from spatialgan.data.archive import scan_archive
+from spatialgan.documents import open_regular, read_json, read_text, read_yaml
 from spatialgan.files import file_sha256
-from spatialgan.params import SafeLoader
+from spatialgan.records import read_record
 from spatialgan.results import Results
 from spatialgan.tensor_file import load_tensors
+from spatialgan.variants import shown
 
 NAMED = 5  # damaged images of one archive that are named
 
@@ -68,6 +70,8 @@ def results_checks(results: Results) -> Iterator[Check]:
     for run in results.runs():
         faults = partial(_weights_faults, run.snapshot, run.record, "snapshot_sha256")
         yield Check(run.snapshot, faults)
+        for record in results.metrics(run.name):
+            yield Check(record, partial(_record_faults, record))
     for segmenter in results.segmenters():
         faults = partial(_weights_faults, segmenter.weights, segmenter.record, "sha256")
         yield Check(segmenter.weights, faults)
@@ -76,6 +80,7 @@ def results_checks(results: Results) -> Iterator[Check]:
 
 
 def _archive_faults(archive: Path, manifest: Path) -> Iterator[str]:
+    yield from _faults_beside(manifest)
     wanted = _recorded(manifest, "sha256")
     if wanted == file_sha256(archive):
         return
@@ -93,10 +98,16 @@ def _archive_faults(archive: Path, manifest: Path) -> Iterator[str]:
 
 
 def _weights_faults(weights: Path, record: Path, key: str) -> Iterator[str]:
+    yield from _faults_beside(record)
     faults = list(_tensor_faults(weights))
     yield from faults
     if not faults and file_sha256(weights) != _recorded(record, key):
         yield f"whole, but not the file that {record.name} describes"
+
+
+def _faults_beside(record: Path) -> Iterator[str]:
+    """Yield what is wrong with the record of a heavy file."""
+    yield from (f"{record.name}, which describes it, {fault}" for fault in _record_faults(record))
 
 
 def _tensor_faults(path: Path) -> Iterator[str]:
@@ -112,11 +123,18 @@ def _without_path(error: ValueError, path: Path) -> str:
 
 
 def _recorded(record: Path, key: str) -> str:
-    """Return a hash from a JSON file, "" where it holds none."""
+    """Return a hash from a record, "" where it holds none."""
     try:
-        return json.loads(record.read_text(encoding="utf-8"))[key]
-    except (ValueError, KeyError, TypeError):
+        return str(read_record(record).get(key, ""))
+    except ValueError:
         return ""
+
+
+def _record_faults(path: Path) -> Iterator[str]:
+    try:
+        read_record(path)
+    except ValueError as error:
+        yield _without_path(error, path)
 
 
 def store_checks(project: Path) -> Iterator[Check]:
@@ -132,20 +150,26 @@ def store_checks(project: Path) -> Iterator[Check]:
                 yield Check(path, partial(_object_faults, path, md5, names.get(md5, "")))
 
 
+def may_be_pulled(project: Path, path: Path) -> bool:
+    """Return whether dvc.lock names a file or a folder around it, and DVC has some place to bring it from."""
+    named = any(path.is_relative_to(locked) for locked, _ in _locked(project / "dvc.lock"))
+    return named and bool(_stores(project) or any("://" in url for url in _urls(project)))
+
+
 def _members(stores: list[Path], path: str, md5: str) -> Iterator[tuple[str, str]]:
     """Yield md5 and path of every file of a folder that a store has the list of."""
     for store in stores:
         listing = store / "files" / "md5" / md5[:2] / f"{md5[2:]}.dir"
         if listing.is_file():
             try:
-                items = json.loads(listing.read_bytes())
-                yield from ((item["md5"], f"{path}/{item['relpath']}") for item in items)
+                items = [(str(i["md5"]), str(i["relpath"])) for i in read_json(listing)]
+                yield from ((found, f"{path}/{name}") for found, name in items)
             except (ValueError, KeyError, TypeError):
                 continue  # damaged: it has a check of its own
 
 
 def _object_faults(path: Path, md5: str, name: str) -> Iterator[str]:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         found = hashlib.file_digest(file, "md5").hexdigest()
     if found != md5:
         what = f"{name} as DVC would deliver it" if name else "an object that dvc.lock doesn't name"
@@ -154,20 +178,55 @@ def _object_faults(path: Path, md5: str, name: str) -> Iterator[str]:
 
 def _stores(project: Path) -> list[Path]:
     """Return the cache and the local remotes that DVC's configuration names, where they exist."""
+    folders = [_dvc_config(project).get("cache", "dir", fallback="cache") or "cache"]
+    folders += [url for url in _urls(project) if "://" not in url]
+    try:
+        found = [(project / ".dvc" / Path(folder).expanduser()).resolve() for folder in folders]
+        return [folder for folder in dict.fromkeys(found) if folder.is_dir()]
+    except (ValueError, RuntimeError, OSError) as error:
+        raise ValueError(f".dvc/config: names a folder that can't be one ({error})") from None
+
+
+def _urls(project: Path) -> list[str]:
+    """Return where the remotes are that DVC's configuration names."""
+    config = _dvc_config(project)
+    urls = (config[section].get("url", "") for section in config.sections() if "remote" in section)
+    return [url for url in urls if url]
+
+
+def _dvc_config(project: Path) -> configparser.ConfigParser:
     config = configparser.ConfigParser(interpolation=None, strict=False)
-    config.read([project / ".dvc/config", project / ".dvc/config.local"])
-    folders = [config.get("cache", "dir", fallback="cache")]
-    urls = [config[section].get("url", "") for section in config.sections() if "remote" in section]
-    folders += [url for url in urls if url and "://" not in url]
-    found = [(project / ".dvc" / Path(folder).expanduser()).resolve() for folder in folders]
-    return [folder for folder in dict.fromkeys(found) if folder.is_dir()]
+    for path in (project / ".dvc/config", project / ".dvc/config.local"):
+        if path.exists():
+            try:
+                config.read_string(read_text(path))
+            except (configparser.Error, AttributeError) as error:
+                words = " ".join(str(error).split())
+                raise ValueError(f"{path}: is no configuration of DVC ({words})") from None
+    return config
 
 
 def _locked(lock: Path) -> Iterator[tuple[str, str]]:
-    """Yield path and md5 of everything dvc.lock describes."""
-    if not lock.is_file():
+    """Yield path and md5 of everything dvc.lock describes; raises ValueError where it is none."""
+    if not lock.exists():
         return
-    for stage in (yaml.load(lock.read_text(), SafeLoader) or {}).get("stages", {}).values():
-        for item in [*stage.get("deps", []), *stage.get("outs", [])]:
-            if "md5" in item:
-                yield item["path"], item["md5"].removesuffix(".dir")
+    stages = _mapping(lock, "the document", read_yaml(lock) or {}).get("stages") or {}
+    for name, stage in _mapping(lock, "stages", stages).items():
+        for part in ("deps", "outs"):
+            items = _mapping(lock, f"stage {shown(name)}", stage).get(part) or []
+            if not isinstance(items, list):
+                raise ValueError(f"{lock}: {part} of stage {shown(name)} are no list")
+            for item in items:
+                found = _mapping(lock, f"an entry of stage {shown(name)}", item)
+                md5, path = found.get("md5"), found.get("path")
+                if md5 is None:
+                    continue
+                if not isinstance(md5, str) or not isinstance(path, str):
+                    raise ValueError(f"{lock}: an entry of stage {shown(name)} has no path or md5")
+                yield path, md5.removesuffix(".dir")
+
+
+def _mapping(path: Path, what: str, value: Any) -> dict:
+    if not isinstance(value, dict):
+        raise ValueError(f"{path}: {what} is {shown(value)}, but must be a mapping")
+    return value

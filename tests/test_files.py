@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spatialgan.files import atomic_file, file_sha256, write_atomically
+from spatialgan.files import atomic_file, file_sha256, read_whole, write_atomically
 
 
 def test_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
@@ -65,3 +65,40 @@ def test_what_cannot_be_written_is_named_in_one_line(tmp_path: Path) -> None:
         write_atomically(path, b"x")
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_planted_temporary_is_not_followed(tmp_path: Path) -> None:
+    victim, path = tmp_path / "victim", tmp_path / "planted.json"
+    victim.write_bytes(b"precious")
+    (tmp_path / f".planted.json.{os.getpid()}.partial").symlink_to(victim)
+    write_atomically(path, b"{}")
+    assert victim.read_bytes() == b"precious" and path.read_bytes() == b"{}"
+    assert not path.is_symlink() and set(tmp_path.iterdir()) == {victim, path}
+
+
+def test_a_fifo_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match="pipe: is no regular file"):
+        write_atomically(path, b"{}")
+    assert path.is_fifo() and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_name_with_wildcards_is_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "a[0-9]*?.json"
+    dead = tmp_path / ".a7xx.json.999999999.partial"  # another file's
+    dead.touch()
+    write_atomically(path, b"{}")
+    assert set(tmp_path.iterdir()) == {path, dead}
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for read in (read_whole, file_sha256):
+        with pytest.raises(OSError, match=f"{tmp_path}: cannot be read .Is a directory."):
+            read(tmp_path)
+
+
+def test_an_error_of_another_file_keeps_its_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere"), atomic_file(tmp_path / "out"):
+        open(tmp_path / "nowhere")
+    assert list(tmp_path.iterdir()) == []

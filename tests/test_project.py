@@ -305,3 +305,36 @@ def test_command_line_says_its_help_without_loading_torch():
 
 def test_the_block_of_these_tests_blocks():
     assert python_with_blocked(("torch",), "import torch").returncode != 0
+
+
+TEXT_ENCODERS = {"read_text", "write_text"}  # methods that take an encoding
+
+
+def is_locale_dependent(call: ast.Call) -> bool:
+    """Return whether a call reads or writes text in the encoding that the locale says."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+    if name in ("run", "Popen", "check_output"):
+        return "text" in keywords
+    if name in TEXT_ENCODERS:
+        return "encoding" not in keywords
+    if name not in ("open", "fdopen", "NamedTemporaryFile"):
+        return False
+    place = 0 if isinstance(call.func, ast.Attribute) and name == "open" else 1
+    mode = call.args[place] if len(call.args) > place else keywords.get("mode")
+    is_file = (
+        mode is not None or not call.args
+    )  # zipfile.open(name), Image.open(file) are not meant
+    mode_text = mode.value if isinstance(mode, ast.Constant) else "r"
+    return is_file and set(str(mode_text)) <= set("rwxa+") and "encoding" not in keywords
+
+
+@pytest.mark.parametrize("folder", ["spatialgan", "workflow", "analyses", "benchmarks"])
+def test_no_text_depends_on_the_locale(folder):
+    calls = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in tracked(f"{folder}/**.py", f"{folder}/*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and is_locale_dependent(node)
+    ]
+    assert calls == []

@@ -1,5 +1,6 @@
 """Files that are whole or not there: round trip, damage, full disks, locks."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,9 @@ import pytest
 import torch
 
 from spatialgan import tensor_file as checkpoint
+from spatialgan.extractors.network import shipped_weights
 from spatialgan.files import file_sha256
+from spatialgan.models import FOLDER
 
 
 def tensors():
@@ -55,6 +58,78 @@ def test_damage_is_named_in_one_line(tmp_path, change):
     with pytest.raises(ValueError, match=r"x\.safetensors is damaged") as error:
         checkpoint.load_tensors(path)
     assert "\n" not in str(error.value)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "x.safetensors"
+    checkpoint.save_tensors(path, tensors(), {"kind": "test", "n": 64, "nested": {"a": [1, 2]}})
+    return path
+
+
+def test_every_flipped_bit_of_a_header_is_noticed(saved):
+    data = saved.read_bytes()
+    before = checkpoint.load_tensors(saved)[1]
+    end = 8 + int.from_bytes(data[:8], "little")
+    for place in range(end):
+        changed = bytearray(data)
+        changed[place] ^= 1 << (place % 8)
+        saved.write_bytes(changed)
+        with pytest.raises(ValueError, match=r"x\.safetensors is damaged"):
+            assert checkpoint.load_tensors(saved)[1] == before, place
+
+
+def altered(path, edit):
+    """Write a file anew with an edited header, as nobody but a stranger would."""
+    found = checkpoint.read_tensors(path)
+    edit(found.header)
+    checkpoint.save_tensors(path, found.tensors, found.header)
+
+
+def test_the_hash_covers_the_header(saved):
+    one = checkpoint.read_tensors(saved)
+    altered(saved, lambda header: header.update(n=65))
+    two = checkpoint.read_tensors(saved)
+    assert two.header["n"] == 65 and one.sha256 != two.sha256 == file_sha256(saved)
+
+
+def test_a_file_of_before_is_read_with_a_warning(saved, caplog):
+    document = {"header": {"kind": "test"}, "sha256": checkpoint.tensors_sha256(tensors())}
+    document["sha256"] = checkpoint.tensors_sha256(checkpoint.read_tensors(saved).tensors)
+    data = checkpoint.serialize(
+        checkpoint.read_tensors(saved).tensors, {"spatialgan": json.dumps(document)}
+    )
+    saved.write_bytes(data)
+    assert checkpoint.load_tensors(saved)[1] == {"kind": "test"}
+    assert "from before headers were hashed" in caplog.text
+
+
+def test_what_ships_with_the_package_gives_no_warning(caplog):
+    for path in (*FOLDER.glob("*.safetensors"), shipped_weights()):
+        checkpoint.load_tensors(path)
+    assert caplog.text == ""
+
+
+def test_an_error_of_the_system_is_no_damage(saved, monkeypatch):
+    def fail(path):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", fail)
+    with pytest.raises(OSError, match=r"x.safetensors: cannot be read .Too many open files"):
+        checkpoint.load_tensors(saved)
+
+
+def test_a_lock_can_be_waited_for(tmp_path, caplog):
+    caplog.set_level("INFO")
+    program = (
+        "import sys, time; from pathlib import Path; from spatialgan.tensor_file import exclusive\n"
+        "with exclusive(Path(sys.argv[1])): print('held', flush=True); time.sleep(0.5)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE)
+    assert holder.stdout.readline() == b"held\n"
+    with checkpoint.exclusive(tmp_path, waits=True):
+        assert f"is in use by process {holder.pid}" in caplog.text
+    holder.communicate()
 
 
 def test_a_missing_file_is_named(tmp_path):

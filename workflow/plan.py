@@ -6,6 +6,7 @@ Snakemake, and a step that is to be made gets one more input, the marker, which 
 inputs may be `ancient`: below a job that runs Snakemake looks at nothing but such edges.
 """
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from spatialgan.params import Params
 from spatialgan.segmenters.registry import SEGMENTERS, weights_path
 from spatialgan.status import CURRENT, Status
 from spatialgan.steps import Step
+from spatialgan.verify import may_be_pulled
 
 STAGES = {
     "dataset": "data",
@@ -33,6 +35,8 @@ NOT_HERE = (
     "{path}: made before, and needed, but not here. `dvc pull` brings what the remote has (small files: `git"
     " checkout`); to train again instead, add --config train_again=1."
 )
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ class Plan:
     check_libraries: bool = False  # before anything runs, not by the last job after hours
     _graphs: dict[str, Graph] = field(default_factory=dict)
     _statuses: dict[str, Status] = field(default_factory=dict)
+    _said: set[str] = field(default_factory=set)
 
     def graph(self, profile: str) -> Graph:
         """Return the steps of a profile."""
@@ -120,8 +125,8 @@ class Plan:
     def inputs(self, step: Step) -> Inputs:
         """Return what a step's job waits for.
 
-        Raises ValueError, in one line, where the step is to be made and a file that it reads was made before but
-        isn't here, or a segmenter's published weights or its library are missing.
+        Raises ValueError, in one line, where the step is to be made and a file that it reads was made before and
+        isn't here, though DVC may have it, or a segmenter's published weights or its library are missing.
         """
         status = self._statuses[step.profile]
         is_due = status.of(step).state != CURRENT
@@ -132,8 +137,11 @@ class Plan:
             is_kept = path.is_file() or status.of(owner).state != CURRENT
             if is_kept or owner.kind == "dataset" or self.train_again:
                 files.append(path)
-            elif is_due:
+            elif is_due and may_be_pulled(Path(), path):
                 raise ValueError(NOT_HERE.format(path=path))
+            elif is_due:
+                self._say_once(f"{path} isn't here, and DVC has it nowhere: {owner.title} again")
+                files.append(path)
         if step.kind == "table":  # which shows them, but doesn't read them
             samples = self._graphs[step.profile].figure(f"{step.name}_samples")
             files.append(samples.record)
@@ -147,6 +155,11 @@ class Plan:
         """Return a run with all its settings."""
         profile = self.params.profile_of(wildcards["root"])
         return resolve(self.params, run_name(wildcards), profile)
+
+    def _say_once(self, message: str) -> None:
+        if message not in self._said:
+            self._said.add(message)
+            log.warning(message)
 
     def _check_weights(self, step: Step) -> None:
         name = step.settings.get("segmenter", TRAINED_SEGMENTERS[0])

@@ -44,7 +44,9 @@ def number(root: Path, file: str, keys: str, spec: str) -> str:
     if not path.is_file():
         raise ValueError(f"{file} does not exist: name a file that is in git")
     found = (
-        json.loads(path.read_text()) if path.suffix == ".json" else yaml.safe_load(path.read_text())
+        json.loads(path.read_text(encoding="utf-8"))
+        if path.suffix == ".json"
+        else yaml.safe_load(path.read_text(encoding="utf-8"))
     )
     for key in keys.split("/"):
         if isinstance(found, list) and key.isdecimal() and int(key) < len(found):
@@ -72,7 +74,7 @@ def block(root: Path, kind: str, file: str, page: Path) -> str:
     def moved(link: re.Match) -> str:
         return link[1] + os.path.relpath(path.parent / link[2], page.parent)
 
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     if kind == "table":
         tables = TABLE.findall(text)
         if not tables:
@@ -88,7 +90,9 @@ def rendered(root: Path, page: Path) -> str:
         ValueError: if a mark names what isn't there.
     """
     try:
-        text = NUMBER.sub(lambda m: m[1] + number(root, m[2], m[3], m[4]) + m[6], page.read_text())
+        text = NUMBER.sub(
+            lambda m: m[1] + number(root, m[2], m[3], m[4]) + m[6], page.read_text(encoding="utf-8")
+        )
         return BLOCK.sub(lambda m: m[1] + block(root, m[2], m[3], page) + m[5], text)
     except ValueError as error:
         raise ValueError(f"{page.relative_to(root)}: {error}") from error
@@ -115,8 +119,8 @@ def main() -> None:
     root = Path()
     for page in pages(root):
         text = rendered(root, page)
-        if text != page.read_text():
-            page.write_text(text)
+        if text != page.read_text(encoding="utf-8"):
+            page.write_text(text, encoding="utf-8")
             click.echo(f"{page} written")
 
 

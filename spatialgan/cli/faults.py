@@ -39,7 +39,7 @@ def lines_about(error: Exception) -> list[str]:
 
 
 def _words(error: Exception) -> str:
-    if isinstance(error, ImportError):
+    if isinstance(error, ImportError) and not (error.name or "").startswith("spatialgan"):
         return _missing(error)
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return f"not enough memory ({error})" if str(error) else "not enough memory"

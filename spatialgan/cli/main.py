@@ -67,6 +67,7 @@ for command in (
     upkeep_commands.doctor,
     upkeep_commands.verify,
     upkeep_commands.status,
+    upkeep_commands.tidy,
 ):
     main.add_command(command)
 

@@ -9,6 +9,7 @@ import click
 
 from spatialgan.cli.options import open_params, params_option, profile_option
 from spatialgan.cli.outputs import check_outputs, check_suffix
+from spatialgan.training.stopping import Preempted, stop_at_once
 
 EXIT_PREEMPTED = 75  # EX_TEMPFAIL: rerun the same command
 
@@ -38,8 +39,21 @@ def prepare(dataset: str, profile: str, params_dir: Path) -> None:
 @profile_option
 @params_option
 @click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop.")
-def train(run: str, profile: str, params_dir: Path, dry_run: bool) -> None:
-    """Train RUN (<dataset>/<row>/<seed>), starting from its newest checkpoint if there is one."""
+@click.option("--wait", is_flag=True, help="If another process trains RUN, wait for it.")
+def train(run: str, profile: str, params_dir: Path, dry_run: bool, wait: bool) -> None:
+    """Train RUN (<dataset>/<row>/<seed>), starting from its newest checkpoint if there is one.
+
+    SIGTERM or Ctrl-C saves what was reached and exits with 75; the same command then goes on from there.
+    """
+    try:
+        with stop_at_once():
+            _train(run, profile, params_dir, dry_run, wait)
+    except Preempted as stop:
+        log.info("spatialgan: %s", stop)
+        sys.exit(EXIT_PREEMPTED)
+
+
+def _train(run: str, profile: str, params_dir: Path, dry_run: bool, wait: bool) -> None:
     from spatialgan.config import resolve
     from spatialgan.graph import Graph
     from spatialgan.steps import made_from
@@ -58,12 +72,7 @@ def train(run: str, profile: str, params_dir: Path, dry_run: bool) -> None:
         )
     stamp = made_from(params, Graph(params, profile).run(run))
     with join_processes() as processes:
-        job = loop.TrainingJob(config, params.results(profile), processes, stamp)
-        try:
-            loop.train(job)
-        except loop.Preempted as stop:
-            log.info("spatialgan: %s", stop)
-            sys.exit(EXIT_PREEMPTED)
+        loop.train(loop.TrainingJob(config, params.results(profile), processes, stamp, wait))
 
 
 @click.command()

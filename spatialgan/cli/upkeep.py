@@ -69,3 +69,18 @@ def status(targets: tuple[str, ...], as_json: bool, profile: str, params_dir: Pa
         click.echo(json.dumps(documents, indent=2))
     else:
         click.echo(printable(describe(states, leftovers(params.results(profile)))))
+
+
+@click.command()
+@profile_option
+@params_option
+def tidy(profile: str, params_dir: Path) -> None:
+    """Remove checkpoints of earlier settings, which no training will resume from."""
+    from spatialgan.status import remove_leftovers
+
+    params, profile = open_params(params_dir, profile)
+    removed = remove_leftovers(params.results(profile))
+    for folder in removed.folders:
+        click.echo(f"removed {folder}")
+    if not removed.folders:
+        click.echo("there is nothing to remove")

@@ -8,6 +8,7 @@ compression libraries differ from machine to machine and the sha256 must not.
 Shapes: n images, r pixels per side.
 """
 
+import hashlib
 import json
 import os
 import struct
@@ -49,6 +50,7 @@ class ImageArchive:
         self._zip: zipfile.ZipFile | None = None
         self._pid = -1
         with open_zip(self.path) as archive:
+            self._id = _file_id(archive)
             self._members = image_members(archive)
             if not self._members:
                 raise ValueError(f"{self.path}: no images in the archive")
@@ -97,7 +99,23 @@ class ImageArchive:
         """Return this process's own handle: a forked child shares its parent's file position."""
         if self._zip is None or self._pid != os.getpid():
             self._zip, self._pid = open_zip(self.path), os.getpid()
+            if _file_id(self._zip) != self._id:
+                raise ValueError(f"{self.path} was replaced while it was in use: start again")
         return self._zip
+
+    def sha256(self) -> str:
+        """Return the sha256 of the bytes that the images are read from."""
+        file = self._open().fp
+        assert file is not None
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()  # pyright: ignore[reportArgumentType]
+
+
+def _file_id(archive: zipfile.ZipFile) -> tuple[int, ...]:
+    """Return what tells an open file from one that was put in its place."""
+    assert archive.fp is not None
+    found = os.fstat(archive.fp.fileno())
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def open_zip(path: Path) -> zipfile.ZipFile:

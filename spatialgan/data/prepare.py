@@ -9,7 +9,6 @@ Shapes: r pixels per side.
 
 import hashlib
 import itertools
-import json
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -19,12 +18,13 @@ from typing import get_origin, get_type_hints
 
 from tqdm import tqdm
 
-from spatialgan.data.archive import write_archive
+from spatialgan.data.archive import ImageArchive, write_archive
 from spatialgan.data.members import BadMember
 from spatialgan.data.sources import SOURCES, Source
-from spatialgan.documents import read_object
-from spatialgan.files import atomic_file, file_sha256
+from spatialgan.files import file_sha256
 from spatialgan.messages import Listed
+from spatialgan.records import read_record, write_record
+from spatialgan.results import DatasetFiles
 from spatialgan.variants import check_choice, shown
 
 ON_BAD = ("error", "skip")
@@ -56,6 +56,7 @@ class Manifest:
     fingerprint: str  # of the source, to notice changed originals or drawing code
     row: dict  # as it stood in params/datasets.yaml
     made_from: dict = field(default_factory=dict)  # the stamp, put there by the command
+    checksum: str = ""  # of the manifest itself, put there when it is written
 
 
 @dataclass
@@ -89,9 +90,9 @@ def prepare_dataset(
     tally = Tally()
     with closing(source.entries(resolution)) as series:  # pyright: ignore[reportArgumentType]
         entries = itertools.islice(series, total)
-        progress = tqdm(entries, total=total, desc=f"prepare {archive.name}", unit="img")
-        on_bad = row.get("on_bad", "error")
-        written = write_archive(archive, _good_images(progress, tally, on_bad))
+        with tqdm(entries, total=total, desc=f"prepare {archive.name}", unit="img") as progress:
+            on_bad = row.get("on_bad", "error")
+            written = write_archive(archive, _good_images(progress, tally, on_bad))
     made = Manifest(
         **asdict(written),
         num_images=num_images,
@@ -104,8 +105,7 @@ def prepare_dataset(
         fingerprint=fingerprint,
         row=row,
     )
-    with atomic_file(manifest) as file:
-        file.write((json.dumps(asdict(made), indent=2, ensure_ascii=True) + "\n").encode())
+    write_record(manifest, asdict(made))
     return made
 
 
@@ -128,15 +128,14 @@ def source_of(row: dict) -> Source:
 
 def load_manifest(path: Path) -> Manifest:
     """Return the manifest in a file; raise ValueError where there is none."""
-    if not path.exists():
-        raise ValueError(f"{path}: there is no such manifest (spatialgan prepare)")
-    found = read_object(path)
+    found = _record(path)
     kinds = get_type_hints(Manifest)
     for one in fields(Manifest):
-        if one.name not in found and one.default_factory is MISSING:
-            raise ValueError(f"{path}: not a dataset manifest, it has no {one.name}: {AGAIN}")
-        kind = get_origin(kinds[one.name]) or kinds[one.name]
-        value = found.get(one.name, {})
+        if one.name not in found:
+            if one.default is MISSING and one.default_factory is MISSING:
+                raise ValueError(f"{path}: not a dataset manifest, it has no {one.name}: {AGAIN}")
+            continue
+        kind, value = get_origin(kinds[one.name]) or kinds[one.name], found[one.name]
         if type(value) is not kind or (kind is int and value < 0):
             raise ValueError(
                 f"{path}: not a dataset manifest, {one.name} is {shown(value)}: {AGAIN}"
@@ -145,6 +144,32 @@ def load_manifest(path: Path) -> Manifest:
     if unknown:
         raise ValueError(f"{path}: not a dataset manifest, {shown(min(unknown))} in it: {AGAIN}")
     return Manifest(**found)
+
+
+def described_sha256(files: DatasetFiles) -> str:
+    """Return the sha256 that a data set's manifest gives; raises ValueError where there is none."""
+    found = _record(files.manifest).get("sha256")
+    if not isinstance(found, str) or not found:
+        raise ValueError(f"{files.manifest}: not a dataset manifest (spatialgan prepare makes one)")
+    return found
+
+
+def check_archive(archive: ImageArchive, files: DatasetFiles) -> None:
+    """Raise ValueError unless an opened archive is the one that its manifest describes, by its bytes."""
+    if archive.sha256() != described_sha256(files):
+        raise ValueError(
+            f"{files.archive} is not the archive that {files.manifest} describes: "
+            f"spatialgan prepare makes both anew"
+        )
+
+
+def _record(path: Path) -> dict:
+    if not path.is_file():
+        raise ValueError(f"{path}: there is no such manifest (spatialgan prepare)")
+    try:
+        return read_record(path)
+    except ValueError as error:
+        raise ValueError(f"not a dataset manifest: {error}") from None
 
 
 def matching_manifest(

@@ -30,6 +30,7 @@ from spatialgan.data.members import (
     read_member,
 )
 from spatialgan.documents import read_bytes
+from spatialgan.files import file_sha256
 from spatialgan.variants import check_choice
 
 FILTERS = {
@@ -125,11 +126,11 @@ class Folder:
             yield Entry(name, self._reader(root, found, name, resolution))
 
     def fingerprint(self, resolution: int) -> str:
-        """Return a hash of the names and sizes of the files."""
+        """Return a hash of the names and contents of the files; a link counts by where it leads."""
         if not Path(self.path).is_dir():
             return ""
         return _listing_hash(
-            (str(one.path.relative_to(self.path)), one.path.lstat().st_size) for one in self._walk()
+            (str(one.path.relative_to(self.path)), _content(one.path)) for one in self._walk()
         )
 
     def _walk(self) -> list[Found]:
@@ -239,6 +240,16 @@ class Lsun:
             return ""
         header = read_header(Path(self.path))
         return _listing_hash([(self.path, header.entries, header.last_page)])
+
+
+def _content(file: Path) -> str:
+    """Return the sha256 of a file, or in its place where a link leads or why it can't be read."""
+    if file.is_symlink():
+        return os.readlink(file)
+    try:
+        return file_sha256(file) if file.is_file() else "no regular file"
+    except OSError as error:
+        return str(error)
 
 
 def crop_and_resize(

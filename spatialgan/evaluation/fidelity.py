@@ -19,7 +19,6 @@ from tqdm import tqdm
 
 from spatialgan.evaluation.harness import SEED, Findings, Procedure, Setup, count_name
 from spatialgan.extractors.registry import Extractor
-from spatialgan.files import file_sha256
 from spatialgan.snapshot import Snapshot, sample_images
 
 NEIGHBORS = 3  # of precision and recall; torch-fidelity's default and the literature's
@@ -65,7 +64,7 @@ def fidelity_protocol(setup: Setup) -> dict:
         "resize": "extractor-internal",
         "truncation_psi": 1,
         "noise_mode": "random per sample index",
-        "dataset_sha256": file_sha256(setup.archive.path),
+        "dataset_sha256": setup.archive.sha256(),
     }
 
 

@@ -5,8 +5,8 @@ snapshot, opens the archive, extractor or segmenter that the measure declares in
 disk so that a killed measurement can be resumed, and writes the record.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -16,16 +16,17 @@ import torch
 
 from spatialgan.config import resolve
 from spatialgan.data.archive import ImageArchive
+from spatialgan.data.prepare import check_archive
 from spatialgan.evaluation.bootstrap import Interval
 from spatialgan.evaluation.measures import MEASURES, Measure
 from spatialgan.evaluation.partial import PartialResults
 from spatialgan.extractors.registry import Extractor, open_extractor
-from spatialgan.files import file_sha256, write_atomically
 from spatialgan.params import Params
 from spatialgan.provenance import source_commit
-from spatialgan.results import Results
+from spatialgan.records import read_record, write_record
+from spatialgan.results import DatasetFiles, Results
 from spatialgan.segmenters.registry import Segmenter, open_segmenter, weights_path
-from spatialgan.snapshot import Snapshot, load_snapshot
+from spatialgan.snapshot import Snapshot, load_hashed
 from spatialgan.variants import choose
 
 SEED = 0  # of the latents, layouts, noise and edits of everything that is measured
@@ -92,14 +93,15 @@ class Procedure:
             "code": snapshot.config.code(code),
         }
         partial = PartialResults(output.with_suffix(".partial.jsonl"), identity)
-        for batch in self.observe(snapshot, setup, tuple(partial.batches)):
-            partial.add(batch)
-        found = self.conclude(snapshot, setup, partial.batches)
-        record = {**_about(snapshot), "snapshot_sha256": sha256, "protocol": protocol}
-        record |= _plain(found)
-        write_atomically(output, (json.dumps(record, indent=2, allow_nan=False) + "\n").encode())
-        partial.remove()
-        return record
+        with closing(partial):
+            for batch in self.observe(snapshot, setup, tuple(partial.batches)):
+                partial.add(batch)
+            found = self.conclude(snapshot, setup, partial.batches)
+            record = {**_about(snapshot), "snapshot_sha256": sha256, "protocol": protocol}
+            record |= _plain(found)
+            write_record(output, record)
+            partial.remove()
+        return read_record(output)
 
 
 def measure_run(params: Params, profile: str, run: str, what: str, segmenter: str = "") -> dict:
@@ -131,7 +133,7 @@ def open_setup(measure: Measure, line: Mapping, results: Results, dataset: str) 
     """Return what a profile's line says a measure is made with, opened, on the GPU if there is one."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     openers = {
-        "archive": lambda: ImageArchive(results.dataset(dataset).archive),
+        "archive": lambda: _open_archive(results.dataset(dataset)),
         "extractor": lambda: open_extractor(line["extractor"]),
         "segmenter": lambda: open_segmenter(
             line["segmenter"], weights_path(line["segmenter"], results, dataset), device
@@ -141,16 +143,10 @@ def open_setup(measure: Measure, line: Mapping, results: Results, dataset: str) 
     return Setup(measure.depends_on(line), inputs, device)
 
 
-def load_hashed(path: Path, device: str) -> tuple[Snapshot, str]:
-    """Return a snapshot and the sha256 of the bytes it was loaded from.
-
-    Raises ValueError where the file is missing or damaged, or was replaced while it was being read.
-    """
-    before = file_sha256(path) if path.is_file() else ""
-    snapshot = load_snapshot(path, device)  # says what is wrong with the file
-    if file_sha256(path) != before:
-        raise ValueError(f"{path} was replaced while it was being read: rerun the command")
-    return snapshot, before
+def _open_archive(files: DatasetFiles) -> ImageArchive:
+    archive = ImageArchive(files.archive)
+    check_archive(archive, files)
+    return archive
 
 
 def count_name(count: int) -> str:

@@ -1,14 +1,19 @@
 """Partial results: the finished batches of a long measurement, kept on disk so that it can be resumed.
 
-The file has one JSON document per line: first a key, which says by hash what is being measured, then one document
-per finished batch. A last line that a kill cut short is dropped; a file of another key is ignored.
+The file has one JSON document per line, each after the sha256 of its text: first a key, which says by hash what is
+being measured, then one document per finished batch. Lines from the first on that isn't whole are dropped; a file of
+another key is begun anew. One process at a time measures: a second one waits.
 """
 
+import fcntl
 import hashlib
 import json
+import logging
+import os
 from pathlib import Path
+from typing import BinaryIO
 
-from spatialgan.files import write_atomically
+log = logging.getLogger(__name__)
 
 
 class PartialResults:
@@ -17,37 +22,67 @@ class PartialResults:
     def __init__(self, path: Path, identity: dict) -> None:
         """Read what an earlier measurement of the same `identity` left at `path`."""
         text = json.dumps(identity, sort_keys=True)
-        key = hashlib.sha256(text.encode()).hexdigest()
+        key = json.dumps({"key": hashlib.sha256(text.encode()).hexdigest()})
         self._path = path
-        self.batches: list[dict] = _batches(path, key)
-        lines = [{"key": key}, *self.batches]
-        write_atomically(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
+        self._held = _locked(path)
+        lines = _whole_lines(self._held.read())
+        if lines[:1] != [key]:
+            lines = []
+        self._held.truncate(sum(len(_sealed(line)) + 1 for line in lines))
+        if not lines:
+            self._append(key)
+        self.batches: list[dict] = [json.loads(line) for line in lines[1:]]
 
     def add(self, batch: dict) -> None:
         """Keep one more finished batch, in memory too as it would be read back."""
         line = json.dumps(batch)
         self.batches.append(json.loads(line))
-        with self._path.open("a") as file:
-            file.write(f"{line}\n")
+        self._append(line)
+
+    def _append(self, line: str) -> None:
+        """Add a line and see to it that it is on disk."""
+        try:
+            self._held.write(f"{_sealed(line)}\n".encode())
+            self._held.flush()
+            os.fsync(self._held.fileno())
+        except OSError as error:
+            raise ValueError(f"{self._path}: cannot be written ({error.strerror})") from error
 
     def remove(self) -> None:
         """Delete the file, once the record of the measurement is written."""
         self._path.unlink(missing_ok=True)
 
+    def close(self) -> None:
+        """Let the next process have the file."""
+        self._held.close()
 
-def _batches(path: Path, key: str) -> list[dict]:
-    """Return the complete lines of a file after its key; none if there is no file of this key."""
-    try:
-        lines = path.read_text(errors="replace").splitlines(keepends=True)
-    except FileNotFoundError:
-        return []
-    documents = []
-    for line in lines:
+
+def _locked(path: Path) -> BinaryIO:
+    """Return the file, made where it isn't there, once no other process holds it; its lock ends with the process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        file = path.open("a+b")
         try:
-            documents.append(json.loads(line))
-        except json.JSONDecodeError:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            log.info("%s is in use by another process: waiting for it", path)
+            fcntl.lockf(file, fcntl.LOCK_EX)
+        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            file.seek(0)
+            return file
+        file.close()  # the other process finished, and deleted it
+
+
+def _sealed(text: str) -> str:
+    return f"{hashlib.sha256(text.encode()).hexdigest()} {text}"
+
+
+def _whole_lines(data: bytes) -> list[str]:
+    """Return the texts of a file's lines up to the first that isn't whole."""
+    texts = []
+    for line in data.decode("utf-8", "replace").split("\n")[:-1]:
+        text = line.partition(" ")[2]
+        if _sealed(text) != line:
             break
-        if not line.endswith("\n"):  # cut short, though it reads as JSON
-            documents.pop()
-            break
-    return documents[1:] if documents and documents[0] == {"key": key} else []
+        texts.append(text)
+    return texts

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from spatialgan.headers import describing, filled
 from spatialgan.tensor_file import load_tensors, save_tensors
 
 INPUT_SIDE = 32  # pixels per side the network sees
@@ -86,8 +87,8 @@ def load_extractor(path: Path) -> tuple[SceneExtractor, dict]:
     tensors, header = load_tensors(path)
     if header.get("format") != FORMAT:
         raise ValueError(f"{path} holds {header.get('format')!r}, not {FORMAT!r}: retrain it")
-    extractor = SceneExtractor()
-    extractor.load_state_dict(tensors)  # copies into fp32
+    with describing(path, "extractor"):
+        extractor = filled(SceneExtractor, tensors)  # copies into fp32
     return extractor.eval().requires_grad_(False), header
 
 

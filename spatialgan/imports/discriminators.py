@@ -5,12 +5,14 @@ The logits of at most one group of images (the minibatch standard deviation's) a
 """
 
 from dataclasses import asdict
+from functools import partial
 from math import sqrt
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from spatialgan.headers import check_fields, describing, filled
 from spatialgan.imports.generators import (
     MAX_RESOLUTION,
     convolution,
@@ -22,6 +24,7 @@ from spatialgan.imports.generators import (
 from spatialgan.imports.parts import Part
 from spatialgan.networks.discriminator import Discriminator, DiscriminatorConfig
 from spatialgan.networks.released import Conventions, released_discriminator
+from spatialgan.snapshot import RESOLUTIONS
 from spatialgan.tensor_file import load_tensors, save_tensors
 
 KIND = "discriminator"
@@ -132,7 +135,13 @@ def load_discriminator(path: Path) -> Discriminator:
         raise ValueError(
             f"{path} is no discriminator but a {header.get('kind', 'file of another program')}"
         )
-    config = DiscriminatorConfig(**header["discriminator"])
-    discriminator = released_discriminator(config, Conventions(**header["conventions"]))
-    discriminator.load_state_dict(tensors)
+    with describing(path, "discriminator"):
+        config = DiscriminatorConfig(**header["discriminator"])
+        conventions = Conventions(**header["conventions"])
+        check_fields(config)
+        check_fields(conventions)
+        if config.resolution not in RESOLUTIONS:
+            raise ValueError(f"resolution is {config.resolution}")
+        build = partial(released_discriminator, config, conventions)
+        discriminator = filled(build, tensors)
     return discriminator.requires_grad_(False)

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from spatialgan.files import file_sha256
 from spatialgan.models import model_path
-from spatialgan.snapshot import Snapshot, load_snapshot
+from spatialgan.snapshot import Snapshot, load_hashed
 
 
 @dataclass(frozen=True)
@@ -22,5 +21,5 @@ def open_model(name: str) -> OpenedModel:
     The CPU, so that a scene's bits don't depend on the machine's GPU. Raises ValueError, naming the shipped
     models, where there is no such model, and naming the file where it is damaged.
     """
-    path = model_path(name)
-    return OpenedModel(name, file_sha256(path), load_snapshot(path))
+    snapshot, sha256 = load_hashed(model_path(name))
+    return OpenedModel(name, sha256, snapshot)

@@ -4,7 +4,6 @@ Weights are stored as fp16 and computed with as fp32, so that a model stays smal
 they differ a little from the run's own, and the card says how much.
 """
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,8 +13,9 @@ from torch import Tensor
 from spatialgan.files import file_sha256, write_atomically
 from spatialgan.models import SUFFIX
 from spatialgan.params import Params, split_run
+from spatialgan.records import read_record
 from spatialgan.snapshot import load_snapshot, sample_images
-from spatialgan.tensor_file import load_tensors, save_tensors
+from spatialgan.tensor_file import read_tensors, save_tensors
 
 MAX_BYTES = 2_000_000  # of a model that ships
 COMPARED = 16  # images by which the stored model is compared with the run's own
@@ -60,10 +60,9 @@ def ship_model(params: Params, run: str, profile: str, stem: Path) -> tuple[Path
     params.row(row)
     results = params.results(profile)
     source = results.run(f"{dataset}/{row}/{seed}").snapshot
-    tensors, header = load_tensors(source)
-    snapshot_sha256 = file_sha256(source)
-    metrics = _metrics(results.metrics(run), snapshot_sha256)
-    stored = {name: _stored(name, tensor) for name, tensor in tensors.items()}
+    found = read_tensors(source)
+    metrics = _metrics(results.metrics(run), found.sha256)
+    stored = {name: _stored(name, tensor) for name, tensor in found.tensors.items()}
     size = sum(tensor.nbytes for tensor in stored.values())
     if size > MAX_BYTES:
         raise ValueError(
@@ -71,7 +70,7 @@ def ship_model(params: Params, run: str, profile: str, stem: Path) -> tuple[Path
             f"train one with fewer channels"
         )
     weights = stem.with_name(stem.name + SUFFIX)
-    save_tensors(weights, stored, {**header, "snapshot_sha256": snapshot_sha256})
+    save_tensors(weights, stored, {**found.header, "snapshot_sha256": found.sha256})
     card = model_card(params, profile, source, weights, metrics)
     path = stem.with_name(f"{stem.name}.md")
     write_atomically(path, card.encode())
@@ -127,7 +126,7 @@ def _metrics(paths: Iterable[Path], snapshot_sha256: str) -> str:
     """
     parts = []
     for path in paths:
-        found = json.loads(path.read_text())
+        found = read_record(path)
         if found.get("snapshot_sha256") != snapshot_sha256:
             raise ValueError(f"{path} was measured on another snapshot: measure this one first")
         lines = [_line(found, name) for name in found["metrics"]]

@@ -3,12 +3,12 @@
 What isn't there has not been run.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from spatialgan.params import Params
+from spatialgan.records import read_record
 
 SHORT = 10  # digits of a hash that people read
 
@@ -113,10 +113,5 @@ def check_protocols(results: Iterable[Result]) -> None:
 
 
 def load_json(path: Path) -> dict:
-    """Return a JSON file's contents; raises ValueError naming a damaged file."""
-    try:
-        return json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"{path} is not valid JSON ({error}): delete it and make it again"
-        ) from None
+    """Return a record's contents; raises ValueError naming a damaged or altered file."""
+    return read_record(path)

@@ -24,6 +24,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from spatialgan.files import file_sha256
+from spatialgan.headers import describing, texts
 from spatialgan.segmenters.instances import (
     MIN_AREA,
     MIN_SCORE,
@@ -32,7 +33,7 @@ from spatialgan.segmenters.instances import (
     mask_boxes,
     trusted,
 )
-from spatialgan.tensor_file import load_tensors, save_tensors
+from spatialgan.tensor_file import read_tensors, save_tensors
 
 FORMAT = "spatialgan-detectron2-1"  # changes when old weights no longer fit
 BATCH = 16  # images segmented at once
@@ -223,13 +224,16 @@ def open_trained(weights: Path, device: str, min_score: float) -> Detectron:
     require()
     from detectron2.config import CfgNode
 
-    tensors, header = load_tensors(weights)
+    found = read_tensors(weights)
+    header = found.header
     if header.get("format") != FORMAT:
         raise ValueError(f"{weights} holds {header.get('format')!r}, not {FORMAT!r}: retrain it")
-    config = CfgNode(CfgNode.load_cfg(header["config"]))
-    network = build_network(config, device, min_score)
-    network.load_state_dict(tensors)
-    return _ready("detectron2", weights, network, config, header["classes"])
+    with describing(weights, "segmenter"):
+        config = CfgNode(CfgNode.load_cfg(header["config"]))
+        classes = texts(header, "classes")
+        network = build_network(config, device, min_score)
+        network.load_state_dict(found.tensors)
+    return _ready("detectron2", found.sha256, network, config, classes)
 
 
 def open_published(name: str, file: str, weights: Path, device: str, min_score: float) -> Detectron:
@@ -245,7 +249,7 @@ def open_published(name: str, file: str, weights: Path, device: str, min_score: 
     network = build_network(config, device, min_score)
     DetectionCheckpointer(network).load(str(weights))
     classes = MetadataCatalog.get(config.DATASETS.TRAIN[0]).thing_classes
-    return _ready(name, weights, network, config, classes)
+    return _ready(name, file_sha256(weights), network, config, classes)
 
 
 def require() -> None:
@@ -259,12 +263,12 @@ def require() -> None:
 
 
 def _ready(
-    name: str, weights: Path, network: nn.Module, config: Any, classes: Sequence[str]
+    name: str, sha256: str, network: nn.Module, config: Any, classes: Sequence[str]
 ) -> Detectron:
     network.eval().requires_grad_(False)
     return Detectron(
         name=name,
-        sha256=file_sha256(weights),
+        sha256=sha256,
         network=network,
         input_side=config.INPUT.MIN_SIZE_TEST,
         classes=tuple(classes),

@@ -12,6 +12,7 @@ import dataclasses
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -27,6 +28,7 @@ from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 
 from spatialgan.files import file_sha256
+from spatialgan.headers import check_fields, describing, filled, texts
 from spatialgan.segmenters.instances import (
     MIN_AREA,
     MIN_SCORE,
@@ -35,10 +37,11 @@ from spatialgan.segmenters.instances import (
     mask_boxes,
     trusted,
 )
-from spatialgan.tensor_file import load_tensors, save_tensors
+from spatialgan.tensor_file import read_tensors, save_tensors
 
 FORMAT = "spatialgan-mask-rcnn-1"  # changes when old weights no longer fit
 BATCH = 32  # images segmented at once
+MAX_SIDE = 4096  # of every number that a file's header may ask for
 
 
 @dataclass(frozen=True)
@@ -207,16 +210,20 @@ def learning_targets(truth: Instances, classes: Sequence[str], device: str) -> d
 
 def open_trained(weights: Path, device: str, min_score: float) -> MaskRcnn:
     """Return the segmenter in a file of `save_network`; ValueError where it is none."""
-    tensors, header = load_tensors(weights)
+    found = read_tensors(weights)
+    header = found.header
     if header.get("format") != FORMAT:
         raise ValueError(f"{weights} holds {header.get('format')!r}, not {FORMAT!r}: retrain it")
-    shape = MaskRcnnShape(
-        **{name: tuple(v) if isinstance(v, list) else v for name, v in header["shape"].items()}  # pyright: ignore[reportArgumentType]
-    )
-    network = build_network(shape, len(header["classes"]), min_score)
-    network.load_state_dict(tensors)
-    classes = ("", *header["classes"])
-    return _ready("torchvision", weights, network.to(device), classes, min_score)
+    with describing(weights, "segmenter"):
+        shape = MaskRcnnShape(
+            **{name: tuple(v) if isinstance(v, list) else v for name, v in header["shape"].items()}  # pyright: ignore[reportArgumentType]
+        )
+        check_fields(shape, most=MAX_SIDE)
+        classes = tuple(texts(header, "classes"))
+        build = partial(build_network, shape, len(classes), min_score)
+        network = filled(build, found.tensors)
+    named = ("", *classes)
+    return _ready("torchvision", found.sha256, network.to(device), named, min_score)
 
 
 def open_published(weights: Path, device: str, min_score: float) -> MaskRcnn:
@@ -242,11 +249,11 @@ def open_published(weights: Path, device: str, min_score: float) -> MaskRcnn:
     )
     network.load_state_dict(tensors)
     classes = tuple(published.meta["categories"])
-    return _ready("torchvision_coco", weights, network.to(device), classes, min_score)
+    return _ready("torchvision_coco", sha256, network.to(device), classes, min_score)
 
 
 def _ready(
-    name: str, weights: Path, network: MaskRCNN, classes: tuple[str, ...], min_score: float
+    name: str, sha256: str, network: MaskRCNN, classes: tuple[str, ...], min_score: float
 ) -> MaskRcnn:
     network.eval().requires_grad_(False)
-    return MaskRcnn(name, file_sha256(weights), network, classes, min_score)
+    return MaskRcnn(name, sha256, network, classes, min_score)

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from spatialgan.headers import describing, texts
 from spatialgan.segmenters.instances import Instances, trusted
 from spatialgan.tensor_file import load_tensors, save_tensors
 
@@ -58,7 +59,10 @@ def open_oracle(weights: Path, device: str, min_score: float) -> Oracle:
     tensors, header = load_tensors(weights)
     if header.get("format") != FORMAT:
         raise ValueError(f"{weights} is no oracle's table but holds {header.get('format')!r}")
-    classes = header["images"]
+    with describing(weights, "oracle"):
+        classes = {key: texts(header["images"], key) for key in header["images"]}
+        for key, names in classes.items():
+            _check_entry(tensors, key, len(names))
 
     def answer(image: UInt8[Tensor, "3 r r"]) -> Instances:
         key = image_key(image)
@@ -69,6 +73,16 @@ def open_oracle(weights: Path, device: str, min_score: float) -> Oracle:
         return Instances(masks, scores, tuple(classes[key]), features)
 
     return Oracle(answer, min_score)
+
+
+def _check_entry(tensors: Mapping[str, Tensor], key: str, count: int) -> None:
+    """Raise ValueError unless one image's masks, scores and features go together."""
+    masks, scores, features = (tensors[f"{key}.{n}"] for n in ("masks", "scores", "features"))
+    square = masks.ndim == 3 and masks.shape[1] == masks.shape[2]
+    if not square or masks.dtype != torch.bool or features.ndim != 2 or scores.ndim != 1:
+        raise ValueError(f"the shapes of image {key} are none of an oracle")
+    if {len(masks), len(scores), len(features)} != {count}:
+        raise ValueError(f"image {key} has {count} classes and {len(masks)} masks")
 
 
 def identity_features(count: int) -> torch.Tensor:

@@ -16,6 +16,7 @@ from spatialgan.config import RunConfig
 from spatialgan.data.archive import ImageArchive
 from spatialgan.rng import generator_for
 from spatialgan.training.processes import Processes
+from spatialgan.training.stopping import ignore_interrupts
 
 MAX_BYTES_IN_MEMORY = 2 << 30
 
@@ -68,4 +69,9 @@ def _decoded(archive: ImageArchive, order: Order, num_workers: int) -> Iterator:
         for indices in order:
             yield everything[indices]
     else:
-        yield from DataLoader(archive, batch_sampler=order, num_workers=num_workers)  # pyright: ignore[reportArgumentType]
+        yield from DataLoader(
+            archive,  # pyright: ignore[reportArgumentType]
+            batch_sampler=order,  # pyright: ignore[reportArgumentType]
+            num_workers=num_workers,
+            worker_init_fn=ignore_interrupts,
+        )

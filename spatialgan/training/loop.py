@@ -4,14 +4,11 @@ A run may be killed at any moment, any number of times: on a CPU the result is b
 wasn't. Draws are functions of the images shown, and everything else is in the checkpoint.
 """
 
-import json
 import logging
 import resource
-import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,9 +17,11 @@ from tqdm import tqdm
 
 from spatialgan.config import RunConfig
 from spatialgan.data.archive import ImageArchive
+from spatialgan.data.prepare import check_archive, described_sha256
 from spatialgan.files import file_sha256, write_atomically
 from spatialgan.pictures import save_png
 from spatialgan.provenance import source_commit
+from spatialgan.records import write_record
 from spatialgan.results import Results
 from spatialgan.snapshot import Snapshot, mean_style, save_snapshot
 from spatialgan.tensor_file import exclusive
@@ -37,13 +36,11 @@ from spatialgan.training.run_folder import (
     save_checkpoint,
 )
 from spatialgan.training.state import TrainState, new_state
+from spatialgan.training.stopping import Preempted as Preempted
+from spatialgan.training.stopping import stop_requests
 from spatialgan.variants import check_choice
 
 log = logging.getLogger(__name__)
-
-
-class Preempted(Exception):
-    """Training was asked to stop (SIGTERM), and has saved its state."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +51,7 @@ class TrainingJob:
     results: Results  # of the profile
     processes: Processes
     made_from: dict = field(default_factory=dict)  # the stamp that the record carries
+    waits: bool = False  # for another process that trains the run, rather than raise
 
 
 def resolve_precision(config: RunConfig, device: torch.device) -> RunConfig:
@@ -79,7 +77,7 @@ def train(job: TrainingJob) -> None:
     """Train a run to its end, from its newest checkpoint on.
 
     Raises ValueError for a run or data set that cannot be trained, RuntimeError where another process
-    trains it, Preempted after SIGTERM, FloatingPointError where training diverges.
+    trains it, Preempted after SIGTERM or Ctrl-C, FloatingPointError where training diverges.
     """
     config = resolve_precision(job.config, job.processes.device)
     _check_batch(config, job.processes)
@@ -91,12 +89,14 @@ def train(job: TrainingJob) -> None:
         )
     fixed = {
         "identity": config.identity(),
-        "dataset_sha256": json.loads(files.manifest.read_text())["sha256"],
+        "dataset_sha256": described_sha256(files),
         "code": config.code("spatialgan.training.loop.train"),
     }
     folder = open_run_folder(job.results, config.name, fixed)
     if job.processes.rank == 0:
-        with exclusive(folder.resume):
+        # one lock for all settings of a run: its outputs are of one training
+        with exclusive(job.results.resume(config.name), job.waits):
+            check_archive(archive, files)
             _train(job, config, archive, folder)
     else:
         _train(job, config, archive, folder)
@@ -153,7 +153,7 @@ def take_step(step: Step) -> None:
 
 
 def _keep_records(step: Step, folder: RunFolder) -> None:
-    """Close a row of the curves, save a checkpoint, draw the grids, each where it is due."""
+    """Close a row of the curves, draw the grids, save a checkpoint, each where it is due."""
     config, state, execution = step.config, step.state, step.config.execution
     total, nimg, batch = config.training.kimg * 1000, state.cur_nimg, config.training.batch
 
@@ -162,10 +162,11 @@ def _keep_records(step: Step, folder: RunFolder) -> None:
 
     if due(execution.log_points):
         state.curves.close_row(nimg, step.processes)
-    if due(execution.num_checkpoints):
-        _save(folder, state, step.processes)
+    # before the checkpoint: a training that is killed in between draws them again
     if due(execution.num_grids) and step.processes.rank == 0:
         _draw_grids(config, state, folder.outputs.grids / f"{nimg / 1000:08.1f}")
+    if due(execution.num_checkpoints):
+        _save(folder, state, step.processes)
 
 
 def _save(folder: RunFolder, state: TrainState, processes: Processes) -> None:
@@ -185,6 +186,9 @@ def _write_outputs(
 ) -> None:
     """Write snapshot, curves, samples and, last, the record, which says that the run is complete."""
     outputs = folder.outputs
+    outputs.record.unlink(
+        missing_ok=True
+    )  # it describes another snapshot than the one to be written
     save_snapshot(outputs.snapshot, state.g_ema, config, state.cur_nimg)
     write_atomically(outputs.curves, state.curves.to_csv().encode())
     average = Snapshot(state.g_ema, mean_style(state.g_ema, config), config, state.cur_nimg / 1000)
@@ -210,7 +214,7 @@ def _write_outputs(
         "commit": source_commit(),
         "made_from": job.made_from,
     }
-    write_atomically(outputs.record, (json.dumps(record, indent=2) + "\n").encode())
+    write_record(outputs.record, record)
 
 
 class Meter:
@@ -251,17 +255,6 @@ class Meter:
             f"{self.images_per_second():.0f} img/s, {peak:.1f} GiB", refresh=False
         )
         self.bar.update(min(self.state.cur_nimg / 1000, self.bar.total) - self.bar.n)
-
-
-@contextmanager
-def stop_requests() -> Iterator:
-    """Collect SIGTERMs in a list instead of dying of them: the loop looks at it between steps."""
-    received: list[int] = []
-    previous = signal.signal(signal.SIGTERM, lambda number, _: received.append(number))
-    try:
-        yield received
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _any_stopped(stopped: bool, processes: Processes) -> bool:

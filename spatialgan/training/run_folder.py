@@ -11,11 +11,13 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from spatialgan.headers import describing, whole
 from spatialgan.results import Results, RunFiles
-from spatialgan.tensor_file import load_tensors, save_tensors
+from spatialgan.tensor_file import DamagedFile, load_tensors, save_tensors
 from spatialgan.training.state import TrainState, is_finite, restore_state, state_to_tensors
 
 KEPT_CHECKPOINTS = 2
+MAX_COUNT = 1 << 53  # of images or steps
 
 log = logging.getLogger(__name__)
 
@@ -57,14 +59,33 @@ def save_checkpoint(folder: RunFolder, state: TrainState) -> None:
 
 
 def restore_newest(folder: RunFolder, state: TrainState) -> None:
-    """Put the newest checkpoint that verifies into the state; damaged ones are named, skipped and kept."""
-    for path in folder.checkpoints():
+    """Put the newest checkpoint that verifies into the state; damaged ones are named, skipped and kept.
+
+    Raises ValueError where one is whole but of another run, OSError where one can't be read: that isn't damage.
+    """
+    paths = folder.checkpoints()
+    for path in paths:
         try:
             tensors, header = load_tensors(path)
-        except ValueError as error:
+        except DamagedFile as error:
             log.warning("%s; trying the one before", error)
             path.rename(path.with_suffix(".damaged"))
             continue
-        restore_state(state, tensors, header["counters"])
+        restore_state(state, tensors, _counters(path, header, folder.fixed))
         log.info("resuming at %.1f kimg from %s", state.cur_nimg / 1000, path)
         return
+    if paths:
+        log.warning(
+            "no checkpoint of %s is whole: training starts from the beginning", folder.resume
+        )
+
+
+def _counters(path: Path, header: dict, fixed: dict) -> dict:
+    """Return the counters in a checkpoint's header; raises ValueError where they are none of this training."""
+    if header.get("kind") != "checkpoint" or header.get("fixed") != fixed:
+        raise ValueError(f"{path} is no checkpoint of this training: move it away")
+    with describing(path, "state of a training"):
+        counters = header["counters"]
+        in_a_row = counters["num_skipped_in_a_row"]
+        found = {name: whole(counters, name, MAX_COUNT) for name in ("cur_nimg", "num_skipped")}
+        return {**found, "num_skipped_in_a_row": {part: whole(in_a_row, part) for part in "gd"}}

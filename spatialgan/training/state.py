@@ -111,6 +111,10 @@ def restore_state(state: TrainState, tensors: dict[str, Tensor], counters: dict)
             f"the checkpoint is of another run: {len(different)} tensors, such as {different[0]}, are "
             f"in one of them only; move it away to train from the start"
         )
+    for name, tensor in {**named, "curves.rows": state.curves.rows[:0]}.items():
+        saved = rows[:0] if name == "curves.rows" else tensors[name]
+        if saved.shape != tensor.shape or saved.dtype != tensor.dtype:
+            raise ValueError(f"the checkpoint is of another run: {name} is {list(saved.shape)}")
     with torch.no_grad():
         for name, tensor in named.items():
             tensor.copy_(tensors[name])

@@ -7,12 +7,14 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from spatialgan import tensor_file
 from spatialgan.cli.main import main
 from spatialgan.evaluation import harness
-from spatialgan.evaluation.harness import Findings, Procedure, Setup, load_hashed, measure_run
+from spatialgan.evaluation.harness import Findings, Procedure, Setup, measure_run
 from spatialgan.evaluation.measures import MEASURES
 from spatialgan.files import file_sha256
 from spatialgan.params import load_params
+from spatialgan.snapshot import load_hashed
 from tests.tiny import ROOT, tiny_snapshot
 
 CODE = MEASURES["locality"].code
@@ -70,19 +72,20 @@ def test_a_record_says_what_was_measured(snapshot, tmp_path):
     assert len(record["commit"]) > 6
 
 
-def test_a_snapshot_that_is_replaced_while_it_is_read_is_refused(snapshot, tmp_path, monkeypatch):
+def test_the_hash_is_of_the_bytes_that_were_loaded(snapshot, tmp_path, monkeypatch):
     path = tmp_path / "g.safetensors"
     path.write_bytes(snapshot.read_bytes())
-    load = harness.load_snapshot
+    read = tensor_file.read_whole
 
-    def replaced(path, device):
-        loaded = load(path, device)
+    def replaced(path):
+        data = read(path)
         tiny_snapshot(path, "sel")
-        return loaded
+        return data
 
-    monkeypatch.setattr(harness, "load_snapshot", replaced)
-    with pytest.raises(ValueError, match="g.safetensors was replaced while it was being read"):
-        load_hashed(path, "cpu")
+    monkeypatch.setattr(tensor_file, "read_whole", replaced)
+    loaded, sha256 = load_hashed(path)
+    assert (loaded.config.row, sha256) == ("spatialgan", file_sha256(snapshot))
+    assert file_sha256(path) != sha256
 
 
 def test_planning_needs_no_torch():

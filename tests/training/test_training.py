@@ -1,6 +1,5 @@
 """Training: what a step does, resuming to the bit, several processes, divergence, two at once."""
 
-import json
 import os
 import signal
 import subprocess
@@ -238,18 +237,13 @@ def test_poisoned_weights_are_never_saved(tmp_path):
     assert tensors_sha256(state_to_tensors(restored)[0]) == good
 
 
-def test_two_trainings_of_one_run_exclude_each_other(tmp_path):
-    config = tiny_config()
-    this = job(tmp_path, config)
-    resolved = loop.resolve_precision(config, CPU)
-    fixed = {
-        "identity": resolved.identity(),
-        "dataset_sha256": json.loads(this.results.dataset("cat").manifest.read_text())["sha256"],
-        "code": resolved.code("spatialgan.training.loop.train"),
-    }
-    with exclusive(open_run_folder(Results(tmp_path), config.name, fixed).resume):
-        with pytest.raises(RuntimeError, match=f"in use by process {os.getpid()}"):
-            loop.train(this)
+def test_two_trainings_of_one_run_exclude_each_other_whatever_their_settings(tmp_path):
+    for config in (tiny_config(), tiny_config(r1_gamma=2.0)):
+        with (
+            exclusive(Results(tmp_path).resume(config.name)),
+            pytest.raises(RuntimeError, match=f"in use by process {os.getpid()}"),
+        ):
+            loop.train(job(tmp_path, config))
 
 
 def test_a_changed_run_does_not_resume_the_old_one(tmp_path):

@@ -100,7 +100,7 @@ def clear_stale_locks():
     Snakemake's own locks outlive a SIGKILL. Every workflow therefore also holds a shared lock of the operating
     system, which ends with its process: who can have it alone for a moment knows that nobody else is running.
     """
-    alive = (HOME / "alive").open("a")
+    alive = (HOME / "alive").open("ab")
     try:
         fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -114,5 +114,5 @@ def clear_stale_locks():
 
 if IS_MAIN:
     HOME.mkdir(exist_ok=True)
-    PLAN.marker.write_text(str(time.time_ns()))  # Snakemake ignores a new time without new bytes
+    PLAN.marker.write_bytes(b"%d" % time.time_ns())  # Snakemake ignores a new time without new bytes
     ALIVE = clear_stale_locks()

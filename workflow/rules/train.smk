@@ -1,7 +1,8 @@
 # Training: one job per run. What it needs to resume after a kill is in {root}/resume/, which is no output, because
 # Snakemake deletes the outputs of a job that didn't finish. A training that was asked to stop exits with 75; how
 # often a job is tried again is in the profile (`retries`). On a cluster it is asked by SIGTERM, which must reach it
-# and not a shell in between: hence `exec`.
+# and not a shell in between: hence `exec`. After a workflow was killed its trainings go on: a workflow that is started
+# again waits for them (`--wait`).
 
 
 def training_gpus(wildcards):
@@ -31,4 +32,4 @@ rule train:
         profile=profile_of,
         run=run_name,
     shell:
-        "exec {resources.launcher} train {params.run} -p {params.profile} > {log} 2>&1"
+        "exec {resources.launcher} train {params.run} -p {params.profile} --wait > {log} 2>&1"

@@ -1,0 +1,124 @@
+"""What a file's header says is checked before anything is built of it.
+
+A header that matches its hash may still be one that this program didn't write. So types and ranges are checked, and
+a network may take no more memory than the file's tensors account for.
+"""
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from spatialgan.variants import shown
+
+MAX_NUMBER = 1 << 20  # of sizes and counts
+MAX_ITEMS = 64  # of a list of numbers or names
+MAX_COPIES = 3  # of a network's weights that its construction may make
+SLACK = 1 << 20  # elements that it may make beside them
+FACTORIES = (torch.randn, torch.rand, torch.zeros, torch.ones, torch.empty, torch.full)
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+@contextmanager
+def describing(path: Path, what: str) -> Iterator[None]:
+    """Turn whatever goes wrong with a header into a ValueError, one line that names the file."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        words = " ".join(str(error).split())
+        if not isinstance(error, ValueError):
+            words = f"{type(error).__name__}: {words}"
+        raise ValueError(f"{path}: its header describes no {what} ({words[:300]})") from None
+
+
+def whole(header: Mapping, name: str, most: int = MAX_NUMBER) -> int:
+    """Return a whole number from 0 to `most`; raises ValueError where the header holds none."""
+    value = header.get(name)
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError(f"{name} is {shown(value)}, not a whole number from 0 to {most}")
+    return value
+
+
+def texts(header: Mapping, name: str) -> list[str]:
+    """Return a list of texts; raises ValueError where the header holds none."""
+    value = header.get(name)
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError(f"{name} is {shown(value)}, not a list of texts")
+    return value
+
+
+def check_fields(instance: Any, place: str = "", most: int = MAX_NUMBER) -> None:
+    """Check the fields of a dataclass, nested ones too, by their annotations; raises ValueError that names one.
+
+    Whole numbers lie within +-`most`, others are finite, and lists have at most MAX_ITEMS items.
+    """
+    hints = typing.get_type_hints(type(instance))
+    for field in dataclasses.fields(instance):
+        value, where = getattr(instance, field.name), f"{place}{field.name}"
+        if dataclasses.is_dataclass(value):
+            check_fields(value, f"{where}.", most)
+        elif not _fits(value, hints[field.name], most):
+            raise ValueError(f"{where} is {shown(value)}")
+
+
+def _fits(value: Any, wanted: Any, most: int) -> bool:
+    """Return whether a value is what an annotation says, within bounds."""
+    origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin is tuple:
+        if not isinstance(value, tuple) or len(value) > MAX_ITEMS:
+            return False
+        kinds = arguments[:1] * len(value) if arguments[-1] is ... else arguments
+        return len(kinds) == len(value) and all(map(_fits, value, kinds, [most] * len(value)))
+    if origin is typing.Literal:
+        return value in arguments
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, kind, most) for kind in arguments)
+    if wanted is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    if wanted is int:
+        return type(value) is int and abs(value) <= most
+    return type(value) is wanted if wanted in (str, bool) else wanted is Any
+
+
+def filled(build: Callable[[], Network], weights: Mapping[str, Tensor]) -> Network:
+    """Return a network with these weights.
+
+    Raises ValueError where they aren't the network's; one that asks for much more memory is not built.
+    """
+    with _Bounded(SLACK + MAX_COPIES * sum(tensor.numel() for tensor in weights.values())):
+        network = build()
+    try:
+        network.load_state_dict(dict(weights))
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+    return network
+
+
+class _Bounded(TorchFunctionMode):
+    """Refuse to make tensors with more elements in all than `left`."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__()
+        self.left = left
+
+    def __torch_function__(
+        self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        """Count what is made, then make it."""
+        if func in FACTORIES:
+            size = args[0] if args and isinstance(args[0], (tuple, list)) else args
+            self.left -= math.prod(n for n in size if isinstance(n, int))
+            if self.left < 0:
+                raise ValueError("it asks for many more numbers than the file holds")
+        return func(*args, **(kwargs or {}))

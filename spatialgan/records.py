@@ -1,0 +1,55 @@
+"""Records: the small JSON documents that say what a result is, each with a checksum of its own content.
+
+The checksum stands under "checksum" and is the sha256 of all other entries, as JSON with sorted keys. A record
+without one is from before records had them.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from spatialgan.files import read_whole, write_atomically
+
+CHECKSUM = "checksum"
+
+
+def write_record(path: Path, record: dict) -> None:
+    """Write a record with its checksum, atomically; raises ValueError where a number of it isn't finite."""
+    sealed = {**_content(record), CHECKSUM: checksum(record)}
+    write_atomically(path, (json.dumps(sealed, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return a record with its checksum.
+
+    Raises ValueError, in one line that names the file, where it is no JSON object or was altered; OSError where it
+    can't be read.
+    """
+    record = read_json(path)
+    if not isinstance(record, dict):
+        raise ValueError(f"{path} holds no JSON object: delete it and make it again")
+    if CHECKSUM in record and record[CHECKSUM] != checksum(record):
+        raise ValueError(
+            f"{path} was altered after it was written: its checksum is another's; make it again"
+        )
+    return record
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON document in a file; raises ValueError that names it, and OSError where it can't be read."""
+    try:
+        return json.loads(read_whole(path))
+    except (ValueError, RecursionError) as error:
+        words = f"{path} is not valid JSON ({error}): delete it and make it again"
+        raise ValueError(words) from None
+
+
+def checksum(record: dict) -> str:
+    """Return the sha256 of a record's content."""
+    text = json.dumps(_content(record), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _content(record: dict) -> dict:
+    return {key: value for key, value in record.items() if key != CHECKSUM}

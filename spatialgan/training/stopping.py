@@ -1,0 +1,57 @@
+"""Being asked to stop: SIGTERM, as workflows and clusters send it, and Ctrl-C.
+
+It imports nothing heavy, so that a request is heard from a command's first moment on.
+"""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Preempted(Exception):
+    """Training was asked to stop, and what it had reached is saved."""
+
+
+@contextmanager
+def stop_at_once() -> Iterator[None]:
+    """Raise Preempted when a request comes: there is nothing yet that would have to be saved."""
+
+    def stop(number: int, frame: object) -> None:
+        raise Preempted("stopped; rerun the command to resume")
+
+    with _handling(stop):
+        yield
+
+
+@contextmanager
+def stop_requests() -> Iterator[list[int]]:
+    """Collect requests in a list instead of ending: the loop looks at it between steps.
+
+    A second Ctrl-C ends the program where it is.
+    """
+    received: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        if number == signal.SIGINT and number in received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    with _handling(note):
+        yield received
+
+
+def ignore_interrupts(worker: int) -> None:
+    """Leave Ctrl-C, which reaches all processes of a terminal, to the process that trains."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _handling(handler) -> Iterator[None]:
+    former = {number: signal.signal(number, handler) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handle in former.items():
+            signal.signal(number, handle)
