@@ -12,6 +12,7 @@ from typing import Any
 
 from spatialgan.attention import GradCam
 from spatialgan.digest import code_digest
+from spatialgan.field_types import check_values
 from spatialgan.heatmaps.samplers import SAMPLERS
 from spatialgan.losses.alignment import ALIGNMENTS
 from spatialgan.networks.discriminator import DiscriminatorConfig
@@ -189,7 +190,9 @@ def _build(cls: Any, values: dict) -> Any:
             raise ValueError(
                 f"{cls.__name__} has no field '{key}': choose from {', '.join(sorted(known))}"
             )
-    return cls(**{key: _from_json(known[key], value) for key, value in values.items()})
+    found = {key: _from_json(known[key], value) for key, value in values.items()}
+    check_values(cls, found)
+    return cls(**found)
 
 
 def _from_json(field_type: Any, value: Any) -> Any:

@@ -11,17 +11,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from spatialgan.documents import open_regular
+
 
 def file_sha256(path: Path) -> str:
     """Return the sha256 of a file's bytes, as hexadecimal digits; raises OSError that names the file."""
-    with _reading(path), path.open("rb") as file:
+    with _reading(path), open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_whole(path: Path) -> bytes:
     """Return a file's bytes; raises OSError, which names the file, where it can't be read to its end."""
-    with _reading(path):
-        return path.read_bytes()
+    with _reading(path), open_regular(path) as file:
+        return file.read()
 
 
 @contextmanager

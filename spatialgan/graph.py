@@ -87,7 +87,9 @@ class Graph:
     @_once
     def run(self, run: str) -> Step:
         """Return the step that trains a run."""
-        files, data = self.results.run(run), self.dataset(split_run(run)[0])
+        dataset, row, _ = split_run(run)
+        self.params.row(row)
+        files, data = self.results.run(run), self.dataset(dataset)
         return Step(
             *("run", run, self.profile),
             small=(files.record, files.curves, files.samples, files.attention),

@@ -8,6 +8,8 @@ A run is named "<dataset>/<row>/<seed>". Precedence of the values a training get
 """
 
 import functools
+import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,14 +18,23 @@ from typing import Any
 
 import jsonschema
 import jsonschema.exceptions
-import yaml
+import jsonschema.validators
 
+from spatialgan.documents import read_yaml
 from spatialgan.results import Results
-from spatialgan.variants import choose
+from spatialgan.variants import choose, shown
 
 RESULTS = Path("results")
-# in C where there is one: ten times as fast
-SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+SEED = "0|[1-9][0-9]{0,18}"  # as it is written in a run's name: one seed has one name
+MAX_SEED = 2**63 - 1
+MAX_MESSAGE = 200  # characters of what a schema says
+KINDS = {
+    "integer": "a whole number",
+    "number": "a finite number",
+    "string": "a text",
+    "object": "a mapping",
+    "array": "a list",
+}
 
 
 @dataclass(frozen=True)
@@ -169,30 +180,54 @@ def load_params(folder: Path = Path("params")) -> Params:
 def split_run(run: str) -> tuple[str, str, int]:
     """Return data set, row and seed of a run's name; raises ValueError where it is not of that form."""
     parts = run.split("/")
-    if len(parts) != 3 or not parts[2].isdigit():
+    if len(parts) != 3 or not re.fullmatch(SEED, parts[2]) or int(parts[2]) > MAX_SEED:
         raise ValueError(
-            f"'{run}' names no run: a run is <dataset>/<row>/<seed>, such as cat/spatialgan/0"
+            f"{shown(run)} names no run: a run is <dataset>/<row>/<seed>, such as cat/spatialgan/0, with a seed"
+            f" from 0 to {MAX_SEED}"
         )
     return parts[0], parts[1], int(parts[2])
 
 
 def _load_yaml(path: Path) -> Any:
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), SafeLoader)
-    except FileNotFoundError:
+    if not path.is_file():
         raise ValueError(
             f"{path} is missing: run this from the repository's root, or name the folder"
-        ) from None
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        )
+    return read_yaml(path)
 
 
 def _validate(parsed: Any, schema: dict, name: str, folder: Path) -> None:
-    validator = jsonschema.Draft202012Validator({**schema, "$ref": f"#/$defs/{name}"})
+    validator = Validator({**schema, "$ref": f"#/$defs/{name}"})
     error = jsonschema.exceptions.best_match(validator.iter_errors(parsed))
     if error is not None:
         place = "/".join(str(part) for part in error.absolute_path) or "top level"
-        raise ValueError(f"{folder / name}.yaml, {place}: {error.message}")
+        raise ValueError(f"{folder / name}.yaml, {place}: {_fault(error)}")
+
+
+def _fault(error: jsonschema.exceptions.ValidationError) -> str:
+    """Return in a few words what the schema finds wrong; a value may be long."""
+    if error.validator == "type" and error.validator_value in KINDS:
+        kind = KINDS[error.validator_value]  # pyright: ignore[reportArgumentType]
+        return f"{shown(error.instance)} is not {kind}"
+    message = " ".join(error.message.split())
+    return message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE - 3]}..."
+
+
+def _is_whole(_: Any, value: Any) -> bool:
+    return type(value) is int
+
+
+def _is_finite(_: Any, value: Any) -> bool:
+    return type(value) is int or (type(value) is float and math.isfinite(value))
+
+
+# JSON schema takes 8.0 for a whole number, and NaN and infinity for numbers
+Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": _is_whole, "number": _is_finite}
+    ),
+)
 
 
 def _check_references(params: Params, folder: Path) -> None:
@@ -202,15 +237,37 @@ def _check_references(params: Params, folder: Path) -> None:
         for line in params.profiles.values():
             for dataset in line["datasets"]:
                 params.dataset(dataset)
+    _check_widths(params, folder)
     for file, items in (("tables", params.tables), ("figures", params.figures)):
         for name, item in items.items():
             with _naming(f"{folder / file}.yaml, {name}"):
                 _check_item(params, item)
+    for name in params.tables:
+        if name in params.sample_figures:
+            raise ValueError(
+                f"{folder / 'tables'}.yaml, {name}: the samples beside a table have that name already"
+            )
     for name in params.figures:
         if name in params.tables or name in params.sample_figures:
             raise ValueError(
                 f"{folder / 'figures'}.yaml, {name}: a table, or the samples beside one, has that name already"
             )
+
+
+def _check_widths(params: Params, folder: Path) -> None:
+    """Raise ValueError where a generator would have layers without channels."""
+    rows = [("profiles", {}), *params.rows.items()]
+    for profile, line in params.profiles.items():
+        for name, row in rows:
+            settings = {**line, **row}
+            base, resolution = settings.get("channel_base"), settings["resolution"]
+            if base is not None and base < resolution:
+                place = f"{folder}/profiles.yaml, {profile}"
+                if {"channel_base", "resolution"} & row.keys():
+                    place = f"{folder}/runs.yaml, {name}, in profile {profile}"
+                raise ValueError(
+                    f"{place}: channel_base {base} leaves no channels at {resolution} pixels"
+                )
 
 
 @contextmanager
@@ -223,8 +280,9 @@ def _naming(place: str | Path) -> Iterator[None]:
 
 
 def _check_item(params: Params, item: dict) -> None:
-    for table in item.get("sections", [item["table"]] if "table" in item else []):
-        choose(params.tables, "table", table)
+    for table in item.get("sections", []):
+        if "sections" in choose(params.tables, "table", table):
+            raise ValueError(f"section '{table}' is a page of sections itself")
     for row in item.get("rows", []):
         params.row(row)
     for dataset in item.get("datasets", []):

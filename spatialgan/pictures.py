@@ -10,6 +10,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
+from spatialgan.data.members import MAX_BYTES, BadPicture, opened_picture
+from spatialgan.documents import read_bytes
 from spatialgan.files import atomic_file
 from spatialgan.heatmaps.layout import resize_maps
 
@@ -40,7 +42,7 @@ def gray(picture: Image.Image, resolution: int) -> Float[Tensor, "r r"]:
     """
     width, height = picture.size
     if width != height or width > MAX_MASK_WIDTH:
-        raise ValueError(
+        raise BadPicture(
             f"a mask is square and at most {MAX_MASK_WIDTH} pixels wide, not {width} x {height}"
         )
     data = bytearray(picture.convert("L").tobytes())
@@ -51,9 +53,8 @@ def gray(picture: Image.Image, resolution: int) -> Float[Tensor, "r r"]:
 def read_gray(path: Path, resolution: int) -> Float[Tensor, "r r"]:
     """Return the brightness of the square picture in a file, as `gray`; raises ValueError that names the file."""
     try:
-        with Image.open(path) as picture:
+        with opened_picture(read_bytes(path, MAX_BYTES)) as picture:
             return gray(picture, resolution)
-    except (OSError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path}: is not a picture that can be read ({error})") from None
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        words = str(error).removeprefix(f"{path}: ")
+        raise ValueError(f"{path}: is not a picture that can be read ({words})") from None

@@ -8,22 +8,22 @@ DVC doesn't check again: it delivers a damaged object of its cache as if it were
 
 import configparser
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import yaml
 from tqdm import tqdm
 
 from spatialgan.data.archive import scan_archive
+from spatialgan.documents import open_regular, read_json, read_text, read_yaml
 from spatialgan.files import file_sha256
-from spatialgan.params import SafeLoader
 from spatialgan.records import read_record
 from spatialgan.results import Results
 from spatialgan.tensor_file import load_tensors
+from spatialgan.variants import shown
 
 NAMED = 5  # damaged images of one archive that are named
 
@@ -162,14 +162,14 @@ def _members(stores: list[Path], path: str, md5: str) -> Iterator[tuple[str, str
         listing = store / "files" / "md5" / md5[:2] / f"{md5[2:]}.dir"
         if listing.is_file():
             try:
-                items = json.loads(listing.read_bytes())
-                yield from ((item["md5"], f"{path}/{item['relpath']}") for item in items)
+                items = [(str(i["md5"]), str(i["relpath"])) for i in read_json(listing)]
+                yield from ((found, f"{path}/{name}") for found, name in items)
             except (ValueError, KeyError, TypeError):
                 continue  # damaged: it has a check of its own
 
 
 def _object_faults(path: Path, md5: str, name: str) -> Iterator[str]:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         found = hashlib.file_digest(file, "md5").hexdigest()
     if found != md5:
         what = f"{name} as DVC would deliver it" if name else "an object that dvc.lock doesn't name"
@@ -178,10 +178,13 @@ def _object_faults(path: Path, md5: str, name: str) -> Iterator[str]:
 
 def _stores(project: Path) -> list[Path]:
     """Return the cache and the local remotes that DVC's configuration names, where they exist."""
-    folders = [_dvc_config(project).get("cache", "dir", fallback="cache")]
+    folders = [_dvc_config(project).get("cache", "dir", fallback="cache") or "cache"]
     folders += [url for url in _urls(project) if "://" not in url]
-    found = [(project / ".dvc" / Path(folder).expanduser()).resolve() for folder in folders]
-    return [folder for folder in dict.fromkeys(found) if folder.is_dir()]
+    try:
+        found = [(project / ".dvc" / Path(folder).expanduser()).resolve() for folder in folders]
+        return [folder for folder in dict.fromkeys(found) if folder.is_dir()]
+    except (ValueError, RuntimeError, OSError) as error:
+        raise ValueError(f".dvc/config: names a folder that can't be one ({error})") from None
 
 
 def _urls(project: Path) -> list[str]:
@@ -193,17 +196,37 @@ def _urls(project: Path) -> list[str]:
 
 def _dvc_config(project: Path) -> configparser.ConfigParser:
     config = configparser.ConfigParser(interpolation=None, strict=False)
-    config.read([project / ".dvc/config", project / ".dvc/config.local"], encoding="utf-8")
+    for path in (project / ".dvc/config", project / ".dvc/config.local"):
+        if path.exists():
+            try:
+                config.read_string(read_text(path))
+            except (configparser.Error, AttributeError) as error:
+                words = " ".join(str(error).split())
+                raise ValueError(f"{path}: is no configuration of DVC ({words})") from None
     return config
 
 
 def _locked(lock: Path) -> Iterator[tuple[str, str]]:
-    """Yield path and md5 of everything dvc.lock describes."""
-    if not lock.is_file():
+    """Yield path and md5 of everything dvc.lock describes; raises ValueError where it is none."""
+    if not lock.exists():
         return
-    for stage in (
-        (yaml.load(lock.read_text(encoding="utf-8"), SafeLoader) or {}).get("stages", {}).values()
-    ):
-        for item in [*stage.get("deps", []), *stage.get("outs", [])]:
-            if "md5" in item:
-                yield item["path"], item["md5"].removesuffix(".dir")
+    stages = _mapping(lock, "the document", read_yaml(lock) or {}).get("stages") or {}
+    for name, stage in _mapping(lock, "stages", stages).items():
+        for part in ("deps", "outs"):
+            items = _mapping(lock, f"stage {shown(name)}", stage).get(part) or []
+            if not isinstance(items, list):
+                raise ValueError(f"{lock}: {part} of stage {shown(name)} are no list")
+            for item in items:
+                found = _mapping(lock, f"an entry of stage {shown(name)}", item)
+                md5, path = found.get("md5"), found.get("path")
+                if md5 is None:
+                    continue
+                if not isinstance(md5, str) or not isinstance(path, str):
+                    raise ValueError(f"{lock}: an entry of stage {shown(name)} has no path or md5")
+                yield path, md5.removesuffix(".dir")
+
+
+def _mapping(path: Path, what: str, value: Any) -> dict:
+    if not isinstance(value, dict):
+        raise ValueError(f"{path}: {what} is {shown(value)}, but must be a mapping")
+    return value

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from spatialgan.cli.options import params_option, profile_option
+from spatialgan.cli.outputs import check_outputs, check_suffix
 
 FILE = click.Path(path_type=Path)
 
@@ -84,6 +85,7 @@ def directions(scene_file: Path, output: Path, **options: Any) -> None:
     from spatialgan.scenes.render import render_scene
     from spatialgan.scenes.scene_file import load_scene
 
+    (path,) = check_outputs([check_suffix(output, ".safetensors")], [scene_file])
     region = parse_region(options["text"])
     scene, model = load_scene(scene_file)
     image = render_scene(scene, model.snapshot)
@@ -99,7 +101,7 @@ def directions(scene_file: Path, output: Path, **options: Any) -> None:
         options["codes"],
     )
     found = find_directions(scene, model.snapshot, question, options["count"])
-    save_directions(output, found)
+    save_directions(path, found)
     for index, score in enumerate(found.scores.tolist()):
         click.echo(f"{index:3} {score:.4g}")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from spatialgan.cli.outputs import check_outputs, scene_outputs
 from spatialgan.dragging import METHOD
 
 FILE = click.Path(path_type=Path)
@@ -95,9 +96,10 @@ def drag(
     from spatialgan.scenes.render import render_scene
     from spatialgan.scenes.scene_file import load_scene, save_scene
 
-    path = Path(output) if output else scene_file.with_name(f"{scene_file.stem}_dragged.json")
-    if path.resolve() == scene_file.resolve():
-        raise ValueError(f"{path} is the scene itself: name another file for the dragged one")
+    default = scene_file.with_name(f"{scene_file.stem}_dragged.json")
+    endings = ("_strip.png", ".gif", "_drag.json")
+    paths = scene_outputs(Path(output) if output else default, scene_file, *endings)
+    check_outputs(paths, mask)
     found = drag_scene.find_drag(options["method"])
     starts, ends = ([drag_scene.parse_point(p) for p in texts] for texts in (handles, targets))
     pairs = drag_scene.pair_points(starts, ends)
@@ -117,10 +119,10 @@ def drag(
         result = run_drag(problem, found, watch)
     after = drag_scene.dragged_scene(before, result.state)
     record = json.dumps(drag_scene.drag_record(options["method"], problem, result), indent=2)
+    path, image_path, strip_path, film_path, record_path = paths
     save_scene(path, after)
-    save_png(path.with_suffix(".png"), render_scene(after, snapshot))
-    strip = films.draw_strip(before, after, snapshot)
-    films.save_picture(path.with_name(f"{path.stem}_strip.png"), strip)
-    draw_drag_film(states, problem, snapshot).save(path.with_suffix(".gif"))
-    write_atomically(path.with_name(f"{path.stem}_drag.json"), f"{record}\n".encode())
+    save_png(image_path, render_scene(after, snapshot))
+    films.save_picture(strip_path, films.draw_strip(before, after, snapshot))
+    draw_drag_film(states, problem, snapshot).save(film_path)
+    write_atomically(record_path, f"{record}\n".encode())
     click.echo(record)

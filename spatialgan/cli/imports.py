@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from spatialgan.cli.outputs import check_outputs
+
 FILE = click.Path(path_type=Path)
 
 
@@ -21,6 +23,8 @@ def import_command(checkpoint: Path, output: Path, discriminator: Path | None) -
 
     if output.suffix != SUFFIX:
         raise ValueError(f"{output} must end in {SUFFIX}, as the paths of models do")
+    wanted = [output] if discriminator is None else [output, discriminator]
+    check_outputs(wanted, [checkpoint])
     config = import_generator(checkpoint, output)
     levels = len(config.heatmap_channels)
     heatmaps = f"{levels} levels of heatmaps" if levels else "no heatmaps"

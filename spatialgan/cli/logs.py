@@ -4,6 +4,8 @@ import logging
 
 import click
 
+from spatialgan.messages import printable
+
 LEVELS = {-2: logging.ERROR, -1: logging.WARNING, 0: logging.INFO, 1: logging.DEBUG}
 PACKAGE = "spatialgan"
 
@@ -13,7 +15,7 @@ class EchoHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one message."""
-        click.echo(self.format(record), err=True)
+        click.echo(printable(self.format(record)), err=True)
 
 
 def configure_logging(verbosity: int) -> None:

@@ -1,6 +1,6 @@
 """The command line. Every rule of the workflow is one of these commands, so any result can be made by hand.
 
-Bad input ends in one line on stderr and exit code 1; a training that was asked to stop exits with 75.
+Bad input ends in one line on stderr and exit code 1 (faults.py); a training that was asked to stop exits with 75.
 """
 
 import os
@@ -18,6 +18,7 @@ from spatialgan.cli import runs as run_commands
 from spatialgan.cli import scenes as scene_commands
 from spatialgan.cli import studio as studio_commands
 from spatialgan.cli import upkeep as upkeep_commands
+from spatialgan.cli.faults import lines_about
 from spatialgan.cli.logs import configure_logging
 
 
@@ -25,21 +26,16 @@ class Commands(click.Group):
     """A group that turns the exceptions meant for people into one clear line."""
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; ValueError, OSError, RuntimeError and missing extras are for people."""
+        """Run a command; whatever it raises is said as spatialgan/cli/faults.py says it, and the exit code is 1."""
         try:
             return super().invoke(ctx)
-        except (click.exceptions.Exit, click.Abort):
-            raise  # RuntimeErrors by which click ends, as for --help
-        except (
-            ValueError,
-            OSError,
-            RuntimeError,
-            FloatingPointError,
-            ModuleNotFoundError,
-        ) as error:
+        except (click.exceptions.Exit, click.Abort, click.ClickException, BrokenPipeError):
+            raise  # by which click ends, as for --help
+        except Exception as error:
             if os.environ.get("SPATIALGAN_TRACEBACK"):
                 raise
-            click.echo(f"spatialgan: {' '.join(str(error).split())}", err=True)
+            head, *others = lines_about(error)
+            click.echo("\n".join([f"spatialgan: {head}", *others]), err=True)
             sys.exit(1)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from spatialgan.cli.options import open_params, params_option, profile_option
+from spatialgan.cli.outputs import check_outputs, check_suffix
 from spatialgan.training.stopping import Preempted, stop_at_once
 
 EXIT_PREEMPTED = 75  # EX_TEMPFAIL: rerun the same command
@@ -105,4 +106,5 @@ def extractor(output: Path) -> None:
     """Train the scene feature extractor on procedural scenes, as the shipped one was."""
     from spatialgan.extractors.training import train_extractor
 
-    click.echo(json.dumps(train_extractor(output), indent=2))
+    (path,) = check_outputs([check_suffix(output, ".safetensors")])
+    click.echo(json.dumps(train_extractor(path), indent=2))

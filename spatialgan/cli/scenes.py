@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from spatialgan.cli.outputs import check_outputs, check_suffix, scene_outputs
+
 FILE = click.Path(path_type=Path)
 
 
@@ -33,11 +35,13 @@ def scene(model: str, seed: int, truncation_psi: float, noise_mode: str, output:
     from spatialgan.scenes.complete import scene_from_seed
     from spatialgan.scenes.scene_file import save_scene, scene_text
 
+    to_stdout = str(output) == "-"
+    (path,) = (output,) if to_stdout else check_outputs([check_suffix(output, ".json")])
     drawn = scene_from_seed(open_model(model), seed, truncation_psi, noise_mode)
-    if str(output) == "-":
+    if to_stdout:
         click.echo(scene_text(drawn), nl=False)
     else:
-        save_scene(output, drawn)
+        save_scene(path, drawn)
 
 
 @click.command()
@@ -57,10 +61,14 @@ def render(scene_file: Path, output: str, outlined: tuple[Path, ...]) -> None:
     from spatialgan.scenes.render import render_scene
     from spatialgan.scenes.scene_file import load_scene
 
+    plain = Path(output) if output else scene_file.with_suffix(".png")
+    path, *others = check_outputs(
+        [check_suffix(one, ".png") for one in (plain, *outlined)], [scene_file]
+    )
     loaded, model = load_scene(scene_file)
     image = render_scene(loaded, model.snapshot)
-    save_png(Path(output) if output else scene_file.with_suffix(".png"), image)
-    for path in outlined:
+    save_png(path, image)
+    for path in others:
         films.save_picture(path, drawing.outlined(image, loaded.layout))
 
 
@@ -115,18 +123,18 @@ def edit(ctx: click.Context, scene_file: Path, output: str, **edits: tuple[str, 
     wanted = [parse_edit(n, remaining[n].pop(0)) for n in ctx.meta["order"] if n in remaining]
     if not wanted:
         raise ValueError(f"no edit given: use one of {', '.join('--' + name for name in EDITS)}")
-    path = Path(output) if output else scene_file.with_name(f"{scene_file.stem}_edited.json")
-    if path.resolve() == scene_file.resolve():
-        raise ValueError(f"{path} is the scene itself: name another file for the edited one")
+    default = scene_file.with_name(f"{scene_file.stem}_edited.json")
+    paths = scene_outputs(Path(output) if output else default, scene_file, "_strip.png", ".gif")
     before, model = load_scene(scene_file)
     scenes = [before]
     for one in wanted:
         scenes.append(apply_edit(scenes[-1], one))
+    path, image_path, strip_path, film_path = paths
     save_scene(path, scenes[-1])
-    save_png(path.with_suffix(".png"), render_scene(scenes[-1], model.snapshot))
+    save_png(image_path, render_scene(scenes[-1], model.snapshot))
     strip = films.draw_strip(before, scenes[-1], model.snapshot)
-    films.save_picture(path.with_name(f"{path.stem}_strip.png"), strip)
-    films.draw_film(scenes, model.snapshot).save(path.with_suffix(".gif"))
+    films.save_picture(strip_path, strip)
+    films.draw_film(scenes, model.snapshot).save(film_path)
 
 
 @click.command()

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from spatialgan.cli.options import open_params, params_option, profile_option
+from spatialgan.messages import printable
 
 
 @click.command()
@@ -19,7 +20,7 @@ def doctor(run: str, profile: str, params_dir: Path) -> None:
 
     params, profile = open_params(params_dir, profile)
     forecast = examine(params, run, profile)
-    click.echo(describe(forecast))
+    click.echo(printable(describe(forecast)))
     if forecast.missing:
         sys.exit(1)
 
@@ -37,7 +38,7 @@ def verify(profiles: tuple[str, ...], params_dir: Path) -> None:
     checks = [check for results in chosen for check in results_checks(results)]
     found = audit([*checks, *store_checks(Path())])
     for fault in found.faults:
-        click.echo(fault, err=True)
+        click.echo(printable(fault), err=True)
     faults = f"{len(found.faults) or 'no'} fault{'' if len(found.faults) == 1 else 's'}"
     absent = f", {len(found.absent)} not here (dvc pull)" if found.absent else ""
     click.echo(f"{found.num_files} files, {found.num_bytes / 1e6:,.1f} MB: {faults}{absent}")
@@ -67,7 +68,7 @@ def status(targets: tuple[str, ...], as_json: bool, profile: str, params_dir: Pa
         documents = [state.to_json(params.root(profile)) for state in states]
         click.echo(json.dumps(documents, indent=2))
     else:
-        click.echo(describe(states, leftovers(params.results(profile))))
+        click.echo(printable(describe(states, leftovers(params.results(profile)))))
 
 
 @click.command()

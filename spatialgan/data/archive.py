@@ -24,6 +24,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from spatialgan.data.members import BadMember, decode_image, is_image_name, read_member
+from spatialgan.documents import parse_json, unusual_kind
 from spatialgan.files import atomic_file, file_sha256
 
 BEGINNING = (1980, 1, 1, 0, 0, 0)  # the earliest time a ZIP can hold
@@ -120,10 +121,16 @@ def _file_id(archive: zipfile.ZipFile) -> tuple[int, ...]:
 def open_zip(path: Path) -> zipfile.ZipFile:
     """Return the ZIP opened for reading; raise ValueError in one line where that fails."""
     try:
+        kind = unusual_kind(path.stat().st_mode)
+        if kind:
+            raise ValueError(f"it is {kind}")
         return zipfile.ZipFile(path)
     except FileNotFoundError as error:
         raise ValueError(f"{path}: there is no such file") from error
-    except (OSError, zipfile.BadZipFile, UnicodeDecodeError) as error:
+    except OSError as error:
+        words = error.strerror or str(error)
+        raise ValueError(f"{path}: not a readable ZIP ({words})") from error
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
         raise ValueError(f"{path}: not a readable ZIP ({error})") from error
 
 
@@ -163,7 +170,7 @@ def _label_problems(archive: zipfile.ZipFile, names: set[str]) -> list[BadMember
     if "dataset.json" not in archive.namelist():
         return []
     try:
-        described = json.loads(read_member(archive, archive.getinfo("dataset.json")))
+        described = parse_json(read_member(archive, archive.getinfo("dataset.json")).decode())
         labelled = [str(name) for name, _ in described["labels"] or []]
     except (BadMember, ValueError, TypeError, KeyError) as error:
         return [BadMember("dataset.json", f"not a StyleGAN dataset.json ({error})")]

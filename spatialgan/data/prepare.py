@@ -12,8 +12,9 @@ import itertools
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
+from typing import get_origin, get_type_hints
 
 from tqdm import tqdm
 
@@ -21,14 +22,16 @@ from spatialgan.data.archive import ImageArchive, write_archive
 from spatialgan.data.members import BadMember
 from spatialgan.data.sources import SOURCES, Source
 from spatialgan.files import file_sha256
+from spatialgan.messages import Listed
 from spatialgan.records import read_record, write_record
 from spatialgan.results import DatasetFiles
-from spatialgan.variants import check_choice
+from spatialgan.variants import check_choice, shown
 
 ON_BAD = ("error", "skip")
 # beside the fields of the source
 ROW_KEYS = ("source", "max_images", "on_bad", "licence", "stand_in_for")
 LISTED = 20  # bad images named in an error
+AGAIN = "run spatialgan prepare again"
 MAX_BAD = 1000  # bad images after which the rest is not looked at
 
 
@@ -126,10 +129,22 @@ def source_of(row: dict) -> Source:
 
 def load_manifest(path: Path) -> Manifest:
     """Return the manifest in a file; raise ValueError where there is none."""
-    try:
-        return Manifest(**_record(path))
-    except TypeError as error:
-        raise ValueError(f"{path}: not a dataset manifest ({error})") from error
+    found = _record(path)
+    kinds = get_type_hints(Manifest)
+    for one in fields(Manifest):
+        if one.name not in found:
+            if one.default is MISSING and one.default_factory is MISSING:
+                raise ValueError(f"{path}: not a dataset manifest, it has no {one.name}: {AGAIN}")
+            continue
+        kind, value = get_origin(kinds[one.name]) or kinds[one.name], found[one.name]
+        if type(value) is not kind or (kind is int and value < 0):
+            raise ValueError(
+                f"{path}: not a dataset manifest, {one.name} is {shown(value)}: {AGAIN}"
+            )
+    unknown = found.keys() - kinds.keys()
+    if unknown:
+        raise ValueError(f"{path}: not a dataset manifest, {shown(min(unknown))} in it: {AGAIN}")
+    return Manifest(**found)
 
 
 def described_sha256(files: DatasetFiles) -> str:
@@ -214,12 +229,15 @@ def _good_images(entries: Iterable, tally: Tally, on_bad: str) -> Iterator:
         tally.seen.add(digest)
         yield image
     if tally.bad and (on_bad == "error" or not tally.seen):
-        raise ValueError(_report(tally.bad))
+        head = f"{len(tally.bad)} images cannot be used (on_bad: skip leaves them out):"
+        raise Listed(head, _listed(tally.bad))
+    if tally.bad:
+        log.warning("%d images left out (on_bad: skip), which the manifest names:", len(tally.bad))
+        for line in _listed(tally.bad):
+            log.warning("  %s", line)
 
 
-def _report(bad: list[BadMember]) -> str:
-    """Return the list people see."""
-    lines = [f"  {problem}" for problem in bad[:LISTED]]
-    more = [f"  and {len(bad) - LISTED} more"] if len(bad) > LISTED else []
-    head = f"{len(bad)} images cannot be used (on_bad: skip leaves them out):"
-    return "\n".join([head, *lines, *more])
+def _listed(bad: list[BadMember]) -> list[str]:
+    """Return a line for each of the first bad images, and how many more there are."""
+    more = [f"and {len(bad) - LISTED} more"] if len(bad) > LISTED else []
+    return [*map(str, bad[:LISTED]), *more]

@@ -10,6 +10,7 @@ Shapes: h w pixels of an original, r pixels per side of a prepared image.
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -20,6 +21,7 @@ from PIL import Image
 
 from spatialgan import drawn
 from spatialgan.data.archive import image_members, open_zip
+from spatialgan.data.lmdb_file import check_library, read_entries, read_header
 from spatialgan.data.members import (
     MAX_BYTES,
     BadMember,
@@ -27,6 +29,7 @@ from spatialgan.data.members import (
     is_image_name,
     read_member,
 )
+from spatialgan.documents import read_bytes
 from spatialgan.files import file_sha256
 from spatialgan.variants import check_choice
 
@@ -35,6 +38,7 @@ FILTERS = {
     "box": Image.Resampling.BOX,
     "bicubic": Image.Resampling.BICUBIC,
 }
+LINKED = "a linked folder, whose images are not read: name it as a data set of its own, or copy it"
 PROBED_DRAWINGS = 8  # drawn again to tell whether the drawing code still gives the same pictures
 
 
@@ -92,6 +96,14 @@ class Procedural:
 
 
 @dataclass(frozen=True)
+class Found:
+    """What a folder holds."""
+
+    path: Path
+    problem: str = ""  # why nothing of it can be read, "" where that isn't known yet
+
+
+@dataclass(frozen=True)
 class Folder:
     """An image folder with its subfolders, such as FFHQ's, in the order of relative paths."""
 
@@ -104,38 +116,49 @@ class Folder:
 
     def size(self) -> int:
         """Return the number of image files."""
-        return len(self._files())
+        return len(self._walk())
 
     def entries(self, resolution: int) -> Iterator:
         """Yield the files, center-cropped and resized."""
         root = Path(self.path).resolve()
-        for file in self._files():
-            name = file.relative_to(self.path).as_posix()
-            yield Entry(name, self._reader(root, file, name, resolution))
+        for found in self._walk():
+            name = found.path.relative_to(self.path).as_posix()
+            yield Entry(name, self._reader(root, found, name, resolution))
 
     def fingerprint(self, resolution: int) -> str:
         """Return a hash of the names and contents of the files; a link counts by where it leads."""
         if not Path(self.path).is_dir():
             return ""
-        return _listing_hash((str(f.relative_to(self.path)), _content(f)) for f in self._files())
+        return _listing_hash(
+            (str(one.path.relative_to(self.path)), _content(one.path)) for one in self._walk()
+        )
 
-    def _files(self) -> list[Path]:
+    def _walk(self) -> list[Found]:
+        """Return the image files, and the subfolders that can't be entered, in the order of relative paths."""
         root = Path(self.path)
         if not root.is_dir():
             raise ValueError(f"{root}: there is no such folder; docs/data.md says what goes where")
-        found = [file for file in root.rglob("*") if is_image_name(file.name) and not file.is_dir()]
-        return sorted(found, key=lambda file: file.relative_to(root).as_posix())
+        found: list[Found] = []
 
-    def _reader(self, root: Path, file: Path, name: str, resolution: int) -> Callable:
+        def note(error: OSError) -> None:
+            found.append(Found(Path(error.filename), f"cannot be read ({error.strerror})"))
+
+        for place, folders, names in os.walk(root, onerror=note):
+            linked = [Path(place, name) for name in folders if Path(place, name).is_symlink()]
+            found += [Found(folder, LINKED) for folder in linked]
+            found += [Found(Path(place, name)) for name in names if is_image_name(name)]
+        return sorted(found, key=lambda one: one.path.relative_to(root).as_posix())
+
+    def _reader(self, root: Path, found: Found, name: str, resolution: int) -> Callable:
         def read() -> np.ndarray:
-            if not file.resolve().is_relative_to(root):
+            if found.problem:
+                raise BadMember(name, found.problem)
+            if not found.path.resolve().is_relative_to(root):
                 raise BadMember(name, "a link that leaves the folder")
             try:
-                if file.stat().st_size > MAX_BYTES:
-                    raise BadMember(name, f"{file.stat().st_size} bytes are too many for one image")
-                data = file.read_bytes()
-            except OSError as error:
-                raise BadMember(name, f"cannot be read ({error.strerror})") from error
+                data = read_bytes(found.path, MAX_BYTES)
+            except ValueError as error:
+                raise BadMember(name, str(error).removeprefix(f"{found.path}: ")) from error
             return crop_and_resize(name, decode_image(name, data), resolution, self.filter)
 
         return read
@@ -194,16 +217,18 @@ class Lsun:
 
     def size(self) -> int:
         """Return the number of entries."""
-        with self._open() as database:
-            return database.stat()["entries"]
+        check_library()
+        return read_header(Path(self.path)).entries
 
     def entries(self, resolution: int) -> Iterator:
         """Yield the entries, center-cropped and resized."""
-        with self._open() as database, database.begin(buffers=False) as transaction:
-            for key, value in transaction.cursor():
+        with closing(read_entries(Path(self.path), MAX_BYTES)) as pairs:
+            for key, value in pairs:
                 name = key.decode("utf-8", "backslashreplace")
 
                 def read(name=name, value=value) -> np.ndarray:
+                    if value is None:
+                        raise BadMember(name, f"more than {MAX_BYTES:,} bytes")
                     image = decode_image(name, value)
                     return crop_and_resize(name, image, resolution, self.filter)
 
@@ -213,26 +238,8 @@ class Lsun:
         """Return a hash of the number of entries and of the database's last page."""
         if not Path(self.path).exists():
             return ""
-        with self._open() as database:
-            return _listing_hash(
-                [(self.path, database.stat()["entries"], database.info()["last_pgno"])]
-            )
-
-    def _open(self) -> "lmdb.Environment":  # pyright: ignore[reportUndefinedVariable]
-        try:
-            import lmdb
-        except ImportError as error:
-            raise ValueError("LSUN databases need lmdb: pip install 'spatialgan[lsun]'") from error
-        path = Path(self.path)
-        if not path.exists():
-            raise ValueError(
-                f"{path}: there is no such LSUN database; docs/data.md says what goes where"
-            )
-        try:
-            return lmdb.open(str(path), subdir=path.is_dir(), readonly=True, lock=False,
-                             readahead=False, meminit=False)  # fmt: skip
-        except lmdb.Error as error:
-            raise ValueError(f"{path}: not a readable LMDB ({error})") from error
+        header = read_header(Path(self.path))
+        return _listing_hash([(self.path, header.entries, header.last_page)])
 
 
 def _content(file: Path) -> str:

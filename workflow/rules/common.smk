@@ -11,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path.cwd()))
 
 import torch
-from spatialgan.params import load_params
+from spatialgan.params import SEED, load_params
 from spatialgan.results import Results
 from workflow.plan import (
     Machines,
@@ -65,7 +65,7 @@ wildcard_constraints:
     root=one_of(PARAMS.root(name) for name in PARAMS.profiles),
     dataset=one_of(PARAMS.datasets),
     row=one_of(PARAMS.rows),
-    seed=r"\d+",
+    seed=SEED,
     table=one_of(PARAMS.tables),
 
 

@@ -1,0 +1,64 @@
+"""Where commands write: no output is an input, another output, a device, or a file that may not be written to."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from spatialgan.documents import unusual_kind
+
+
+def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path] = ()) -> list[Path]:
+    """Return the files to write to: links are followed, so that they stay links.
+
+    Raises ValueError, in one line, where one is an input or another output, is no file, is "-" or is read-only.
+    """
+    taken = {os.path.realpath(path): f"{path}, which is read" for path in inputs}
+    found = []
+    for path in outputs:
+        real = Path(os.path.realpath(path))
+        _check_named(path)
+        if str(real) in taken:
+            raise ValueError(f"{path} would be written over {taken[str(real)]}: name another file")
+        taken[str(real)] = f"{path}, which is written too"
+        _check_writable(path, real)
+        found.append(real)
+    return found
+
+
+def _check_named(path: Path) -> None:
+    if str(path) == "-":
+        raise ValueError("this isn't written to standard output: name a file")
+
+
+def _check_writable(path: Path, real: Path) -> None:
+    try:
+        mode = real.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be written ({error.strerror})") from None
+    kind = unusual_kind(mode)
+    if kind:
+        raise ValueError(f"{path} is {kind}: name a file")
+    if not mode & 0o222 or not os.access(real, os.W_OK):
+        raise ValueError(f"{path} is read-only: name another file, or make it writable")
+
+
+def check_suffix(path: Path, suffix: str) -> Path:
+    """Return a path; raises ValueError unless its name ends as its content will."""
+    _check_named(path)
+    if path.suffix.lower() != suffix:
+        raise ValueError(f"{path}: the name must end in {suffix}, since that is what is written")
+    return path
+
+
+def scene_outputs(path: Path, scene_file: Path, *beside: str) -> list[Path]:
+    """Return a changed scene's file, its image's, and those beside it, whose names end as given.
+
+    Raises ValueError as `check_outputs`, and where the scene's file doesn't end in .json.
+    """
+    if os.path.realpath(path) == os.path.realpath(scene_file):
+        raise ValueError(f"{path} is the scene itself: name another file for the changed one")
+    stem = check_suffix(path, ".json").with_suffix("")
+    others = [stem.with_name(f"{stem.name}{ending}") for ending in (".png", *beside)]
+    return check_outputs([path, *others], [scene_file])
