@@ -56,7 +56,9 @@ class Manifest:
     fingerprint: str  # of the source, to notice changed originals or drawing code
     row: dict  # as it stood in params/datasets.yaml
     made_from: dict = field(default_factory=dict)  # the stamp, put there by the command
-    checksum: str = ""  # of the manifest itself, put there when it is written
+    checksum: str = field(
+        default="", compare=False
+    )  # of the manifest itself, put there when it is written
 
 
 @dataclass

@@ -56,7 +56,11 @@ def _by_class(params: Params, section: dict, results: list[Result]) -> list[Part
     parts = []
     for file in dict.fromkeys(result.file for result in results if result.classes):
         chosen = [result for result in results if result.file == file]
-        by = f" by {chosen[0].protocol['segmenter']}" if "segmenters" in section else ""
+        by = (
+            f" by {chosen[0].protocol.get('segmenter', 'unknown')}"
+            if "segmenters" in section
+            else ""
+        )
         caption = f"By class of the moved object{by}: {CLASS_CELLS}"
         parts.append(Part(caption, class_frame(params, section, chosen)))
     return parts
