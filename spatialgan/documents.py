@@ -9,8 +9,9 @@ import json
 import math
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import yaml
 
@@ -35,7 +36,7 @@ def unusual_kind(mode: int) -> str:
     return "" if stat.S_ISREG(mode) else KINDS.get(stat.S_IFMT(mode), "no file")
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Return a regular file opened for reading; raises OSError as `open`, and ValueError for a file of another kind."""
     try:
         # a pipe would be waited for, and a terminal could become the program's own

@@ -8,7 +8,6 @@ A run is named "<dataset>/<row>/<seed>". Precedence of the values a training get
 """
 
 import functools
-import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,25 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-import jsonschema.exceptions
-import jsonschema.validators
-
 from spatialgan.documents import read_yaml
 from spatialgan.results import Results
+from spatialgan.schema import schema_fault
 from spatialgan.variants import choose, shown
 
 RESULTS = Path("results")
 SEED = "0|[1-9][0-9]{0,18}"  # as it is written in a run's name: one seed has one name
 MAX_SEED = 2**63 - 1
-MAX_MESSAGE = 200  # characters of what a schema says
-KINDS = {
-    "integer": "a whole number",
-    "number": "a finite number",
-    "string": "a text",
-    "object": "a mapping",
-    "array": "a list",
-}
 
 
 @dataclass(frozen=True)
@@ -197,37 +185,9 @@ def _load_yaml(path: Path) -> Any:
 
 
 def _validate(parsed: Any, schema: dict, name: str, folder: Path) -> None:
-    validator = Validator({**schema, "$ref": f"#/$defs/{name}"})
-    error = jsonschema.exceptions.best_match(validator.iter_errors(parsed))
-    if error is not None:
-        place = "/".join(str(part) for part in error.absolute_path) or "top level"
-        raise ValueError(f"{folder / name}.yaml, {place}: {_fault(error)}")
-
-
-def _fault(error: jsonschema.exceptions.ValidationError) -> str:
-    """Return in a few words what the schema finds wrong; a value may be long."""
-    if error.validator == "type" and error.validator_value in KINDS:
-        kind = KINDS[error.validator_value]  # pyright: ignore[reportArgumentType]
-        return f"{shown(error.instance)} is not {kind}"
-    message = " ".join(error.message.split())
-    return message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE - 3]}..."
-
-
-def _is_whole(_: Any, value: Any) -> bool:
-    return type(value) is int
-
-
-def _is_finite(_: Any, value: Any) -> bool:
-    return type(value) is int or (type(value) is float and math.isfinite(value))
-
-
-# JSON schema takes 8.0 for a whole number, and NaN and infinity for numbers
-Validator = jsonschema.validators.extend(
-    jsonschema.Draft202012Validator,
-    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
-        {"integer": _is_whole, "number": _is_finite}
-    ),
-)
+    fault = schema_fault(parsed, {**schema, "$ref": f"#/$defs/{name}"})
+    if fault:
+        raise ValueError(f"{folder / name}.yaml, {fault}")
 
 
 def _check_references(params: Params, folder: Path) -> None:

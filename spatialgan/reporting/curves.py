@@ -3,6 +3,7 @@
 Colors are Okabe and Ito's, which color-blind people tell apart; where they run out, line styles change.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from spatialgan.documents import read_text
 from spatialgan.params import Params
 from spatialgan.reporting.figures import save_figure
+from spatialgan.variants import shown
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", ":")
 PANELS_PER_LINE = 3
 X_COLUMN = "kimg"
+MAX_BYTES, MAX_COLUMNS = 10_000_000, 60
+LARGEST = 1e30
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,36 @@ def write_curves(params: Params, run: str, profile: str) -> Path:
     files = params.results(profile).run(run)
     if not files.curves.is_file():
         raise ValueError(f"{files.curves} does not exist: train {run} first")
-    frame = pd.read_csv(files.curves)
+    frame = read_curves(files.curves)
     return save_figure(draw_panels([Series(run, frame)], run), files.curves_figure)
+
+
+def read_curves(path: Path) -> pd.DataFrame:
+    """Return a table of curves: numbers, NaN where a cell is empty.
+
+    Raises ValueError, in one line that names file and place, for everything that is no such table.
+    """
+    lines = [line for line in read_text(path, MAX_BYTES).splitlines() if line]
+    names = lines[0].split(",") if lines else []
+    if X_COLUMN not in names or len(set(names)) < len(names) or len(names) > MAX_COLUMNS:
+        raise ValueError(f"{path}: the first line is no list of columns with {X_COLUMN} in it")
+    rows = []
+    for number, line in enumerate(lines[1:], start=2):
+        cells = line.split(",")
+        if len(cells) != len(names):
+            raise ValueError(f"{path}: line {number} has {len(cells)} cells, not {len(names)}")
+        rows.append([_number(path, number, cell) for cell in cells])
+    return pd.DataFrame(rows, columns=names, dtype=float)
+
+
+def _number(path: Path, line: int, cell: str) -> float:
+    try:
+        found = float(cell or "nan")
+    except ValueError:
+        found = math.inf
+    if abs(found) > LARGEST:
+        raise ValueError(f"{path}: line {line}: {shown(cell)} is no number that can be drawn")
+    return found
 
 
 def compare_curves(params: Params, item: dict, profile: str) -> Figure:
@@ -49,7 +82,7 @@ def compare_curves(params: Params, item: dict, profile: str) -> Figure:
         title = params.rows[row]["title"]
         path = params.results(profile).run(run).curves
         if path.is_file():
-            series.append(Series(f"{dataset}: {title}" if several else title, pd.read_csv(path)))
+            series.append(Series(f"{dataset}: {title}" if several else title, read_curves(path)))
     if not series:
         raise ValueError(
             f"no run of this figure has curves yet: train {params.runs(item, profile)[0]} first"

@@ -24,7 +24,7 @@ Trials = dict[tuple[str, str, str, int], dict[str, list]]  # by data set, row, m
 
 def show_methods(params: Params, section: dict, profile: str, results: list[Result]) -> Section:
     """Return a section of tables.yaml with a line per row and method, one table per data set and length."""
-    trials = pooled_trials(results)
+    trials = pooled_trials(results, [*section["metrics"], "seconds", "steps", "distance"])
     several = len(params.columns(section, profile)) > 1
     tables, remarks = [], []
     for dataset, length in dict.fromkeys((key[0], key[3]) for key in sorted(trials, key=_order)):
@@ -50,12 +50,15 @@ def show_methods(params: Params, section: dict, profile: str, results: list[Resu
     )
 
 
-def pooled_trials(results: Sequence[Result]) -> Trials:
-    """Return the numbers of all trials of all seeds."""
+def pooled_trials(results: Sequence[Result], names: Sequence[str]) -> Trials:
+    """Return the numbers of all trials of all seeds; raises ValueError where some have none of those named."""
     pooled: Trials = {}
     for result in results:
         for group in result.trials:
             key = (result.dataset, result.row, group["method"], group["length_px"])
+            for name in names:
+                if not isinstance(group.get(name), list):
+                    raise ValueError(f"{result.run} ({result.file}) has no {name} of its trials")
             numbers = pooled.setdefault(key, {})
             for name, values in group.items():
                 if isinstance(values, list):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from spatialgan.params import Params
 from spatialgan.records import read_record
+from spatialgan.reporting.shapes import MEASURED, TRAINED, check_record, check_trials
 
 SHORT = 10  # digits of a hash that people read
 GROUP_KINDS = ("classes", "objects_in_frame")  # of objects that were told apart, in a record
@@ -49,7 +50,10 @@ def load_results(params: Params, section: dict, profile: str) -> list[Result]:
         for file in files:
             paths = results.metric(run, file), results.run(run).record
             if all(path.is_file() for path in paths):
-                measured, trained = map(load_json, paths)
+                measured, trained = map(read_record, paths)
+                check_record(paths[0], measured, MEASURED)
+                check_record(paths[1], trained, TRAINED)
+                check_trials(paths[0], measured.get("drags", []))
                 _check_snapshot(paths[0], measured, run, trained)
                 found.append(_result(run, file, measured, trained))
     return found
@@ -111,8 +115,3 @@ def check_protocols(results: Iterable[Result]) -> None:
                         f"{' and '.join(pair)} were measured differently and can't stand in one "
                         f"table: {name} is {theirs} and {mine}; measure one of them again"
                     )
-
-
-def load_json(path: Path) -> dict:
-    """Return a record's contents; raises ValueError naming a damaged or altered file."""
-    return read_record(path)

@@ -67,7 +67,8 @@ def _by_group(params: Params, section: dict, results: list[Result]) -> list[Part
     parts = []
     for file in dict.fromkeys(result.file for result in results if result.groups):
         chosen = [result for result in results if result.file == file]
-        by = f" by {chosen[0].protocol['segmenter']}" if "segmenters" in section else ""
+        named = chosen[0].protocol.get("segmenter", "unknown")
+        by = f" by {named}" if "segmenters" in section else ""
         for kind, (heading, order) in GROUPS.items():
             frame = group_frame(params, section, chosen, kind, order)
             if len(frame) > 0:

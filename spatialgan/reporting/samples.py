@@ -8,6 +8,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from spatialgan.data.members import opened_picture
+from spatialgan.documents import read_bytes
 from spatialgan.params import Params
 
 GRID_COLUMNS = 8  # images per line of a run's samples.png
@@ -48,8 +50,17 @@ def _strips(params: Params, table: str, profile: str) -> dict[str, dict[str, Ima
 
 def _strip(path: Path) -> Image.Image:
     """Return the first STRIP_IMAGES images of a grid in one line, enlarged to at least MIN_SIDE pixels."""
-    grid = Image.open(path).convert("RGB")
+    try:
+        with opened_picture(read_bytes(path)) as picture:
+            grid = picture.convert("RGB")
+    except ValueError as error:
+        words = str(error).removeprefix(f"{path}: ")
+        raise ValueError(f"{path}: no grid of samples ({words}): make it again") from None
     side = grid.width // GRID_COLUMNS
+    if not side or grid.height < side:
+        raise ValueError(
+            f"{path}: {grid.width} x {grid.height} is no grid of samples: make it again"
+        )
     count = min(STRIP_IMAGES, GRID_COLUMNS * (grid.height // side))
     strip = Image.new("RGB", (count * side, side))
     for i in range(count):

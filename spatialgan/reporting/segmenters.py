@@ -6,7 +6,9 @@ Published weights have no such line: nothing here has scored them.
 import pandas as pd
 
 from spatialgan.params import Params
-from spatialgan.reporting.results import SHORT, Result, load_json
+from spatialgan.records import read_record
+from spatialgan.reporting.results import SHORT, Result
+from spatialgan.reporting.shapes import SEGMENTER, check_record
 
 
 def segmenter_frame(
@@ -22,7 +24,8 @@ def segmenter_frame(
             path = params.results(profile).segmenter(dataset, name).record
             if not path.is_file():
                 continue
-            record = load_json(path)
+            record = read_record(path)
+            check_record(path, record, SEGMENTER)
             for result in results:
                 _check_weights(result, dataset, name, record["sha256"])
             score = record["held_out"]

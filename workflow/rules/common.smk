@@ -114,5 +114,7 @@ def clear_stale_locks():
 
 if IS_MAIN:
     HOME.mkdir(exist_ok=True)
-    PLAN.marker.write_bytes(b"%d" % time.time_ns())  # Snakemake ignores a new time without new bytes
+    PLAN.marker.write_bytes(
+        b"%d" % time.time_ns()
+    )  # Snakemake ignores a new time without new bytes
     ALIVE = clear_stale_locks()
