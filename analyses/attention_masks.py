@@ -5,7 +5,8 @@
 A checkpoint is a training's state (results/.../resume/<run>/<key>/checkpoint-*.safetensors). Images are new drawn
 scenes of its data set, whose masks are known. Each reading of D's gradients is correlated with the scene's mask, and
 with the masks of other scenes: objects stand mostly in the middle, so any central map correlates with them. What
-counts is the difference, and its difference from that of the untrained discriminator, which stands at kimg 0.
+counts is the difference, and its difference from that of the untrained discriminator, which stands at kimg 0. Beside
+FILE, a table of these differences is written as Markdown.
 
 Shapes: n scenes, r pixels along an axis, c channels, h x w pixels of a feature map.
 """
@@ -24,6 +25,7 @@ from spatialgan import drawn
 from spatialgan.attention import RELUS, SIGNS, GradCam
 from spatialgan.config import RunConfig, run_from_identity
 from spatialgan.evaluation.bootstrap import Ratio, intervals
+from spatialgan.files import write_atomically
 from spatialgan.losses.alignment import normalize_attention
 from spatialgan.networks.discriminator import Discriminator
 from spatialgan.tensor_file import load_tensors
@@ -120,6 +122,21 @@ def measure_attention(checkpoints: Sequence[Path], num: int) -> dict:
     return {"num_scenes": num, "num_others": NUM_OTHERS, "runs": runs}
 
 
+def beyond_table(run: dict) -> str:
+    """Return a run's differences as Markdown: a line per reading, a column per kimg, with 95 % intervals."""
+    points = run["points"]
+    kimgs = [f"{point['kimg']:g} kimg" for point in points]
+    lines = [f"| reading | {' | '.join(kimgs)} |", "|---|" + "---|" * len(points)]
+    for i, line in enumerate(points[0]["lines"]):
+        cells = []
+        for point in points:
+            found = point["lines"][i]
+            low, high = found["beyond_interval"]
+            cells.append(f"{found['beyond']:+.2f} [{low:+.2f}, {high:+.2f}]")
+        lines.append(f"| {line['reading']} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def _untrained(config: RunConfig) -> Discriminator:
     return new_state(config, torch.device("cpu")).d
 
@@ -132,7 +149,10 @@ def _untrained(config: RunConfig) -> Discriminator:
 @output_option
 def main(checkpoints: tuple[Path, ...], num: int, output: Path) -> None:
     """Write how well each reading of each discriminator agrees with masks, beyond those of other scenes."""
-    write_document(output, measure_attention(checkpoints, num))
+    found = measure_attention(checkpoints, num)
+    write_document(output, found)
+    tables = [f"# {name}\n\n{beyond_table(run)}" for name, run in found["runs"].items()]
+    write_atomically(output.with_suffix(".md"), "\n".join(tables).encode())
 
 
 if __name__ == "__main__":

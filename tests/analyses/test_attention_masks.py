@@ -47,3 +47,6 @@ def test_points_of_a_run_begin_untrained(tmp_path):
     assert len(run["points"]) == len(paths) + 1
     assert [line["reading"] for line in run["points"][-1]["lines"]] == list(readings())
     assert run["points"][0]["lines"] != run["points"][-1]["lines"]
+    table = (tmp_path / "found.md").read_text(encoding="utf-8").splitlines()
+    assert table[2].startswith("| reading | 0 kimg |") and len(table) == 4 + len(readings())
+    assert table[4].startswith("| per_channel, loss | ")
