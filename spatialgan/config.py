@@ -89,6 +89,8 @@ class RunConfig:
             plain[part] = dataclasses.asdict(getattr(self, part))
         encoding = _variant_to_json(ENCODINGS, self.generator.encoding)
         plain["generator"]["encoding"] = {**ENCODING_NUMBERS, **encoding}
+        for part, names in UNLISTED.items():
+            plain[part] = {k: v for k, v in plain[part].items() if k not in names or v != 0}
         return json.loads(json.dumps(plain))
 
     def code(self, entry_point: str) -> str:
@@ -130,6 +132,11 @@ ENCODING_NUMBERS = {
     "demodulation": "local",
     "object_bias": 1.0,
 }
+
+
+# Numbers that came later, by part of an identity: at 0, their default, they change nothing and aren't listed, so that
+# runs from before keep their identity.
+UNLISTED = {"training": ("align_from_kimg", "align_ramp_kimg"), "alignment": ("least_peak",)}
 
 
 def run_from_identity(identity: dict) -> RunConfig:

@@ -318,7 +318,7 @@ def is_locale_dependent(call: ast.Call) -> bool:
     if name in ("run", "Popen", "check_output"):
         return "text" in keywords
     if name in TEXT_ENCODERS:
-        return "encoding" not in keywords
+        return isinstance(call.func, ast.Attribute) and "encoding" not in keywords
     if name not in ("open", "fdopen", "NamedTemporaryFile"):
         return False
     is_method = isinstance(call.func, ast.Attribute) and name == "open"

@@ -114,7 +114,7 @@ def test_an_error_of_the_system_is_no_damage(saved, monkeypatch):
     def fail(path):
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr("pathlib.Path.read_bytes", fail)
+    monkeypatch.setattr("spatialgan.files.open_regular", fail)
     with pytest.raises(OSError, match=r"x.safetensors: cannot be read .Too many open files"):
         checkpoint.load_tensors(saved)
 

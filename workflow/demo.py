@@ -57,16 +57,16 @@ def build_demo(folder: Path, names: Sequence[str], package: Path) -> None:
     shutil.copytree(PAGE, folder)
     shutil.copytree(BACKEND, folder / "browser")
     index = folder / "index.html"
-    index.write_text(without_server(index.read_text()))
+    index.write_text(without_server(index.read_text(encoding="utf-8")), encoding="utf-8")
     script, binary = members(package, SCRIPT, BINARY)
     runtime = folder / "runtime"
     runtime.mkdir()
     (runtime / "ort.js").write_bytes(re.sub(rb"\n//# sourceMappingURL=.*", b"", script))
     (runtime / "ort.wasm.gz").write_bytes(compressed(binary))
-    (runtime / "LICENSE.txt").write_text(RUNTIME_LICENSE)
+    (runtime / "LICENSE.txt").write_text(RUNTIME_LICENSE, encoding="utf-8")
     (folder / "models").mkdir()
     listed = [_add_model(folder, number, open_model(name)) for number, name in enumerate(names)]
-    (folder / "models.json").write_text(json.dumps(listed))
+    (folder / "models.json").write_text(json.dumps(listed), encoding="utf-8")
 
 
 def without_server(page: str) -> str:
@@ -116,7 +116,7 @@ def notice(model: OpenedModel) -> str:
     told = f"{Path(model.name).stem} is a model of {size} × {size} pixels and {count:,} parameters"
     card = FOLDER / f"{model.name}.md"
     if model.name in shipped_models():
-        found = re.search(r"trained on (.+?)\.\n", card.read_text())
+        found = re.search(r"trained on (.+?)\.\n", card.read_text(encoding="utf-8"))
         assert found, "a card says what its model was trained on"
         kimg = model.snapshot.kimg
         told += f", trained on {found[1]} ({kimg:g} thousand images; license {LICENSE})"

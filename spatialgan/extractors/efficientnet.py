@@ -99,6 +99,10 @@ class EfficientNetLite0(nn.Module):
             x = block(x)
         return F.relu6(self._bn1(self._conv_head(x))).mean(dim=(2, 3))
 
+    def classify(self, images: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n 1000"]:
+        """Return the logits of ImageNet's classes."""
+        return self._fc(self(images))
+
 
 def network_input(images: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 224 224"]:
     """Return the images as the network was trained on them, resized bilinearly, with antialiasing where smaller."""

@@ -15,6 +15,7 @@ from spatialgan.evaluation.harness import Setup
 from spatialgan.evaluation.measures import MEASURES
 from spatialgan.heatmaps import moves
 from spatialgan.params import load_params
+from spatialgan.records import read_record, write_record
 from spatialgan.reporting import methods
 from spatialgan.reporting.figures import write_figure
 from spatialgan.reporting.tables import write_table
@@ -165,11 +166,11 @@ def add_result(files, run, snapshots):
     dataset, row, _ = run.split("/")
     output = files.metric(run, "drags")
     result = measure_drags(snapshots[row], STILL, output, num_drags=2)
-    output.write_text(json.dumps({**result, "dataset": dataset, "row": row}))
+    write_record(output, {**result, "dataset": dataset, "row": row})
     trained = {"snapshot_sha256": result["snapshot_sha256"], "kimg": 8.0}
     record = files.run(run).record
     record.parent.mkdir(parents=True)
-    record.write_text(json.dumps(trained))
+    write_record(record, trained)
 
 
 @pytest.fixture
@@ -205,9 +206,9 @@ def test_the_table_has_a_line_per_model_and_method_beside_the_paper_s(results):
 @pytest.mark.unchecked
 def test_a_table_without_runs_says_so_and_of_other_protocols_is_refused(results):
     path = results.results("smoke").metric("bedroom/indoor/0", "drags")
-    document = json.loads(path.read_text())
+    document = read_record(path)
     document["protocol"]["max_steps"] = 7
-    path.write_text(json.dumps(document))
+    write_record(path, document)
     with pytest.raises(
         ValueError, match="bedroom/indoor/0 were measured differently .* max_steps is 2 and 7"
     ):

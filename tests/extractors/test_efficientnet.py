@@ -103,4 +103,4 @@ def test_it_knows_a_photograph():
         picture = Image.open(file).convert("RGB").crop((0, 0, 512, 512))
     image = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
     network = load_efficientnet(weights_file())
-    assert network._fc(network(image)).argmax().item() == 652
+    assert network.classify(image).argmax().item() == 652

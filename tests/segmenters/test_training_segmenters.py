@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from spatialgan.cli.main import main
 from spatialgan.graph import TRAINED_SEGMENTERS
 from spatialgan.params import load_params
+from spatialgan.records import CHECKSUM, checksum, read_record
 from spatialgan.results import Results
 from spatialgan.segmenters.mask_rcnn import MaskRcnnLearner, MaskRcnnShape
 from spatialgan.segmenters.registry import SEGMENTERS, open_segmenter
@@ -90,7 +91,7 @@ def test_the_oracle_scores_1_through_the_whole_path(tmp_path: Path) -> None:
     assert result["held_out"]["ap"] == pytest.approx(1)
     assert result["held_out"]["num_images"] == 4
     assert sum(result["held_out"]["num_by_class"].values()) == result["held_out"]["num_objects"]
-    assert json.loads(files.record.read_text()) == result
+    assert read_record(files.record) == {**result, CHECKSUM: checksum(result)}
 
 
 def test_a_trained_segmenter_says_how_and_is_scored_on_other_scenes(tmp_path: Path) -> None:

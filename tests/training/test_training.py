@@ -15,6 +15,7 @@ import torch
 import torch.multiprocessing as multiprocessing
 from click.testing import CliRunner
 
+from spatialgan import files
 from spatialgan.cli.main import main
 from spatialgan.data.archive import ImageArchive
 from spatialgan.data.prepare import check_archive
@@ -243,7 +244,7 @@ def stopped_training(folder: Path, monkeypatch) -> list[Path]:
 @pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE])
 def test_an_error_of_the_system_gives_no_checkpoint_up(tmp_path, straight, monkeypatch, number):
     newest = stopped_training(tmp_path, monkeypatch)[0]
-    read = Path.read_bytes
+    read = files.open_regular
 
     def fail_once(path):
         if path == newest:
@@ -251,7 +252,7 @@ def test_an_error_of_the_system_gives_no_checkpoint_up(tmp_path, straight, monke
         return read(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", fail_once)
+        patch.setattr(files, "open_regular", fail_once)
         with pytest.raises(OSError, match=f"{newest.name}: cannot be read .{os.strerror(number)}"):
             loop.train(job(tmp_path, tiny_config()))
     assert newest.exists() and not list((tmp_path / "resume").rglob("*.damaged"))
