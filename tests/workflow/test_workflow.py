@@ -221,17 +221,25 @@ def test_a_mistake_in_params_is_one_clear_line(smoke: Tree, edit) -> None:
 def test_a_clone_without_heavy_files_and_records_of_snakemake_has_nothing_to_do(
     smoke: Tree, edit
 ) -> None:
-    """As git brings it: other times, no .snakemake/, no weights. Then one line says what is missing."""
+    """As git brings it: other times, no .snakemake/, no weights. Then one line says what to pull."""
     heavy = [smoke.folder / "results/smoke" / name for name in ("snapshots", "archives", "weights")]
     hidden = [*heavy, smoke.folder / ".snakemake"]
+    lock, cache = smoke.folder / "dvc.lock", smoke.folder / ".dvc/cache"
     aside = [path.rename(path.with_name(f"{path.name}.aside")) for path in hidden]
     try:
         for age, path in enumerate(sorted(smoke.folder.glob("results/**/*"))):
             os.utime(path, (NEW - age, NEW - age))
         assert smoke.planned(TABLE) == set()
         edit("spatialgan/evaluation/fidelity.py", "NEIGHBORS = 3", "NEIGHBORS = 4")
+        lock.write_text(
+            "stages: {runs: {outs: [{path: results/smoke/snapshots, md5: a.dir}]}}",
+            encoding="utf-8",
+        )
+        cache.mkdir(parents=True)
         output = smoke.snakemake("--dry-run", TABLE)
     finally:
+        lock.unlink(missing_ok=True)
+        shutil.rmtree(cache, ignore_errors=True)
         for path, other in zip(hidden, aside, strict=True):
             shutil.rmtree(path, ignore_errors=True)
             other.rename(path)
