@@ -19,7 +19,7 @@ MAX_DOCUMENT = 64_000_000  # bytes of a JSON file
 MAX_YAML = 2_000_000  # bytes of a YAML file
 MAX_DEPTH = 50  # collections within collections
 MAX_NODES = 200_000  # values in a YAML file, those that aliases repeat included
-MAX_DIGITS = 300  # of a whole number
+MAX_DIGITS = 30  # of a whole number
 KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFCHR: "a device",

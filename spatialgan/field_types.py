@@ -27,23 +27,28 @@ def check_values(cls: Any, values: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is {shown(value)}, but must be {wanted}")
 
 
-def fits(value: Any, kind: Any) -> bool:
-    """Return whether a value is what an annotation says; whatever is neither number, text nor tuple is not looked at."""
+def fits(value: Any, kind: Any, most: int = MAX_WHOLE) -> bool:
+    """Return whether a value is what an annotation says, whole numbers within +-`most`.
+
+    Whatever is neither number, text nor tuple is not looked at.
+    """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:
         if not isinstance(value, tuple) or len(value) > MAX_ITEMS:
             return False
         each = arguments[:1] * len(value) if arguments[-1] is ... else arguments
-        return len(each) == len(value) and all(map(fits, value, each))
+        return len(each) == len(value) and all(map(fits, value, each, [most] * len(value)))
     if origin is typing.Literal:
         return isinstance(value, str | int) and value in arguments
     if origin in (typing.Union, types.UnionType):
-        return any(fits(value, one) for one in arguments)
+        return any(fits(value, one, most) for one in arguments)
     if kind is float:
         return _is_number(value) and math.isfinite(value)
     if kind is int:
-        return type(value) is int and abs(value) <= MAX_WHOLE
-    if kind in (str, bool) or dataclasses.is_dataclass(kind):
+        return type(value) is int and abs(value) <= most
+    if kind in (str, bool):
+        return type(value) is kind
+    if dataclasses.is_dataclass(kind):
         return isinstance(value, kind)  # pyright: ignore[reportArgumentType]
     return True
 

@@ -1,9 +1,11 @@
 """Reading files whole, writing them atomically, and hashing them.
 
-Everything that the package writes goes through `atomic_file`, but for lines that are added to partial results. A file that can't be read or written
-is an OSError or a ValueError that names it; what is wrong with a file that was read whole is for its reader to say.
+Everything that the package writes goes through `atomic_file`, but for lines that are added to partial results. A file
+that can't be read or written is an OSError or a ValueError that names it; what is wrong with a file that was read whole
+is for its reader to say.
 """
 
+import glob
 import hashlib
 import os
 import stat
@@ -76,7 +78,7 @@ def atomic_file(path: Path) -> Iterator:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _check_regular(path)
-        for leftover in path.parent.glob(f".{_literal(path.name)}.*.partial"):
+        for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
             if not _is_running(leftover.name.split(".")[-2]):  # its writer was killed
                 leftover.unlink(missing_ok=True)
         with _new_file(partial) as file:
@@ -119,11 +121,6 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
-
-
-def _literal(name: str) -> str:
-    """Return a pattern that matches a name itself, whatever characters it has."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
 def _is_running(pid: str) -> bool:

@@ -6,7 +6,6 @@ a network may take no more memory than the file's tensors account for.
 
 import dataclasses
 import math
-import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from spatialgan.field_types import fits
 from spatialgan.variants import shown
 
 MAX_NUMBER = 1 << 20  # of sizes and counts
-MAX_ITEMS = 64  # of a list of numbers or names
 MAX_COPIES = 3  # of a network's weights that its construction may make
 SLACK = 1 << 20  # elements that it may make beside them
 FACTORIES = (torch.randn, torch.rand, torch.zeros, torch.ones, torch.empty, torch.full)
@@ -61,34 +60,15 @@ def texts(header: Mapping, name: str) -> list[str]:
 def check_fields(instance: Any, place: str = "", most: int = MAX_NUMBER) -> None:
     """Check the fields of a dataclass, nested ones too, by their annotations; raises ValueError that names one.
 
-    Whole numbers lie within +-`most`, others are finite, and lists have at most MAX_ITEMS items.
+    Whole numbers lie within +-`most`, others are finite, and lists have at most field_types.MAX_ITEMS items.
     """
     hints = typing.get_type_hints(type(instance))
     for field in dataclasses.fields(instance):
         value, where = getattr(instance, field.name), f"{place}{field.name}"
         if dataclasses.is_dataclass(value):
             check_fields(value, f"{where}.", most)
-        elif not _fits(value, hints[field.name], most):
+        elif not fits(value, hints[field.name], most):
             raise ValueError(f"{where} is {shown(value)}")
-
-
-def _fits(value: Any, wanted: Any, most: int) -> bool:
-    """Return whether a value is what an annotation says, within bounds."""
-    origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
-    if origin is tuple:
-        if not isinstance(value, tuple) or len(value) > MAX_ITEMS:
-            return False
-        kinds = arguments[:1] * len(value) if arguments[-1] is ... else arguments
-        return len(kinds) == len(value) and all(map(_fits, value, kinds, [most] * len(value)))
-    if origin is typing.Literal:
-        return value in arguments
-    if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, kind, most) for kind in arguments)
-    if wanted is float:
-        return type(value) in (int, float) and math.isfinite(value)
-    if wanted is int:
-        return type(value) is int and abs(value) <= most
-    return type(value) is wanted if wanted in (str, bool) else wanted is Any
 
 
 def filled(build: Callable[[], Network], weights: Mapping[str, Tensor]) -> Network:

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from spatialgan.documents import parse_json
 from spatialgan.files import read_whole, write_atomically
 
 CHECKSUM = "checksum"
@@ -26,7 +27,10 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises ValueError, in one line that names the file, where it is no JSON object or was altered; OSError where it
     can't be read.
     """
-    record = read_json(path)
+    try:
+        record = parse_json(read_whole(path).decode())
+    except ValueError as error:
+        raise ValueError(f"{path} {error}: delete it and make it again") from None
     if not isinstance(record, dict):
         raise ValueError(f"{path} holds no JSON object: delete it and make it again")
     if CHECKSUM in record and record[CHECKSUM] != checksum(record):
@@ -34,15 +38,6 @@ def read_record(path: Path) -> dict[str, Any]:
             f"{path} was altered after it was written: its checksum is another's; make it again"
         )
     return record
-
-
-def read_json(path: Path) -> Any:
-    """Return the JSON document in a file; raises ValueError that names it, and OSError where it can't be read."""
-    try:
-        return json.loads(read_whole(path))
-    except (ValueError, RecursionError) as error:
-        words = f"{path} is not valid JSON ({error}): delete it and make it again"
-        raise ValueError(words) from None
 
 
 def checksum(record: dict) -> str:

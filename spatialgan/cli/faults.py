@@ -20,6 +20,7 @@ EXTRAS = {
     "matplotlib": "workflow",
     "pandas": "workflow",
     "pycocotools": "segment",
+    "scipy": "workflow",
     "snakemake": "workflow",
     "snakemake_executor_plugin_slurm": "workflow",
     "starlette": "studio",

@@ -5,13 +5,13 @@ default. Nothing is guessed: an unknown field, a duplicate key, NaN or a number 
 names the place. docs/scenes.md describes the format.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
+from spatialgan.documents import parse_json
 from spatialgan.scenes import checks
 from spatialgan.scenes.changes import CHANGE_FIELDS, decode_numbers
 from spatialgan.scenes.scene import (
@@ -24,7 +24,6 @@ from spatialgan.scenes.scene import (
 )
 
 FORMAT = "spatialgan scene 1"
-MAX_DIGITS = 30  # of a whole number
 REQUIRED = ("format", "model", "seed")
 OPTIONAL = ("model_sha256", "truncation_psi", "noise_mode", "layout", "styles", "changes")
 GAUSSIAN_FIELDS = ("center", "sigma", "presence")
@@ -69,23 +68,6 @@ def parse_document(text: str) -> SceneDocument:
     return read_document(parse_json(text))
 
 
-def parse_json(text: str) -> Any:
-    """Return JSON data from a text that nobody vouches for.
-
-    Raises ValueError, in one line, for what is not JSON, and for duplicate keys, NaN and endless numbers.
-    """
-    try:
-        return json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_refuse, parse_int=_parse_int
-        )
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}"
-        ) from None
-    except RecursionError:
-        raise ValueError("is not a scene: it nests too deep") from None
-
-
 def read_document(document: Any) -> SceneDocument:
     """Return the document in JSON data that is parsed already; raises ValueError as `parse_document`."""
     _check_fields("the scene", document, REQUIRED, OPTIONAL)
@@ -113,23 +95,6 @@ def read_document(document: Any) -> SceneDocument:
     _check_fields("changes", changes, (), CHANGE_FIELDS)
     found["changes"] = {name: decode_numbers(name, text) for name, text in changes.items()}
     return SceneDocument(**found)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"key '{key[:40]}' is there twice")
-        found[key] = value
-    return found
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number that a scene can have")
-
-
-def _parse_int(digits: str) -> int:
-    return int(digits) if len(digits) <= MAX_DIGITS else _refuse(f"{digits[:MAX_DIGITS]}...")
 
 
 def _layout(levels: Any) -> tuple[tuple[Gaussian, ...], ...]:

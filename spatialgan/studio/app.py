@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from spatialgan.scenes.document import parse_json
+from spatialgan.documents import parse_json
 from spatialgan.studio import answers, dragging
 from spatialgan.studio.admission import Admission, Guard
 from spatialgan.studio.worker import Busy, Gone, Worker

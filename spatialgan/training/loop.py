@@ -186,9 +186,7 @@ def _write_outputs(
 ) -> None:
     """Write snapshot, curves, samples and, last, the record, which says that the run is complete."""
     outputs = folder.outputs
-    outputs.record.unlink(
-        missing_ok=True
-    )  # it describes another snapshot than the one to be written
+    outputs.record.unlink(missing_ok=True)  # it describes another snapshot
     save_snapshot(outputs.snapshot, state.g_ema, config, state.cur_nimg)
     write_atomically(outputs.curves, state.curves.to_csv().encode())
     average = Snapshot(state.g_ema, mean_style(state.g_ema, config), config, state.cur_nimg / 1000)

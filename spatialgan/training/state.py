@@ -50,7 +50,7 @@ def new_state(config: RunConfig, device: torch.device) -> TrainState:
         g_ema=g_ema,
         g_opt=_adam(
             g, training, training.pl_interval
-        ),  # whatever pl_weight is, as in StyleGAN2-ADA
+        ),  # as in StyleGAN2-ADA, whatever pl_weight is
         d_opt=_adam(d, training, training.r1_interval if training.r1_gamma else 0),
         pl_mean=torch.zeros((), device=device),
     )

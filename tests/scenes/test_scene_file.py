@@ -177,7 +177,7 @@ BAD = {
     "fraction for a seed": (edited(put("seed", 1.5)), "seed is 1.5, but must be a whole number"),
     "endless seed": (
         lambda: '{"seed": ' + "9" * 5000 + "}",
-        "999... is not a number that a scene can have",
+        "999... is not a number that can be used",
     ),
     "noise mode": (edited(put("noise_mode", "loud")), "unknown noise_mode 'loud': choose one of"),
     "too many styles": (

@@ -6,14 +6,13 @@ import json
 import re
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks.browser import CHROMIUM, chromium
+from benchmarks.browser import CHROMIUM
 from spatialgan import export
 from spatialgan.cli.main import main
 from spatialgan.models.opened import open_model
@@ -79,31 +78,6 @@ def address(folder):
         yield f"http://127.0.0.1:{server.server_port}/sub/demo/index.html"
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def visits(browser, address):
-    """Return a function that visits the demo in a context of its own; all visits must end without faults."""
-    made = []
-
-    def visit(link=address, **options):
-        context = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **options})
-        context.set_default_timeout(30_000)
-        made.append(Visit(context.new_page()))
-        made[-1].watch(urlsplit(address).netloc)
-        made[-1].open(link)
-        return made[-1]
-
-    yield visit
-    for each in made:
-        each.page.context.close()
-        assert each.faults == []
 
 
 def rendered(scene, model):
