@@ -39,7 +39,8 @@ def make_studio(
 ) -> Studio:
     """Return a studio of the models named, or of all shipped ones, on a host and port (0: a free one).
 
-    `discriminators` are files by the name of the model whose images they look at. Raises ValueError where there is no such model, and OSError where the port can't be had.
+    `discriminators` are files by the name of the model whose images they look at. Raises ValueError where there is no
+    such model, and OSError where the port can't be had.
     """
     listener = listen(host, port)
     port = listener.getsockname()[1]
@@ -83,7 +84,9 @@ def open_models(names: Iterable[str], discriminators: Mapping[str, Path]) -> dic
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens already, so that a browser opened too early waits instead of failing."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+    # the protocol must be said: only then asyncio turns off Nagle's algorithm, which holds back an image's bytes
+    # behind its headers until the browser has acknowledged these, 40 ms later
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -412,6 +412,24 @@ def test_connections_are_bounded_and_with_them_the_bodies_in_memory(monkeypatch)
         thread.join()
 
 
+def test_answers_are_not_held_back_until_the_browser_acknowledges_their_headers():
+    async def connect(listener):
+        told = asyncio.get_running_loop().create_future()
+        server = await asyncio.start_server(
+            lambda _, writer: told.set_result(writer), sock=listener
+        )
+        async with server:
+            _, client = await asyncio.open_connection(*listener.getsockname())
+            writer = await told
+            connection = writer.get_extra_info("socket")
+            found = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            for each in (writer, client):
+                each.close()
+            return found
+
+    assert asyncio.run(connect(listen("127.0.0.1", 0)))
+
+
 def test_a_port_in_use_is_one_line():
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
