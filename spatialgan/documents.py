@@ -78,20 +78,22 @@ def read_text(path: Path, limit: int = MAX_DOCUMENT) -> str:
         raise ValueError(f"{path}: is not text in UTF-8 (byte {error.start})") from None
 
 
-def parse_json(text: str) -> Any:
-    """Return JSON data.
+def parse_json(text: str | bytes, finite: bool = True) -> Any:
+    """Return JSON data from a text, or from its bytes in UTF-8.
 
     Raises ValueError, in one line, for what is not JSON, keys that are there twice, numbers that are NaN, infinite or
-    without an end, and what nests too deep.
+    without an end, and what nests too deep. Unless `finite`, 1e999 is infinite: for whoever names its place.
     """
     try:
         return json.loads(
-            text,
+            text.decode("utf-8") if isinstance(text, bytes) else text,
             object_pairs_hook=_unique,
             parse_constant=_refuse_constant,
             parse_int=_whole_number,
-            parse_float=_finite_number,
+            parse_float=_finite_number if finite else None,
         )
+    except UnicodeDecodeError as error:
+        raise ValueError(f"is not valid JSON: no text in UTF-8 (byte {error.start})") from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise ValueError(f"is not valid JSON: {error.msg} in {place}") from None

@@ -28,7 +28,7 @@ def read_record(path: Path) -> dict[str, Any]:
     can't be read.
     """
     try:
-        record = parse_json(read_whole(path).decode())
+        record = parse_json(read_whole(path))
     except ValueError as error:
         raise ValueError(f"{path} {error}: delete it and make it again") from None
     if not isinstance(record, dict):

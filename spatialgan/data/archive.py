@@ -170,7 +170,7 @@ def _label_problems(archive: zipfile.ZipFile, names: set[str]) -> list[BadMember
     if "dataset.json" not in archive.namelist():
         return []
     try:
-        described = parse_json(read_member(archive, archive.getinfo("dataset.json")).decode())
+        described = parse_json(read_member(archive, archive.getinfo("dataset.json")))
         labelled = [str(name) for name, _ in described["labels"] or []]
     except (BadMember, ValueError, TypeError, KeyError) as error:
         return [BadMember("dataset.json", f"not a StyleGAN dataset.json ({error})")]

@@ -65,7 +65,7 @@ def parse_document(text: str) -> SceneDocument:
     Raises ValueError, in one line that names the place, for everything that is wrong whatever the model is:
     syntax, duplicate keys, NaN and Infinity, fields that are missing or unknown, kinds and ranges of values.
     """
-    return read_document(parse_json(text))
+    return read_document(parse_json(text, finite=False))
 
 
 def read_document(document: Any) -> SceneDocument:

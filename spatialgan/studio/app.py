@@ -90,7 +90,7 @@ async def read_json(request: Request) -> Any:
         if len(body) > MAX_BODY:
             raise TooLarge
     try:
-        return parse_json(body.decode("utf-8"))
+        return parse_json(body.decode("utf-8"), finite=False)
     except UnicodeDecodeError:
         raise ValueError("the body is not text in UTF-8") from None
 
