@@ -1,5 +1,6 @@
 """Which orderings of the paper a section shows: each pair of neighboring rows, and the first against the last.
 
+Rows without a number of the paper's, or that haven't been run, are passed over.
 An ordering is shown, or reversed, where the interval of the difference over trainings excludes 0; else it is not shown.
 A row whose trainings have not learned is not ranked at all: a metric of params/tables.yaml with `least` says what a row
 must have reached.
@@ -35,14 +36,15 @@ def verdict(found: Comparison, paper: float) -> str:
 def _lines(params: Params, section: dict, columns: list[Column]) -> Iterator[dict]:
     several = len({column.dataset for column in columns}) > 1
     for column in columns:
-        for one, other in _pairs(list(section["rows"])):
-            numbers = [column.papers.get(row) for row in (one, other)]
-            known = all(isinstance(number, int | float) for number in numbers)
-            if not known or not (column.values(one) and column.values(other)):
-                continue
+        known = {
+            row: number
+            for row, number in column.papers.items()
+            if isinstance(number, int | float) and column.values(row)
+        }
+        for one, other in _pairs([row for row in section["rows"] if row in known]):
             titles = [params.rows[row]["title"] for row in (other, one)]
             prefix = f"{column.dataset}: " if several else ""
-            paper = numbers[1] - numbers[0]  # pyright: ignore[reportOperatorIssue, reportOptionalOperand]
+            paper = known[other] - known[one]
             digits = column.style["digits"]
             yield {
                 "": f"{prefix}{titles[0]} minus {titles[1]}",

@@ -182,6 +182,10 @@ def test_comove_stands_beside_the_papers_with_its_interval(params: Params) -> No
     assert pooled[:2] == ["0.30 ± 0.14 [-0.97, 1.57]", "0.69"]
     assert "0.25 ± 0.00" in pooled  # coverage shows no interval
     assert "torchvision_comove5k ↑" in text and "cross-talk → 0" in text
+    (ordering,) = re.findall(
+        r"^\| .* minus .*\|$", text, re.MULTILINE
+    )  # the baseline has no number
+    assert "SpatialGAN minus + multi-object" in ordering and "one training" in ordering
     for fact in (
         "segmenter torchvision 1212121212, 5,000 moves",
         "95 % interval",

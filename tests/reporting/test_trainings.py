@@ -63,6 +63,8 @@ def test_orderings_of_the_paper_are_shown_not_shown_or_reversed():
     assert verdicts(params, {**fids, "sel": [5, 10, 15]})[:2] == ["not shown", "not shown"]
     assert verdicts(params, {"baseline": [10], "sel": [8]}) == ["undecided: one training"]
     assert verdicts(params, {"baseline": [10, 11]}) == []
+    without_sel = {row: fids[row] for row in ("baseline", "spatialgan")}
+    assert verdicts(params, without_sel) == ["reversed"]
 
 
 def test_rows_that_have_not_learned_are_not_ranked():
