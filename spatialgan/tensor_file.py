@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +83,21 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> None:
         file.flush()
         if file_sha256(Path(file.name)) != hashlib.sha256(data).hexdigest():
             raise OSError(f"cannot save {path}: other bytes came back from its disk")
+
+
+def halved(tensors: Mapping[str, Tensor], exact: Collection[str] = ()) -> dict[str, Tensor]:
+    """Return tensors as they are stored to be small: floating-point ones as fp16, but for those named in `exact`.
+
+    Raises ValueError for a tensor with values beyond fp16.
+    """
+    stored = {
+        name: tensor if name in exact or not tensor.is_floating_point() else tensor.half()
+        for name, tensor in tensors.items()
+    }
+    for name, tensor in stored.items():
+        if not tensor.isfinite().all():
+            raise ValueError(f"{name} has values beyond fp16")
+    return stored
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
