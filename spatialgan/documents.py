@@ -27,6 +27,11 @@ KINDS = {
     stat.S_IFSOCK: "a socket",
     stat.S_IFDIR: "a folder",
 }
+# Errors of opening a file that are there again the next time
+LASTING = (
+    *(errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP),
+    *(errno.ENAMETOOLONG, errno.ENXIO, errno.ENODEV),
+)
 # in C where there is one: ten times as fast
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -55,8 +60,8 @@ def open_regular(path: Path) -> BufferedReader:
 def read_bytes(path: Path, limit: int = MAX_DOCUMENT) -> bytes:
     """Return the bytes of a regular file.
 
-    Raises ValueError, naming the file, where it is missing, can't be read, is of another kind or has more than `limit`
-    bytes.
+    Raises ValueError, naming the file, where it is missing, may not be read, is of another kind or has more than
+    `limit` bytes; OSError, naming it too, where the system fails: that says nothing about the file.
     """
     try:
         with open_regular(path) as file:
@@ -64,10 +69,20 @@ def read_bytes(path: Path, limit: int = MAX_DOCUMENT) -> bytes:
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such file") from None
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
+        raise read_error(path, error) from error
     if len(data) > limit:
         raise ValueError(f"{path}: has more than {limit:,} bytes, which is too much")
     return data
+
+
+def read_error(path: Path | str, error: OSError) -> Exception:
+    """Return an error of reading a file as one that names it.
+
+    A ValueError where it comes from what stands under the name, such as a file that may not be read; else an OSError: a
+    disk that fails may not fail the next time, and what couldn't be read is not damaged.
+    """
+    words = f"{path}: cannot be read ({error.strerror or error})"
+    return ValueError(words) if error.errno in LASTING else OSError(words)
 
 
 def read_text(path: Path, limit: int = MAX_DOCUMENT) -> str:

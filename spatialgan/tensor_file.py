@@ -159,7 +159,7 @@ def _text(header: dict) -> str:
 def exclusive(folder: Path, waits: bool = False) -> Iterator:
     """Hold the lock of a folder; a second process gets a RuntimeError that names the first, or waits for it."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+", encoding="utf-8") as file:
+    with (folder / "lock").open("a+", encoding="utf-8", errors="replace") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
