@@ -243,10 +243,13 @@ class Lsun:
 
 
 def _content(file: Path) -> str:
-    """Return the sha256 of a file, or in its place where a link leads or why it can't be read."""
+    """Return the sha256 of a file; in its place where a link leads, why it can't be read, or that it is too large."""
     if file.is_symlink():
         return os.readlink(file)
     try:
+        size = file.lstat().st_size
+        if size > MAX_BYTES:  # which is no image
+            return f"{size} bytes"
         return file_sha256(file) if file.is_file() else "no regular file"
     except OSError as error:
         return str(error)
