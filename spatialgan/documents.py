@@ -65,12 +65,13 @@ def read_bytes(path: Path, limit: int = MAX_DOCUMENT) -> bytes:
     """
     try:
         with open_regular(path) as file:
-            data = file.read(limit + 1)
+            is_large = os.fstat(file.fileno()).st_size > limit
+            data = b"" if is_large else file.read(limit + 1)
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such file") from None
     except OSError as error:
         raise read_error(path, error) from error
-    if len(data) > limit:
+    if is_large or len(data) > limit:
         raise ValueError(f"{path}: has more than {limit:,} bytes, which is too much")
     return data
 

@@ -122,7 +122,8 @@ def _differences(made: dict, wanted: dict, originals: Collection[str]) -> Iterat
         yield f"settings changed: {', '.join([*named, *more])}"
     if made.get("code") != wanted["code"]:
         yield "code changed"
-    before, now = made.get("inputs", {}), wanted["inputs"]
+    now, before = wanted["inputs"], made.get("inputs")
+    before = before if isinstance(before, dict) else {}
     for name in {**before, **now}:
         if name not in now and name in originals:
             continue  # they may be deleted once they are prepared

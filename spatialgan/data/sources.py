@@ -244,11 +244,14 @@ class Lsun:
 
 
 def _content(file: Path) -> str:
-    """Return the sha256 of a file, or in its place where a link leads or why it can't be read."""
+    """Return the sha256 of a file; in its place where a link leads, why it can't be read, or that it is too large."""
     if file.is_symlink():
         return os.readlink(file)
     if not file.is_file():
         return "no regular file"
+    size = file.stat().st_size
+    if size > MAX_BYTES:  # which is no image
+        return f"{size} bytes"
     return file_sha256(file) if os.access(file, os.R_OK) else "cannot be read"
 
 

@@ -1,6 +1,6 @@
 """Partial results: the finished batches of a long measurement, kept on disk so that it can be resumed.
 
-The file has one JSON document per line, each after the sha256 of its text: first a key, which says by hash what is
+The file has one JSON document per line, each after the sha256 of its number and text: first a key, which says by hash what is
 being measured, then one document per finished batch. Lines from the first on that isn't whole are dropped; a file of
 another key is begun anew. One process at a time measures: a second one waits.
 """
@@ -30,7 +30,9 @@ class PartialResults:
             lines = _whole_lines(file.read())
         if lines[:1] != [key]:
             lines = []
-        os.truncate(self._held, sum(len(_sealed(line)) + 1 for line in lines))
+        sealed = [_sealed(number, line) for number, line in enumerate(lines)]
+        os.truncate(self._held, sum(len(line) + 1 for line in sealed))
+        self._count = len(lines)
         if not lines:
             self._append(key)
         self.batches: list[dict] = [json.loads(line) for line in lines[1:]]
@@ -45,8 +47,9 @@ class PartialResults:
         """Add a line and see to it that it is on disk."""
         try:
             with open(self._held, "ab", closefd=False) as file:
-                file.write(f"{_sealed(line)}\n".encode())
+                file.write(f"{_sealed(self._count, line)}\n".encode())
             os.fsync(self._held)
+            self._count += 1
         except OSError as error:
             raise ValueError(f"{self._path}: cannot be written ({error.strerror})") from error
 
@@ -81,8 +84,9 @@ def _locked(path: Path) -> int:
         os.close(number)  # the other process finished, and deleted it
 
 
-def _sealed(text: str) -> str:
-    return f"{hashlib.sha256(text.encode()).hexdigest()} {text}"
+def _sealed(number: int, text: str) -> str:
+    """Return a line of a file, which is whole only where it stands: lines can't change places."""
+    return f"{hashlib.sha256(f'{number} {text}'.encode()).hexdigest()} {text}"
 
 
 def _whole_lines(data: bytes) -> list[str]:
@@ -90,7 +94,7 @@ def _whole_lines(data: bytes) -> list[str]:
     texts = []
     for line in data.decode("utf-8", "replace").split("\n")[:-1]:
         text = line.partition(" ")[2]
-        if _sealed(text) != line:
+        if _sealed(len(texts), text) != line:
             break
         texts.append(text)
     return texts

@@ -67,7 +67,9 @@ def pooled_trials(results: Sequence[Result], names: Sequence[str]) -> Trials:
 
 
 def median_range(values: Sequence[float], digits: int) -> str:
-    """Return the median and the range from 5 to 95 %, as "2.31 (1.20-9.87)"."""
+    """Return the median and the range from 5 to 95 %, as "2.31 (1.20-9.87)"; "-" of nothing."""
+    if not values:
+        return NOT_RUN
     ordered = sorted(values)
     low, middle, high = (_quantile(ordered, q) for q in (0.05, 0.5, 0.95))
     return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
@@ -139,8 +141,14 @@ def _comparisons(section: dict, trials: Trials, dataset: str, length: int) -> li
     """Return sentences that set the hybrid against DragGAN on the same model, and say what its jump did."""
     sentences = []
     for row in section["rows"]:
-        found = {m: trials.get((dataset, row, m, length), {}) for m in (HYBRID, DRAGGAN, JUMP)}
-        if not all(found.values()):
+        found = {
+            m: {
+                name: _known(trials.get((dataset, row, m, length), {}).get(name, []))
+                for name in ("seconds", "steps", "distance")
+            }
+            for m in (HYBRID, DRAGGAN, JUMP)
+        }
+        if not all(all(numbers.values()) for numbers in found.values()):
             continue
         seconds, steps = (
             statistics.median(found[HYBRID][name])

@@ -82,7 +82,8 @@ def _lines(level: Gaussians) -> list[str]:
 
 def _short(number: torch.Tensor) -> str:
     """Return the shortest decimal number that is this float32."""
-    return np.format_float_positional(np.float32(number.item()), unique=True, trim="-")
+    text = np.format_float_positional(np.float32(number.item()), unique=True, trim="-")
+    return "-0.0" if text == "-0" else text  # which JSON would take for the whole number 0
 
 
 def save_scene(path: Path, scene: SceneData) -> None:
