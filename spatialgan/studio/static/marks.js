@@ -17,32 +17,35 @@ export function svg(name, attributes, ...children) {
 
 export class Marks {
   // `parts()` says which sub-heatmaps have handles here, `outlines()` which have only their circle; `margin` is the
-  // px around the image; `disc` the radius of a center.
-  constructor(root, studio, { parts, outlines = () => [], margin = () => 0, disc = 13 }) {
+  // part of the frame around the image, on each side; `disc` the radius of a center.
+  constructor(root, studio, { parts, outlines = () => [], margin = 0, disc = 13 }) {
     Object.assign(this, { root, studio, parts, outlines, margin, disc });
     this.drawn = new Map();
     this.gestures = new Gestures(this);
-    new ResizeObserver(() => this.update()).observe(root);
-    studio.on("scene selection view models", () => this.update());
-  }
-
-  get frame() {
-    return { width: this.root.clientWidth, height: this.root.clientHeight };
+    this.frame = { width: 0, height: 0 };
+    new ResizeObserver(([{ contentRect }]) => this.#resize(contentRect)).observe(root);
+    studio.on("echo selection view models", () => this.update());
   }
 
   get side() {
-    return this.frame.width - 2 * this.margin();
+    return this.frame.width * (1 - 2 * this.margin);
   }
 
   // From (y, x) in the scene to px of the SVG, and from px of the window to the scene.
   place(coordinate) {
-    return this.margin() + ((coordinate + 1) / 2) * this.side;
+    return this.frame.width * this.margin + ((coordinate + 1) / 2) * this.side;
   }
 
   pointAt(event) {
     const box = this.root.getBoundingClientRect();
-    const read = (px) => ((px - this.margin()) / this.side) * 2 - 1;
+    const read = (px) => ((px - this.frame.width * this.margin) / this.side) * 2 - 1;
     return [read(event.clientY - box.top), read(event.clientX - box.left)];
+  }
+
+  // The size is kept: to ask for it after every change makes the browser lay the page out each time.
+  #resize({ width, height }) {
+    this.frame = { width, height };
+    this.update();
   }
 
   update() {
@@ -113,8 +116,7 @@ export class Marks {
     if (!gaussian) return;
     const [y, x] = gaussian.center.map((c) => this.place(c));
     const radius = (gaussian.sigma * HALF_MAXIMUM * this.side) / 2;
-    mark.group.style.setProperty("--color", colorOf(scene, mark.part));
-    mark.group.style.setProperty("--presence", gaussian.presence);
+    style(mark.group, { "--color": colorOf(scene, mark.part), "--presence": gaussian.presence });
     for (const circle of [mark.halo, mark.ring, mark.edge]) if (circle) set(circle, { cx: x, cy: y, r: radius });
     if (key.startsWith("outline")) return;
     const [dotY, dotX] = [clamp(y, INSET, this.frame.height - INSET), clamp(x, INSET, this.frame.width - INSET)];
@@ -128,9 +130,7 @@ export class Marks {
     set(mark.name, { x: dotX, y: dotY });
     const chosen = String(selection) === String(mark.part);
     mark.group.classList.toggle("selected", chosen);
-    mark.group.setAttribute("aria-pressed", chosen);
-    mark.group.setAttribute("aria-label", describe(mark.part, gaussian));
-    mark.group.setAttribute("tabindex", shown ? "0" : "-1");
+    set(mark.group, { "aria-pressed": chosen, "aria-label": describe(mark.part, gaussian), tabindex: shown ? "0" : "-1" });
   }
 }
 
@@ -139,6 +139,15 @@ function describe(part, { center: [y, x], sigma, presence }) {
   return `Object ${nameOf(part)}: ${numbers}${presence < 1 ? `, presence ${presence.toFixed(2)}` : ""}`;
 }
 
+// What stays as it is isn't set: the browser would draw it again.
 function set(element, attributes) {
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (element.getAttribute(key) !== String(value)) element.setAttribute(key, value);
+  }
+}
+
+function style(element, properties) {
+  for (const [name, value] of Object.entries(properties)) {
+    if (element.style.getPropertyValue(name) !== String(value)) element.style.setProperty(name, value);
+  }
 }

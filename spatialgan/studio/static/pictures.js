@@ -43,6 +43,17 @@ function mean(pixels, i) {
   return (pixels[i] + pixels[i + 1] + pixels[i + 2]) / 3;
 }
 
+// An image in gray and at half its brightness, for what is drawn over it.
+export function dimmed(pixels) {
+  const out = new Uint8ClampedArray(pixels.length);
+  for (let i = 0; i < pixels.length; i += 4) {
+    const gray = 0.2126 * pixels[i] + 0.7152 * pixels[i + 1] + 0.0722 * pixels[i + 2];
+    out.fill(gray / 2, i, i + 3);
+    out[i + 3] = 255;
+  }
+  return out;
+}
+
 // The sub-heatmaps of some parts at a resolution, each in its color, over one another.
 export function heatmaps(scene, parts, resolution) {
   const out = new Uint8ClampedArray(resolution * resolution * 4);

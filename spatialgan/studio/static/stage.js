@@ -1,7 +1,7 @@
 // The image with its handles, and beside it the levels of a hierarchy.
 
 import { Marks } from "./marks.js";
-import { attended, difference, heatmaps, paint } from "./pictures.js";
+import { attended, difference, dimmed, heatmaps, paint } from "./pictures.js";
 import { allParts } from "./scene.js";
 
 const MARGIN = 0.055; // of the frame: handles just outside the image can be reached
@@ -16,14 +16,13 @@ export class Stage {
     this.image = document.querySelector("#image");
     this.overlay = document.querySelector("#overlay");
     this.hint = document.querySelector("#hint");
-    const root = document.querySelector("#handles");
-    this.marks = new Marks(root, studio, {
+    this.marks = new Marks(document.querySelector("#handles"), studio, {
       parts: () => this.#handles(),
       outlines: () => this.#outlines(),
-      margin: () => root.clientWidth * MARGIN,
+      margin: MARGIN,
     });
     studio.on("pixels view history", (event) => this.#draw(event.detail?.time));
-    studio.on("scene selection view", () => this.#drawHeatmaps());
+    studio.on("echo selection view", () => this.#drawHeatmaps());
     studio.on("history", () => this.#forgetHint());
     if (!remembered()) this.hint.hidden = false;
   }
@@ -87,7 +86,7 @@ export class Levels {
     this.studio = studio;
     this.root = document.querySelector("#levels");
     this.panels = [];
-    studio.on("scene", () => this.#drawHeatmaps());
+    studio.on("echo", () => this.#drawHeatmaps());
     studio.on("pixels", () => this.#drawImages());
   }
 
@@ -101,7 +100,9 @@ export class Levels {
   }
 
   #drawImages() {
-    for (const { behind } of this.panels) paint(behind, this.studio.pixels);
+    if (this.panels.length === 0) return;
+    const gray = dimmed(this.studio.pixels);
+    for (const { behind } of this.panels) paint(behind, gray);
   }
 
   #build(model) {
