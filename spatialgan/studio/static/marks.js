@@ -103,10 +103,16 @@ export class Marks {
     const name = svg("text", { class: "name", "aria-hidden": "true" });
     name.textContent = nameOf(part);
     const group = svg("g", { class: "handle", tabindex: "0", role: "button" });
-    group.append(...Object.values(made).slice(0, 3), made.gripReach, made.grip, made.focus, made.reach, made.dot, name);
+    const disc = svg("g", {}, made.gripReach, made.grip, made.focus, made.reach, made.dot, name);
+    group.append(made.halo, made.ring, made.edge, disc);
     group.dataset.part = nameOf(part);
     this.gestures.listen(group, part, made);
-    return { part, group, name, ...made };
+    set(made.grip, { r: this.disc * 0.45 });
+    set(made.gripReach, { r: 12 });
+    set(made.focus, { r: this.disc + 5 });
+    set(made.reach, { r: Math.max(this.disc, 12) });
+    set(made.dot, { r: this.disc });
+    return { part, group, disc, ...made };
   }
 
   #put(mark, gaussian, key) {
@@ -117,17 +123,13 @@ export class Marks {
     const [y, x] = gaussian.center.map((c) => this.place(c));
     const radius = (gaussian.sigma * HALF_MAXIMUM * this.side) / 2;
     style(mark.group, { "--color": colorOf(scene, mark.part), "--presence": gaussian.presence });
-    for (const circle of [mark.halo, mark.ring, mark.edge]) if (circle) set(circle, { cx: x, cy: y, r: radius });
+    set(mark.group, { transform: `translate(${x} ${y})` });
+    for (const circle of [mark.halo, mark.ring, mark.edge]) if (circle) set(circle, { r: radius });
     if (key.startsWith("outline")) return;
     const [dotY, dotX] = [clamp(y, INSET, this.frame.height - INSET), clamp(x, INSET, this.frame.width - INSET)];
+    set(mark.disc, { transform: `translate(${dotX - x} ${dotY - y})` });
     const out = Math.max(radius, this.disc + 9) * SIN;
-    for (const circle of [mark.grip, mark.gripReach]) set(circle, { cx: dotX + out, cy: dotY + out });
-    set(mark.grip, { r: this.disc * 0.45 });
-    set(mark.gripReach, { r: 12 });
-    set(mark.focus, { cx: dotX, cy: dotY, r: this.disc + 5 });
-    set(mark.reach, { cx: dotX, cy: dotY, r: Math.max(this.disc, 12) });
-    set(mark.dot, { cx: dotX, cy: dotY, r: this.disc });
-    set(mark.name, { x: dotX, y: dotY });
+    for (const circle of [mark.grip, mark.gripReach]) set(circle, { cx: out, cy: out });
     const chosen = String(selection) === String(mark.part);
     mark.group.classList.toggle("selected", chosen);
     set(mark.group, { "aria-pressed": chosen, "aria-label": describe(mark.part, gaussian), tabindex: shown ? "0" : "-1" });
