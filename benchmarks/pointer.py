@@ -87,7 +87,15 @@ class Page:
         """Move, press or release the mouse."""
         held = 0 if kind == "mouseReleased" else 1
         button = "none" if kind == "mouseMoved" else "left"
-        self.tell("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, buttons=held, clickCount=1)
+        self.tell(
+            "Input.dispatchMouseEvent",
+            type=kind,
+            x=x,
+            y=y,
+            button=button,
+            buttons=held,
+            clickCount=1,
+        )
 
 
 @contextmanager
@@ -100,9 +108,11 @@ def pointer_page() -> Iterator[Page]:
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         options = ["--headless=new", "--remote-debugging-pipe", f"--user-data-dir={folder}"]
         command = [CHROMIUM, *ARGUMENTS, *options, "about:blank"]
-        joined = f'exec "$@" 3<&{its_in} 4>&{its_out}'  # where Chromium expects its pipe
+        joined = f'exec "$@" 3<&{its_in} 4>&{its_out}'  # where Chromium expects its pipe; sh knows one digit only
         with subprocess.Popen(
-            ["sh", "-c", joined, "sh", *command], pass_fds=(its_in, its_out), stderr=subprocess.DEVNULL
+            ["bash", "-c", joined, "bash", *command],
+            pass_fds=(its_in, its_out),
+            stderr=subprocess.DEVNULL,
         ) as browser:
             os.close(its_in), os.close(its_out)
             try:

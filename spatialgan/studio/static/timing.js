@@ -7,6 +7,7 @@ export class Timing {
   constructor(output) {
     this.output = output;
     this.samples = [];
+    this.onSample = () => {}; // who wants all of them
     this.shown = 0; // when the text was updated last
     this.first = 0; // when the first image was on the screen, in ms since the page was asked for
   }
@@ -29,6 +30,7 @@ export class Timing {
   }
 
   #add(milliseconds) {
+    this.onSample(milliseconds);
     this.samples = [...this.samples.slice(1 - KEPT), milliseconds];
     const now = performance.now();
     if (now - this.shown < SHOWN_MS) return;
