@@ -17,14 +17,16 @@ export function svg(name, attributes, ...children) {
 
 export class Marks {
   // `parts()` says which sub-heatmaps have handles here, `outlines()` which have only their circle; `margin` is the
-  // part of the frame around the image, on each side; `disc` the radius of a center.
-  constructor(root, studio, { parts, outlines = () => [], margin = 0, disc = 13 }) {
+  // part of the frame around the image, on each side; `disc` the radius of a center. Calm marks follow gestures of
+  // other marks a few times a second only.
+  constructor(root, studio, { parts, outlines = () => [], margin = 0, disc = 13, calm = false }) {
     Object.assign(this, { root, studio, parts, outlines, margin, disc });
     this.drawn = new Map();
     this.gestures = new Gestures(this);
     this.frame = { width: 0, height: 0 };
     new ResizeObserver(([{ contentRect }]) => this.#resize(contentRect)).observe(root);
-    studio.on("echo selection view models", () => this.update());
+    studio.on("echo", () => (calm && !this.gestures.held) || this.update());
+    studio.on(calm ? "scene selection view models" : "selection view models", () => this.update());
   }
 
   get side() {

@@ -7,7 +7,7 @@ import { titles } from "./names.js";
 import { Renderer } from "./renderer.js";
 import { FORMAT, at, same } from "./scene.js";
 
-const CALM_MS = 150; // between two updates of numbers during a gesture
+export const CALM_MS = 100; // between two updates of numbers during a gesture
 
 export class Studio extends EventTarget {
   #echo = 0; // the frame that is waited for
