@@ -36,6 +36,10 @@ LASTING = (
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+class Unread(OSError):
+    """The system failed to read a file, which the message names: it may not fail the next time, so nothing is damaged."""
+
+
 def unusual_kind(mode: int) -> str:
     """Return what a file that is no regular one is, from its mode: "a pipe"; "" for a regular one."""
     return "" if stat.S_ISREG(mode) else KINDS.get(stat.S_IFMT(mode), "no file")
@@ -79,11 +83,10 @@ def read_bytes(path: Path, limit: int = MAX_DOCUMENT) -> bytes:
 def read_error(path: Path | str, error: OSError) -> Exception:
     """Return an error of reading a file as one that names it.
 
-    A ValueError where it comes from what stands under the name, such as a file that may not be read; else an OSError: a
-    disk that fails may not fail the next time, and what couldn't be read is not damaged.
+    A ValueError where it comes from what stands under the name, such as a file that may not be read; else Unread.
     """
     words = f"{path}: cannot be read ({error.strerror or error})"
-    return ValueError(words) if error.errno in LASTING else OSError(words)
+    return ValueError(words) if error.errno in LASTING else Unread(words)
 
 
 def read_text(path: Path, limit: int = MAX_DOCUMENT) -> str:

@@ -11,6 +11,7 @@ from spatialgan.files import file_sha256, write_atomically
 from spatialgan.models import SUFFIX
 from spatialgan.params import Params, split_run
 from spatialgan.records import read_record
+from spatialgan.shapes import MEASURED, check_record
 from spatialgan.snapshot import load_snapshot, sample_images
 from spatialgan.tensor_file import halved, read_tensors, save_tensors
 
@@ -111,11 +112,12 @@ def model_card(params: Params, profile: str, source: Path, weights: Path, metric
 def _metrics(paths: Iterable[Path], snapshot_sha256: str) -> str:
     """Return a run's metrics as Markdown, with the protocol of each file.
 
-    Raises ValueError for metrics of another snapshot than the one with this sha256.
+    Raises ValueError for metrics of another snapshot than the one with this sha256, and for what are none.
     """
     parts = []
     for path in paths:
         found = read_record(path)
+        check_record(path, found, MEASURED)
         if found.get("snapshot_sha256") != snapshot_sha256:
             raise ValueError(f"{path} was measured on another snapshot: measure this one first")
         lines = [_line(found, name) for name in found["metrics"]]
