@@ -142,7 +142,9 @@ def damaged_data(document: Any, dice: random.Random) -> Any:
             case _ if isinstance(holder, list):
                 holder.insert(key, copy.deepcopy(holder[key]))
             case _:
-                holder[dice.choice((f"{key}_", "x", "", "\x1b[31m", "a/b", "../x"))] = holder.pop(key)
+                holder[dice.choice((f"{key}_", "x", "", "\x1b[31m", "a/b", "../x"))] = holder.pop(
+                    key
+                )
     return found
 
 
@@ -175,7 +177,20 @@ def json_bytes(data: Any, dice: random.Random) -> bytes:
     return text.encode()
 
 
-LINES = ("<<<<<<< HEAD", "=======", "\t", "- ", "{", "]", "x: &a [*a]", "? a", "---", "...", "\x00", "é")
+LINES = (
+    "<<<<<<< HEAD",
+    "=======",
+    "\t",
+    "- ",
+    "{",
+    "]",
+    "x: &a [*a]",
+    "? a",
+    "---",
+    "...",
+    "\x00",
+    "é",
+)
 
 
 def damaged_text(text: str, dice: random.Random) -> bytes:
