@@ -107,7 +107,7 @@ def test_an_object_without_a_style_of_its_own_is_not_restyled():
         ("move", "0:20,0", "move: level 0, sub-heatmap 0: center is 20, but goes from -10 to 10"),
         ("resize", "0:100", "resize: level 0, sub-heatmap 0: sigma is 20, but goes"),
         ("restyle", "3", "restyle: objects of this layout are 0 to 2, not 3"),
-        ("restyle", "0:9999999999999999999", "restyle: seed is 1e"),
+        ("restyle", "0:9999999999999999999", "restyle: seed is 9999999999999999999, but goes"),
     ],
 )
 def test_what_a_scene_cannot_be_is_refused_in_the_edits_name(name, text, message):
