@@ -178,7 +178,9 @@ def add_something(root: Path, dice: random.Random) -> None:
             case 0:
                 os.mkfifo(path)
             case 1:
-                path.symlink_to(dice.choice(("nowhere", path.name, "/dev/zero", "/etc/passwd", "..")))
+                path.symlink_to(
+                    dice.choice(("nowhere", path.name, "/dev/zero", "/etc/passwd", ".."))
+                )
             case 2:
                 path.symlink_to(dice.choice(list(root.iterdir())))
             case 3:
@@ -244,7 +246,9 @@ def damaged_database(data: bytes, dice: random.Random) -> bytes:
 def test_decoding_is_bounded_by_names(campaign: Campaign) -> None:
     for seed in campaign.cases("name of an image", 200):
         dice = random.Random(f"name {seed}")
-        name = damaged_bytes(dice.choice(NAMES[:-1]).encode(), dice).decode("utf-8", "surrogateescape")
+        name = damaged_bytes(dice.choice(NAMES[:-1]).encode(), dice).decode(
+            "utf-8", "surrogateescape"
+        )
         taken = take(lambda name=name: decode_image(name, b"x"))
         if taken.fault:
             campaign.failed(f"{seed} ({name!r})", taken.fault)

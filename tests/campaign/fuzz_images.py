@@ -114,7 +114,9 @@ def crafted_png(data: bytes, dice: random.Random) -> bytes:
         case 2:
             parts.insert(there, parts[here])
         case 3:
-            parts[0][1] = struct.pack(">II", dice.choice(SIZES), dice.choice(SIZES)) + parts[0][1][8:]
+            parts[0][1] = (
+                struct.pack(">II", dice.choice(SIZES), dice.choice(SIZES)) + parts[0][1][8:]
+            )
         case 4:
             parts.insert(here, [dice.choice(CHUNKS), dice.randbytes(dice.randrange(40))])
         case _:
@@ -178,5 +180,7 @@ def test_damaged_masks_are_refused_or_masks(campaign: Campaign, tmp_path: Path) 
         found = taken.value
         if taken.fault:
             campaign.failed(f"{seed} ({name})", taken.fault)
-        elif found is not None and not (found.shape == (16, 16) and 0 <= found.min() <= found.max() <= 1):
+        elif found is not None and not (
+            found.shape == (16, 16) and 0 <= found.min() <= found.max() <= 1
+        ):
             campaign.failed(f"{seed} ({name})", "is no mask")

@@ -31,7 +31,8 @@ SCALARS = (
     *("&a [*a]", "{a: 1, a: 2}", "? [a]", "!!omap [a]", "!!null x", "!!bool x", "'\\0'", '"\\x1b"'),
 )
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
-    f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+    f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n"
+    for a, b in zip("abcdefgh", "bcdefghi", strict=True)
 )
 SMALL = {  # a whole document in miniature: reading all of params/ takes a hundred times as long
     "runs": {"a": {"title": "A", "sampling": {"name": "x", "spread": 0.3}, "places": ["conv"]}},

@@ -73,7 +73,9 @@ def test_changed_results_are_named(campaign: Campaign, tmp_path: Path) -> None:
     metric = results.metric(run.name, "comove")
     metric.parent.mkdir(parents=True)
     write_record(metric, {"metrics": {"comove": 0.5}})
-    good = {path: path.read_bytes() for path in (*vars(data).values(), run.snapshot, run.record, metric)}
+    good = {
+        path: path.read_bytes() for path in (*vars(data).values(), run.snapshot, run.record, metric)
+    }
     assert not audit(results_checks(results)).faults
     for seed in campaign.cases("results to verify", 20):
         dice = random.Random(f"verify {seed}")
@@ -84,7 +86,9 @@ def test_changed_results_are_named(campaign: Campaign, tmp_path: Path) -> None:
         path.write_bytes(good[path])
         if taken.fault:
             campaign.failed(f"{seed} ({path.name})", taken.fault)
-        elif not (says_the_same(changed, good[path]) or any(path.name in one for one in taken.value)):
+        elif not (
+            says_the_same(changed, good[path]) or any(path.name in one for one in taken.value)
+        ):
             campaign.failed(f"{seed} ({path.name})", f"isn't named: {taken.value}")
 
 
