@@ -4,8 +4,10 @@
     python -m benchmarks.studio --back-end wasm [--snapshot FILE ...] [--seconds 5]
 
 Without snapshots it measures every shipped model, and one of 64 pixels with random weights (profile flagship), which
-is as fast as a trained one. Each is served alone. The drag goes around in a circle. A sample is the time from the
-newest movement that an image knows of to the moment after the frame that shows it.
+is as fast as a trained one. Each is served alone. The drag goes around in a circle, at the rate of a mouse, by a
+browser that nothing but the pointer keeps busy (benchmarks/pointer.py). A sample is the time from the newest movement
+that an image knows of to the moment after the frame that shows it. An image that a later one overtook within the same
+frame is a sample, too.
 
 Under load each client drags an object of a scene of its own, and checks that its last image is that of its own
 last scene.
@@ -30,6 +32,7 @@ import click
 import torch
 
 from benchmarks.browser import Served, chromium, served, served_demo
+from benchmarks.pointer import Page, pointer_page
 from spatialgan.config import load_params, resolve
 from spatialgan.models import shipped_models
 from spatialgan.snapshot import save_snapshot
@@ -40,10 +43,12 @@ MOVE_MS = 8  # between two movements of the pointer: 125 Hz, as a mouse has
 FIRST_MS = 1000.0  # bound: until the first image is there
 HEADERS = {"content-type": "application/json", "x-spatialgan": "1"}
 RANDOM_RUN, RANDOM_PROFILE = "bedroom/indoor/0", "flagship"  # a model of 64 pixels
-CENTER = """() => {
+CENTER = """(() => {
   const box = document.querySelector("#handles .handle .dot").getBoundingClientRect();
   return [box.x + box.width / 2, box.y + box.height / 2];
-}"""
+})()"""
+# the page forgets the oldest
+KEEP_ALL = "window.allSamples = []; studio.timing.onSample = (ms) => allSamples.push(ms); 0"
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ def _bounded(value: float, limit: float, unit: str, digits: int = 0) -> str:
 
 
 def measure(name: str, browser: Any, seconds: float, back_end: BackEnd) -> Speed:
-    """Serve a model alone, visit it and drag."""
+    """Serve a model alone, visit it, and drag in a browser of its own."""
     began = time.perf_counter()
     with back_end.serve(name) as studio:
         with _connected(studio.link) as connection:
@@ -104,30 +109,34 @@ def measure(name: str, browser: Any, seconds: float, back_end: BackEnd) -> Speed
         page.goto(studio.link)
         page.wait_for_function("() => window.studio?.timing?.first > 0")
         first, transfer = page.evaluate("() => studio.timing.first"), sum(sizes) / 1e6
-        drag_in_circles(page, 1)  # warm
-        page.evaluate("() => { studio.timing.samples = []; }")
-        samples = drag_in_circles(page, seconds)
-        resolution = page.evaluate("() => studio.model.resolution")
         page.close()
+        samples, resolution = drag(studio.link, seconds)
     return Speed(Path(name).name, back_end, resolution, up, first, samples, transfer)
 
 
-def drag_in_circles(page: Any, seconds: float) -> list[float]:
+def drag(link: str, seconds: float) -> tuple[list[float], int]:
+    """Return the ms from input to pixels of a drag in the page at a link, and the resolution of its model."""
+    with pointer_page() as page:
+        page.ask("Page.navigate", url=link)
+        page.wait_until("window.studio?.timing?.first > 0")
+        drag_in_circles(page, 1)  # warm
+        return drag_in_circles(page, seconds), page.evaluate("studio.model.resolution")
+
+
+def drag_in_circles(page: Page, seconds: float) -> list[float]:
     """Return the ms from input to pixels of a drag by the mouse, all of them."""
     x, y = page.evaluate(CENTER)
-    page.mouse.move(x, y)
-    page.mouse.down()
-    began, moves, samples = time.perf_counter(), 0, []
-    while time.perf_counter() - began < seconds:
-        angle = moves * MOVE_MS / 300
-        page.mouse.move(x + RADIUS * (math.cos(angle) - 1), y + RADIUS * math.sin(angle))
-        moves += 1
-        page.wait_for_timeout(MOVE_MS)
-        if moves % 50 == 0:  # before the page forgets the oldest
-            samples += page.evaluate("() => studio.timing.samples.splice(0)")
-    page.mouse.up()
-    page.wait_for_function("() => document.documentElement.dataset.busy === 'no'")
-    return samples + page.evaluate("() => studio.timing.samples.splice(0)")
+    page.evaluate(KEEP_ALL)
+    page.mouse("mouseMoved", x, y)
+    page.mouse("mousePressed", x, y)
+    began = time.perf_counter()
+    for move in range(round(seconds * 1000 / MOVE_MS)):
+        angle = move * MOVE_MS / 300
+        page.mouse("mouseMoved", x + RADIUS * (math.cos(angle) - 1), y + RADIUS * math.sin(angle))
+        time.sleep(max(0.0, began + (move + 1) * MOVE_MS / 1000 - time.perf_counter()))
+    page.mouse("mouseReleased", x, y)
+    page.wait_until("document.documentElement.dataset.busy === 'no'")
+    return page.evaluate("allSamples")
 
 
 @contextmanager

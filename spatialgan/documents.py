@@ -27,8 +27,17 @@ KINDS = {
     stat.S_IFSOCK: "a socket",
     stat.S_IFDIR: "a folder",
 }
+# Errors of opening a file that are there again the next time
+LASTING = (
+    *(errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP),
+    *(errno.ENAMETOOLONG, errno.ENXIO, errno.ENODEV),
+)
 # in C where there is one: ten times as fast
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Unread(OSError):
+    """The system failed to read a file, which the message names: it may not fail the next time, so nothing is damaged."""
 
 
 def unusual_kind(mode: int) -> str:
@@ -55,8 +64,8 @@ def open_regular(path: Path) -> BufferedReader:
 def read_bytes(path: Path, limit: int = MAX_DOCUMENT) -> bytes:
     """Return the bytes of a regular file.
 
-    Raises ValueError, naming the file, where it is missing, can't be read, is of another kind or has more than `limit`
-    bytes.
+    Raises ValueError, naming the file, where it is missing, may not be read, is of another kind or has more than
+    `limit` bytes; OSError, naming it too, where the system fails: that says nothing about the file.
     """
     try:
         with open_regular(path) as file:
@@ -65,10 +74,19 @@ def read_bytes(path: Path, limit: int = MAX_DOCUMENT) -> bytes:
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such file") from None
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
+        raise read_error(path, error) from error
     if is_large or len(data) > limit:
         raise ValueError(f"{path}: has more than {limit:,} bytes, which is too much")
     return data
+
+
+def read_error(path: Path | str, error: OSError) -> Exception:
+    """Return an error of reading a file as one that names it.
+
+    A ValueError where it comes from what stands under the name, such as a file that may not be read; else Unread.
+    """
+    words = f"{path}: cannot be read ({error.strerror or error})"
+    return ValueError(words) if error.errno in LASTING else Unread(words)
 
 
 def read_text(path: Path, limit: int = MAX_DOCUMENT) -> str:

@@ -133,12 +133,12 @@ def checked_scenes(snapshot: Snapshot) -> tuple[GeneratorInputs, Float[Tensor, "
 
 @torch.no_grad()
 def export_model(model: OpenedModel, license_name: str = "") -> OnnxModel:
-    """Return a model as ONNX; raises ValueError where the extra is missing.
+    """Return a model as ONNX; raises ModuleNotFoundError where the extra is missing.
 
     Its metadata have the snapshot's sha256, sizes and license: that of the shipped models, or the name given.
     """
-    need_extra()
     import onnx
+    import onnxscript  # noqa: F401, which torch's exporter needs
 
     snapshot = model.snapshot
     example = checked_scenes(snapshot)[0].take(range(2))
@@ -197,9 +197,8 @@ def largest_difference(exported: OnnxModel, snapshot: Snapshot) -> float:
     """Return the largest difference from `render` on the checked scenes, in parts of the images' range.
 
     The scenes are rendered together and the first also alone, so that the batch is seen to be free. Raises
-    ValueError where the extra is missing.
+    ModuleNotFoundError where the extra is missing.
     """
-    need_extra()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -225,13 +224,3 @@ def check_name(path: Path) -> None:
     """Raise ValueError unless a file's name is that of an ONNX model."""
     if path.suffix != SUFFIX:
         raise ValueError(f"{path} must end in {SUFFIX}")
-
-
-def need_extra() -> None:
-    """Raise ValueError, in one line that names it, where the extra is missing."""
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ModuleNotFoundError:
-        raise ValueError("the export needs an extra: pip install 'spatialgan[export]'") from None

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from spatialgan.documents import open_regular
+from spatialgan.documents import Unread, open_regular
 
 
 def file_sha256(path: Path) -> str:
@@ -34,7 +34,7 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OSError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise Unread(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def listing_sha256(path: Path) -> str:
@@ -88,7 +88,8 @@ def atomic_file(path: Path) -> Iterator:
         os.replace(partial, path)
         _sync_folder(path.parent)
     except OSError as error:
-        if error.filename not in (None, str(partial), str(path), str(path.parent)):
+        ours = (None, str(partial), str(path), str(path.parent))
+        if isinstance(error, Unread) or error.filename not in ours:
             raise  # the block's own, of another file
         raise ValueError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:

@@ -13,6 +13,7 @@ from spatialgan.digest import code_digest
 from spatialgan.evaluation.measures import DEFAULT_JUDGE, MEASURES, measure_and_segmenter
 from spatialgan.params import Params, split_run
 from spatialgan.reporting.figures import FIGURES
+from spatialgan.segmenters.shipped import shipped_weights
 from spatialgan.steps import Step
 from spatialgan.variants import choose
 
@@ -76,10 +77,12 @@ class Graph:
         settings = {"source": source, "steps": self.line.get("segmenter_steps", "default")}
         chosen = {"TRAINERS": name, "SEGMENTERS": name, "DRAWINGS": source.get("scene", "")}
         code = "spatialgan.segmenters.training.train_segmenter"
+        shipped = shipped_weights(name, source.get("scene", ""), source["resolution"])
         return Step(
             *("segmenter", f"{dataset}/{name}", self.profile),
             small=(files.record,),
             heavy=(files.weights,),
+            files=(shipped,) if shipped else (),
             find_settings=lambda: settings,
             find_code=lambda: code_digest(code, chosen),
         )

@@ -11,6 +11,7 @@ import subprocess
 import zlib
 from pathlib import Path
 
+from spatialgan.documents import parse_json
 from spatialgan.files import write_atomically
 from spatialgan.records import read_record, write_record
 
@@ -57,12 +58,13 @@ def read_stamp(record: Path) -> dict:
     try:
         if record.suffix == ".png":
             chunks = dict(_png_chunks(record.read_bytes()))
-            stamp = json.loads(chunks[KEY]) if KEY in chunks else {}
+            stamp = parse_json(chunks[KEY]) if KEY in chunks else {}
         else:
             stamp = read_record(record).get(KEY, {})
-    except (ValueError, RecursionError, struct.error):
+    except (ValueError, struct.error):
         return {}
-    return stamp if isinstance(stamp, dict) else {}
+    is_stamp = isinstance(stamp, dict) and isinstance(stamp.get("inputs", {}), dict)
+    return stamp if is_stamp else {}
 
 
 def write_stamp(record: Path, stamp: dict) -> None:

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +85,21 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> None:
             raise OSError(f"cannot save {path}: other bytes came back from its disk")
 
 
+def halved(tensors: Mapping[str, Tensor], exact: Collection[str] = ()) -> dict[str, Tensor]:
+    """Return tensors as they are stored to be small: floating-point ones as fp16, but for those named in `exact`.
+
+    Raises ValueError for a tensor with values beyond fp16.
+    """
+    stored = {
+        name: tensor if name in exact or not tensor.is_floating_point() else tensor.half()
+        for name, tensor in tensors.items()
+    }
+    for name, tensor in stored.items():
+        if not tensor.isfinite().all():
+            raise ValueError(f"{name} has values beyond fp16")
+    return stored
+
+
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
     """Return a file's tensors and header, as `read_tensors` reads them."""
     found = read_tensors(path)
@@ -144,7 +159,7 @@ def _text(header: dict) -> str:
 def exclusive(folder: Path, waits: bool = False) -> Iterator:
     """Hold the lock of a folder; a second process gets a RuntimeError that names the first, or waits for it."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+", encoding="utf-8") as file:
+    with (folder / "lock").open("a+", encoding="utf-8", errors="replace") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

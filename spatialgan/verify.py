@@ -56,11 +56,19 @@ def audit(checks: Iterable[Check]) -> Audit:
             if not check.path.is_file():
                 found.absent.append(check.path)
                 continue
-            found.faults += [f"{check.path}: {fault}" for fault in check.faults()]
+            found.faults += [f"{check.path}: {fault}" for fault in _faults_of(check)]
             found.num_files += 1
             found.num_bytes += size
             bar.update(size)
     return found
+
+
+def _faults_of(check: Check) -> list[str]:
+    """Return what a check says; a file that the system can't read doesn't end the verification of all others."""
+    try:
+        return list(check.faults())
+    except OSError as error:
+        return [_without_path(error, check.path)]
 
 
 def results_checks(results: Results) -> Iterator[Check]:
@@ -117,7 +125,7 @@ def _tensor_faults(path: Path) -> Iterator[str]:
         yield _without_path(error, path)
 
 
-def _without_path(error: ValueError, path: Path) -> str:
+def _without_path(error: Exception, path: Path) -> str:
     """Return an error's words without the path they begin with."""
     return " ".join(str(error).removeprefix(str(path)).removeprefix(":").split())
 

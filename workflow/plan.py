@@ -36,6 +36,8 @@ NOT_HERE = (
     " checkout`); to train again instead, add --config train_again=1."
 )
 
+MAX_MACHINES = 10_000  # and GPUs of one
+
 log = logging.getLogger(__name__)
 
 
@@ -199,6 +201,14 @@ def measure_pattern() -> str:
     """Return a regular expression of the names of metrics' files."""
     segmenting = [name for name, measure in MEASURES.items() if "segmenter" in measure.inputs]
     return f"{one_of(MEASURES)}|({one_of(segmenting)})_({one_of(SEGMENTERS)})"
+
+
+def whole_number(config: Mapping[str, object], name: str, default: int) -> int:
+    """Return a number that --config gives; raises ValueError for what is none."""
+    found = config.get(name, default)
+    if type(found) is not int or not 0 <= found <= MAX_MACHINES:
+        raise ValueError(f"--config {name}={found}: a whole number from 0 to {MAX_MACHINES}")
+    return found
 
 
 def one_of(names: Iterable[object]) -> str:

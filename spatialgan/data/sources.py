@@ -29,7 +29,7 @@ from spatialgan.data.members import (
     is_image_name,
     read_member,
 )
-from spatialgan.documents import read_bytes
+from spatialgan.documents import read_bytes, read_error
 from spatialgan.files import file_sha256
 from spatialgan.variants import check_choice
 
@@ -44,7 +44,7 @@ PROBED_DRAWINGS = 8  # drawn again to tell whether the drawing code still gives 
 
 @dataclass(frozen=True)
 class Entry:
-    """One image to be read; reading raises BadMember if it is unusable."""
+    """One image to be read; reading raises BadMember if it is unusable, and OSError where the system fails."""
 
     name: str
     read: Callable[[], UInt8[np.ndarray, "r r 3"]]
@@ -141,7 +141,8 @@ class Folder:
         found: list[Found] = []
 
         def note(error: OSError) -> None:
-            found.append(Found(Path(error.filename), f"cannot be read ({error.strerror})"))
+            folder = Path(error.filename)
+            found.append(Found(folder, _lasting(folder, error)))
 
         for place, folders, names in os.walk(root, onerror=note):
             linked = [Path(place, name) for name in folders if Path(place, name).is_symlink()]
@@ -246,13 +247,20 @@ def _content(file: Path) -> str:
     """Return the sha256 of a file; in its place where a link leads, why it can't be read, or that it is too large."""
     if file.is_symlink():
         return os.readlink(file)
-    try:
-        size = file.lstat().st_size
-        if size > MAX_BYTES:  # which is no image
-            return f"{size} bytes"
-        return file_sha256(file) if file.is_file() else "no regular file"
-    except OSError as error:
-        return str(error)
+    if not file.is_file():
+        return "no regular file"
+    size = file.stat().st_size
+    if size > MAX_BYTES:  # which is no image
+        return f"{size} bytes"
+    return file_sha256(file) if os.access(file, os.R_OK) else "cannot be read"
+
+
+def _lasting(path: Path, error: OSError) -> str:
+    """Return why something will never be read; raises OSError, naming it, for an error that may pass."""
+    found = read_error(path, error)
+    if isinstance(found, ValueError):
+        return str(found).removeprefix(f"{path}: ")
+    raise found from error
 
 
 def crop_and_resize(

@@ -12,6 +12,8 @@ import logging
 import os
 from pathlib import Path
 
+from spatialgan.documents import unusual_kind
+
 log = logging.getLogger(__name__)
 
 
@@ -68,6 +70,10 @@ def _locked(path: Path) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        kind = unusual_kind(os.fstat(number).st_mode)
+        if kind:
+            os.close(number)
+            raise ValueError(f"{path}: is {kind}, not a file: remove it")
         try:
             fcntl.lockf(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):

@@ -18,7 +18,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from spatialgan.headers import describing, filled
-from spatialgan.tensor_file import load_tensors, save_tensors
+from spatialgan.tensor_file import halved, load_tensors, save_tensors
 
 INPUT_SIDE = 32  # pixels per side the network sees
 NUM_FEATURES = 64
@@ -71,12 +71,8 @@ def initialize(extractor: SceneExtractor, generator: torch.Generator) -> None:
 
 def save_extractor(path: Path, extractor: SceneExtractor, header: dict) -> None:
     """Write the weights (as fp16, to stay small) and a header about them, atomically."""
-    tensors = {
-        name: tensor.half() if tensor.is_floating_point() else tensor
-        for name, tensor in extractor.state_dict().items()
-    }
     shape = {"format": FORMAT, "features": NUM_FEATURES, "input_side": INPUT_SIDE}
-    save_tensors(path, tensors, {**shape, **header})
+    save_tensors(path, halved(extractor.state_dict()), {**shape, **header})
 
 
 def load_extractor(path: Path) -> tuple[SceneExtractor, dict]:

@@ -7,15 +7,13 @@ they differ a little from the run's own, and the card says how much.
 from collections.abc import Iterable
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from spatialgan.files import file_sha256, write_atomically
 from spatialgan.models import SUFFIX
 from spatialgan.params import Params, split_run
 from spatialgan.records import read_record
+from spatialgan.shapes import MEASURED, check_record
 from spatialgan.snapshot import load_snapshot, sample_images
-from spatialgan.tensor_file import read_tensors, save_tensors
+from spatialgan.tensor_file import halved, read_tensors, save_tensors
 
 MAX_BYTES = 2_000_000  # of a model that ships
 COMPARED = 16  # images by which the stored model is compared with the run's own
@@ -62,7 +60,7 @@ def ship_model(params: Params, run: str, profile: str, stem: Path) -> tuple[Path
     source = results.run(f"{dataset}/{row}/{seed}").snapshot
     found = read_tensors(source)
     metrics = _metrics(results.metrics(run), found.sha256)
-    stored = {name: _stored(name, tensor) for name, tensor in found.tensors.items()}
+    stored = halved(found.tensors, exact={"w_avg"})  # the mean style stays in full precision
     size = sum(tensor.nbytes for tensor in stored.values())
     if size > MAX_BYTES:
         raise ValueError(
@@ -75,14 +73,6 @@ def ship_model(params: Params, run: str, profile: str, stem: Path) -> tuple[Path
     path = stem.with_name(f"{stem.name}.md")
     write_atomically(path, card.encode())
     return weights, path
-
-
-def _stored(name: str, tensor: Tensor) -> Tensor:
-    """Return a tensor as it is stored: the mean style in full precision, all else in fp16."""
-    stored = tensor if name == "w_avg" else tensor.to(torch.float16)
-    if not stored.isfinite().all():
-        raise ValueError(f"{name} has values beyond fp16")
-    return stored
 
 
 def model_card(params: Params, profile: str, source: Path, weights: Path, metrics: str) -> str:
@@ -122,11 +112,12 @@ def model_card(params: Params, profile: str, source: Path, weights: Path, metric
 def _metrics(paths: Iterable[Path], snapshot_sha256: str) -> str:
     """Return a run's metrics as Markdown, with the protocol of each file.
 
-    Raises ValueError for metrics of another snapshot than the one with this sha256.
+    Raises ValueError for metrics of another snapshot than the one with this sha256, and for what are none.
     """
     parts = []
     for path in paths:
         found = read_record(path)
+        check_record(path, found, MEASURED)
         if found.get("snapshot_sha256") != snapshot_sha256:
             raise ValueError(f"{path} was measured on another snapshot: measure this one first")
         lines = [_line(found, name) for name in found["metrics"]]

@@ -197,8 +197,12 @@ class Synthesis(nn.Module):
             for encode in block.encode_rgb:
                 x = encode(x, self.projector(layout, block.resolution, x.shape[-1], dtype))
             rgb = block.to_rgb(x, styles)
-            images = rgb if block.resolution == 4 else ops.upsample(images) + rgb  # pyright: ignore[reportArgumentType]
+            images = rgb if block.resolution == 4 else self.enlarge(images) + rgb  # pyright: ignore[reportArgumentType]
         return images  # pyright: ignore[reportReturnType]
+
+    def enlarge(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h2 w2"]:
+        """Return the sum of the RGB layers so far at twice its resolution."""
+        return ops.upsample(images)
 
     def features(
         self,

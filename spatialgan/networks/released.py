@@ -8,7 +8,6 @@ floor, which is no larger bias: zeros lie beyond the border.
 Shapes: n batch, l layers, w style space, p projected heatmap channels, r resolution, s noise map.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -72,26 +71,9 @@ class ReleasedSynthesis(Synthesis):
         for index, size in enumerate(config.noise_sizes):
             self.register_buffer(f"const_noise{index}", torch.zeros(1, 1, size, size))
 
-    def forward(
-        self,
-        ws: Float[Tensor, "n l w"],
-        layout: Layout,
-        noise: Sequence[Float[Tensor, "n 1 _ _"]],
-        dtype: torch.dtype = torch.float32,
-    ) -> Float[Tensor, "n 3 r r"]:
-        """Return images; as `Synthesis` does but for the border of the RGB sum."""
-        images = 0.0
-        for block, x, styles in self._blocks(ws, layout, noise, dtype):
-            for encode in block.encode_rgb:
-                x = encode(x, self.projector(layout, block.resolution, x.shape[-1], dtype))
-            rgb = block.to_rgb(x, styles)
-            images = rgb if block.resolution == 4 else upsample_with_zeros(images) + rgb  # pyright: ignore[reportArgumentType]
-        return images  # pyright: ignore[reportReturnType]
-
-
-def upsample_with_zeros(images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h2 w2"]:
-    """Return images at twice their resolution by the [1, 3, 3, 1] filter, with zeros beyond the border."""
-    return ops.upsample(F.pad(images, (1, 1, 1, 1)))[:, :, 2:-2, 2:-2]
+    def enlarge(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h2 w2"]:
+        """Return the RGB sum at twice its resolution by the [1, 3, 3, 1] filter, with zeros beyond the border."""
+        return ops.upsample(F.pad(images, (1, 1, 1, 1)))[:, :, 2:-2, 2:-2]
 
 
 def released_generator(config: GeneratorConfig, conventions: Conventions) -> Generator:

@@ -100,13 +100,13 @@ def draw_panels(series: list[Series], title: str) -> Figure:
     labels = list(dict.fromkeys(s.label for s in series))
     num_lines = max(1, -(-len(columns) // PANELS_PER_LINE))
     figure = Figure(figsize=(10, 2.3 * num_lines + 0.9), dpi=110, layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)  # as all texts here: a $ is a $
     axes = list(figure.subplots(num_lines, PANELS_PER_LINE, squeeze=False).flat)
     for axis, name in zip(axes, columns, strict=False):
         for one in series:
             if name in one.frame:
                 _draw_line(axis, one, name, labels.index(one.label))
-        axis.set_title(name.replace("_", " "), fontsize=10)
+        axis.set_title(name.replace("_", " "), fontsize=10, parse_math=False)
         axis.set_xlabel(X_COLUMN, fontsize=9)
         axis.tick_params(labelsize=8)
         axis.spines[["top", "right"]].set_visible(False)
@@ -128,9 +128,11 @@ def _draw_legend(figure: Figure, labels: list[str]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], label=label, **_look(i)) for i, label in enumerate(labels)]
-    figure.legend(
+    legend = figure.legend(
         handles=handles, loc="outside lower center", ncols=min(4, len(labels)), frameon=False
     )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def _look(index: int) -> dict[str, Any]:

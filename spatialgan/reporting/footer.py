@@ -106,7 +106,14 @@ def _caveat(params: Params, datasets: list[str], profile: str) -> str:
         return ""
     if len(params.profile(profile)["seeds"]) > 1:
         return " On stand-ins the values don't compare; orders of rows do where they are shown."
+    data = params.profile(profile)["data"]
+    lines = {name: params.profile(name) for name in params.profiles}
+    longer = [
+        f"{name} ({params.results(name).root}/tables/)"
+        for name, line in lines.items()
+        if line["data"] == data and len(line["seeds"]) > 1
+    ]
     return (
-        " These are stand-ins and one training per row, which decide neither values nor orders of rows:"
-        " a profile with several seeds does."
+        " These are stand-ins and one training per row, which decide neither values nor orders of rows;"
+        f" profiles with several seeds do: {', '.join(longer) or 'none yet'}."
     )

@@ -8,7 +8,7 @@ import pandas as pd
 from spatialgan.params import Params
 from spatialgan.records import read_record
 from spatialgan.reporting.results import SHORT, Result
-from spatialgan.reporting.shapes import SEGMENTER, check_record
+from spatialgan.shapes import SEGMENTER, check_record
 
 
 def segmenter_frame(

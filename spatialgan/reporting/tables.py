@@ -16,7 +16,13 @@ import pandas as pd
 from spatialgan.files import write_atomically
 from spatialgan.params import Params
 from spatialgan.reporting.footer import footer_lines
-from spatialgan.reporting.formats import html_page, latex_table, markdown_table, markdown_text
+from spatialgan.reporting.formats import (
+    html_page,
+    latex_table,
+    markdown_line,
+    markdown_table,
+    markdown_text,
+)
 from spatialgan.reporting.methods import show_methods
 from spatialgan.reporting.results import Result, check_protocols, load_results
 from spatialgan.reporting.rows import show_rows
@@ -65,19 +71,16 @@ def _markdown(params: Params, name: str, sections: dict[str, Section], footer: l
     lines = [f"# {markdown_text(params.tables[name]['title'])}", ""]
     for key, section in sections.items():
         item = params.tables[key]
-        heading = (
-            f"## {item['title']} ({item['source']})"
-            if key != name
-            else f"Source: {item['source']}."
-        )
-        lines += [markdown_text(heading), ""]
+        source = markdown_text(item["source"])
+        heading = f"## {markdown_text(item['title'])} ({source})"
+        lines += [heading if key != name else f"Source: {source}.", ""]
         for part in [*section.tables, *section.additions]:
-            lines += [markdown_text(part.caption), ""] if part.caption else []
+            lines += [markdown_line(part.caption), ""] if part.caption else []
             lines += [markdown_table(part.frame), ""]
-        lines += [f"- {markdown_text(remark)}" for remark in section.remarks]
+        lines += [f"- {markdown_line(remark)}" for remark in section.remarks]
         lines += [""] if section.remarks else []
     lines += [f"![samples of every row](../figures/{name}_samples.png)", ""]
-    lines += [f"- {markdown_text(line)}" for line in footer]
+    lines += [f"- {markdown_line(line)}" for line in footer]
     return "\n".join(lines) + "\n"
 
 

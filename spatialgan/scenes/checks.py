@@ -38,8 +38,9 @@ def check_range(place: str, value: float, low: float, high: float) -> None:
     # the float32 of a bound may lie beyond it
     slack = 0 if isinstance(value, int) else 1e-6
     if not low - slack * abs(low) <= value <= high + slack * abs(high):
-        text = shown(value) if abs(value) > 1e300 and isinstance(value, int) else f"{value:.6g}"
-        raise ValueError(f"{place} is {text}, but goes from {low:g} to {high:g}")
+        text = shown(value) if isinstance(value, int) else f"{value:.6g}"
+        first, last = (one if isinstance(one, int) else f"{one:g}" for one in (low, high))
+        raise ValueError(f"{place} is {text}, but goes from {first} to {last}")
 
 
 def shown(value: Any) -> str:

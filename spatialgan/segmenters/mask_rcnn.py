@@ -37,7 +37,7 @@ from spatialgan.segmenters.instances import (
     mask_boxes,
     trusted,
 )
-from spatialgan.tensor_file import read_tensors, save_tensors
+from spatialgan.tensor_file import halved, read_tensors, save_tensors
 
 FORMAT = "spatialgan-mask-rcnn-1"  # changes when old weights no longer fit
 BATCH = 32  # images segmented at once
@@ -190,10 +190,10 @@ class MaskRcnnLearner:
         return self.network(list(images.to(self.device).float() / 255), targets)
 
     def save(self, path: Path, header: dict) -> None:
-        """Write the weights and all that `open_trained` needs to use them."""
+        """Write the weights, as fp16, and all that `open_trained` needs to use them."""
         shape = dataclasses.asdict(self.shape)
         own = {"format": FORMAT, "shape": shape, "classes": list(self.classes)}
-        save_tensors(path, self.network.state_dict(), {**header, **own})
+        save_tensors(path, halved(self.network.state_dict()), {**header, **own})
 
 
 def learning_targets(truth: Instances, classes: Sequence[str], device: str) -> dict[str, Tensor]:

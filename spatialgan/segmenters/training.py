@@ -24,7 +24,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from spatialgan.files import file_sha256
+from spatialgan.files import file_sha256, read_whole, write_atomically
 from spatialgan.params import Params
 from spatialgan.provenance import source_commit
 from spatialgan.records import write_record
@@ -34,7 +34,9 @@ from spatialgan.segmenters.instances import MIN_AREA, Instances, trusted
 from spatialgan.segmenters.oracle import save_table
 from spatialgan.segmenters.registry import SEGMENTERS, open_segmenter
 from spatialgan.segmenters.score import mask_ap
+from spatialgan.segmenters.shipped import shipped_weights
 from spatialgan.segmenters.truth import DrawingSeries, LabeledImages, draw_labeled, mirrored
+from spatialgan.tensor_file import read_tensors
 from spatialgan.variants import choose
 
 TRAINING_SEED = 2_000_003  # added to the data set's seed: scenes that no generator learns from
@@ -108,17 +110,21 @@ class Learner(Protocol):
 
 
 def train_segmenter(
-    name: str, files: SegmenterFiles, training: SegmenterTraining, device: str
+    name: str, files: SegmenterFiles, training: SegmenterTraining, device: str, again: bool = False
 ) -> dict:
     """Train segmenter `name`, write its weights and its record, and return the record.
 
-    Raises ValueError, in one line, where it can't be trained or its library is missing.
+    The weights of a training that ships with the code are taken from there, unless they are asked for `again`; they
+    are scored in any case. Raises ValueError, in one line, where it can't be trained or its library is missing.
     """
     trainer = choose(TRAINERS, "trainable segmenter", name)
     start, cpu = time.monotonic(), _cpu_seconds()
     header = {"segmenter": name, "training": dataclasses.asdict(training)}
-    trainer(SegmenterJob(files.weights, training, header, device))
+    is_shipped = not again and take_shipped(files.weights, training, header)
+    if not is_shipped:
+        trainer(SegmenterJob(files.weights, training, header, device))
     cost = {
+        "shipped": is_shipped,
         "seconds": round(time.monotonic() - start, 1),
         "cpu_seconds": round(_cpu_seconds() - cpu, 1),
         "threads": torch.get_num_threads(),
@@ -133,6 +139,21 @@ def train_segmenter(
     }
     write_record(files.record, result)
     return result
+
+
+def take_shipped(weights: Path, training: SegmenterTraining, header: dict) -> bool:
+    """Copy the weights that ship of exactly this training, by its header, to `weights`; return whether there are any.
+
+    Raises ValueError where the file that ships is damaged.
+    """
+    path = shipped_weights(header["segmenter"], training.series.scene, training.series.resolution)
+    if path is None:
+        return False
+    found = read_tensors(path).header
+    if any(found.get(key) != value for key, value in header.items()):
+        return False
+    write_atomically(weights, read_whole(path))
+    return True
 
 
 def score_segmenter(name: str, weights: Path, labeled: LabeledImages, device: str) -> dict:

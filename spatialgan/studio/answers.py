@@ -81,6 +81,7 @@ def open_document(data: Any, models: Models) -> Station:
     return complete_scene(document, model), model
 
 
+@torch.inference_mode()  # the same bits a tenth faster: nothing is noted for gradients
 def rgba(data: Any, models: Models) -> bytes:
     """Return the image of a scene as rows of RGBA bytes."""
     scene, model = open_document(data, models)

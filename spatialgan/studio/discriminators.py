@@ -6,6 +6,8 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+from torch import Tensor
+
 from spatialgan.config import run_from_identity
 from spatialgan.imports.discriminators import KIND, load_discriminator
 from spatialgan.models import model_path
@@ -32,7 +34,11 @@ def with_discriminator(model: OpenedModel, path: Path) -> OpenedModel:
 
     Raises ValueError, naming the file, where it is damaged, holds none, or one for images of another size.
     """
-    discriminator = read_discriminator(path)
+    return _beside(model, read_discriminator(path), path)
+
+
+def _beside(model: OpenedModel, discriminator: Discriminator, path: Path) -> OpenedModel:
+    """Return a model with a discriminator that was in a file; raises ValueError unless it judges images of that size."""
     judged, made = discriminator.config.resolution, model.snapshot.config.generator.resolution
     if judged != made:
         raise ValueError(
@@ -53,15 +59,14 @@ def with_own_discriminator(model: OpenedModel) -> OpenedModel:
     last = f"checkpoint-{round(model.snapshot.kimg * 1000):012d}"
     for path in results.checkpoints(run):
         try:
-            if path.stem == last and _identity(path) == model.snapshot.config.identity():
-                return with_discriminator(model, path)
+            if path.stem != last:
+                continue
+            tensors, header = load_tensors(path)
+            if header["fixed"]["identity"] == model.snapshot.config.identity():
+                return _beside(model, _of_checkpoint(tensors, header), path)
         except ValueError as error:
             log.warning("%s; its attention can't be shown", error)
     return model
-
-
-def _identity(path: Path) -> dict:
-    return load_tensors(path)[1]["fixed"]["identity"]
 
 
 def read_discriminator(path: Path) -> Discriminator:
@@ -72,6 +77,10 @@ def read_discriminator(path: Path) -> Discriminator:
         return load_discriminator(path)
     if kind != "checkpoint":
         raise ValueError(f"{path} holds no discriminator: it is a {kind}, not a run's checkpoint")
+    return _of_checkpoint(tensors, header)
+
+
+def _of_checkpoint(tensors: dict[str, Tensor], header: dict) -> Discriminator:
     discriminator = Discriminator(run_from_identity(header["fixed"]["identity"]).discriminator)
     weights = {
         name.removeprefix(PREFIX): tensor

@@ -17,6 +17,7 @@ from spatialgan.tensor_file import DamagedFile, load_tensors, save_tensors
 from spatialgan.training.state import TrainState, is_finite, restore_state, state_to_tensors
 
 KEPT_CHECKPOINTS = 2
+DAMAGED = ".damaged"  # in place of their suffix, of checkpoints that can't be used
 MAX_COUNT = 1 << 53  # of images or steps
 
 log = logging.getLogger(__name__)
@@ -61,22 +62,24 @@ def save_checkpoint(folder: RunFolder, state: TrainState) -> None:
 def restore_newest(folder: RunFolder, state: TrainState) -> None:
     """Put the newest checkpoint that verifies into the state; damaged ones are named, skipped and kept.
 
-    Raises ValueError where one is whole but of another run, OSError where one can't be read: that isn't damage.
+    Raises ValueError where all are damaged or one is whole but of another run, OSError where one can't be read: that
+    isn't damage.
     """
-    paths = folder.checkpoints()
-    for path in paths:
+    for path in folder.checkpoints():
         try:
             tensors, header = load_tensors(path)
         except DamagedFile as error:
             log.warning("%s; trying the one before", error)
-            path.rename(path.with_suffix(".damaged"))
+            path.rename(path.with_suffix(DAMAGED))
             continue
         restore_state(state, tensors, _counters(path, header, folder.fixed))
         log.info("resuming at %.1f kimg from %s", state.cur_nimg / 1000, path)
         return
-    if paths:
-        log.warning(
-            "no checkpoint of %s is whole: training starts from the beginning", folder.resume
+    # Days of training aren't repeated without a word, now or when the command is run again.
+    if any(folder.resume.glob(f"checkpoint-*{DAMAGED}")):
+        raise ValueError(
+            f"no checkpoint in {folder.resume} is whole: put a good copy of one there, or remove the folder to train "
+            f"from the beginning"
         )
 
 

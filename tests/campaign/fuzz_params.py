@@ -57,7 +57,7 @@ def damaged_yaml(document: Any, text: str, dice: random.Random) -> bytes:
             return (text + "\nx: " + deep).encode()
     places = [at for at, character in enumerate(text) if character == ":"]
     at = dice.choice(places or [0])
-    end = min((found for found in map(lambda c: text.find(c, at), ",}\n") if found > 0), default=at)
+    end = min((found for found in (text.find(c, at) for c in ",}\n") if found > 0), default=at)
     return (text[: at + 1] + " " + dice.choice(SCALARS) + text[end:]).encode()
 
 

@@ -76,7 +76,7 @@ def measured(file: str, names: list[str]) -> dict:
     methods = ("latent", "coarse", "coarse+latent+centers")
     return {
         "metrics": dict.fromkeys(names, number),
-        "intervals": {name: interval for name in names},
+        "intervals": dict.fromkeys(names, interval),
         "metric_ids": {name: f"scene_{name}10k" for name in names},
         "protocol": {
             **{"extractor": "scene", "extractor_sha256": "ab" * 32, "num_real": 100, "resize": "x"},

@@ -1,12 +1,15 @@
 """The command line: one clear line and exit code 1 for bad input, 75 for a stop, nothing half-written."""
 
 import json
+import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from spatialgan.cli.faults import EXTRAS, lines_about
 from spatialgan.cli.main import main
 from spatialgan.results import Results
 from spatialgan.training import loop
@@ -94,3 +97,24 @@ def test_a_stopped_training_exits_with_75(copy, monkeypatch):
 def test_a_traceback_is_there_for_who_asks(copy, monkeypatch):
     monkeypatch.setenv("SPATIALGAN_TRACEBACK", "1")
     assert isinstance(invoke("train", "cat").exception, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ModuleNotFoundError("No module named 'onnx'", name="onnx"), ("onnx", "export")),
+        (ImportError("`Import Jinja2` failed. Use pip"), ("jinja2", "workflow")),
+        (ImportError("Missing optional dependency 'tabulate'."), ("tabulate", "workflow")),
+        (ImportError("cannot import", name="torchvision.ops"), ("torchvision", "segment")),
+    ],
+)
+def test_the_extra_of_a_missing_package_is_named(error, said):
+    name, extra = said
+    assert lines_about(error) == [f"{name} is needed for this: pip install 'spatialgan[{extra}]'"]
+
+
+def test_every_optional_package_has_its_extra():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for module, extra in EXTRAS.items():
+        names = [re.split(r"[=<>]", name)[0] for name in extras["optional-dependencies"][extra]]
+        assert {module.replace("_", "-"), f"{module.replace('_', '-')}-py"} & set(names), module

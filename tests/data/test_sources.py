@@ -1,6 +1,7 @@
 """Sources and preparing: order, crop and filter, bad members, manifests, and when nothing is to do."""
 
 import builtins
+import errno
 import io
 import json
 import os
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spatialgan import drawn
+from spatialgan import documents, drawn
 from spatialgan.data.archive import ImageArchive, write_archive
 from spatialgan.data.members import BadMember
 from spatialgan.data.prepare import load_manifest, prepare_dataset, source_of
@@ -157,6 +158,47 @@ def test_nothing_good_is_an_error_even_when_skipping(tmp_path):
     with pytest.raises(ValueError, match="0 bytes"):
         prepare({"source": "folder", "path": str(tmp_path / "in"), "on_bad": "skip"}, tmp_path)
     assert not (tmp_path / "d.zip").exists()
+
+
+def test_an_error_of_the_system_is_no_bad_image(tmp_path, monkeypatch):
+    row = {**fill_folder(tmp_path / "images"), "on_bad": "skip"}
+
+    def fail(path):
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(documents, "open_regular", fail)
+        with pytest.raises(OSError, match="0.png: cannot be read .Input/output error"):
+            prepare(row, tmp_path)
+    assert not (tmp_path / "d.zip").exists() and not (tmp_path / "d.json").exists()
+    assert prepare(row, tmp_path).count == 4
+
+
+def test_an_error_of_the_system_is_no_damaged_zip(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("0.png", encode(picture(0)))
+    row = {"source": "zip", "path": str(tmp_path / "a.zip"), "on_bad": "skip"}
+
+    def fail(self, info):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(zipfile.ZipFile, "open", fail)
+    with pytest.raises(OSError, match="a.zip: cannot be read .Input/output error"):
+        prepare(row, tmp_path)
+
+
+def test_an_image_that_may_not_be_read_is_a_bad_one(tmp_path, monkeypatch):
+    row = {**fill_folder(tmp_path / "images"), "on_bad": "skip"}
+    read = documents.open_regular
+
+    def refuse(path):
+        if path.name == "2.png":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return read(path)
+
+    monkeypatch.setattr(documents, "open_regular", refuse)
+    skipped = prepare(row, tmp_path).skipped
+    assert skipped == [{"name": "2.png", "reason": "cannot be read (Permission denied)"}]
 
 
 def test_zip_tricks_are_listed(tmp_path):

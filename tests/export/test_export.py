@@ -1,6 +1,7 @@
 """Models as ONNX: the images are those of our own render, whatever encodes, demodulates and samples."""
 
 import json
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -107,6 +108,15 @@ def test_a_difference_is_refused_and_nothing_written(tmp_path, monkeypatch):
     result = CliRunner().invoke(main, ["export", str(path), "-o", str(output), "--no-check"])
     assert result.exit_code == 0 and "not checked" in result.output
     assert output.read_bytes() == b"onnx"
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxscript"])
+def test_a_missing_package_is_one_line_that_names_the_extra(monkeypatch, tmp_path, package):
+    path = tiny_snapshot(tmp_path / "m.safetensors")
+    monkeypatch.setitem(sys.modules, package, None)
+    result = CliRunner().invoke(main, ["export", str(path), "-o", str(tmp_path / "m.onnx")])
+    assert result.exit_code == 1 and result.output.count("\n") == 1
+    assert f"{package} is needed for this: pip install 'spatialgan[export]'" in result.output
 
 
 @pytest.mark.parametrize(

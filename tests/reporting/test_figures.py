@@ -46,6 +46,15 @@ def test_curves_take_columns_as_they_come(params: Params) -> None:
             assert len(picture.convert("RGB").getcolors(1 << 20)) > 20
 
 
+def test_dollars_are_dollars(params: Params) -> None:
+    for row, title in (("baseline", "$\\frac{$"), ("sel", "1 $ or 2 $^{")):
+        params.rows[row] = {**params.rows[row], "title": title}
+        add_run(params.root("workstation"), f"cat/{row}/0", 10.0)
+    params.figures["curves"] = {**params.figures["curves"], "title": "$x_{$"}
+    # read as formulas none of these could be drawn
+    assert write_figure(params, "curves", "workstation").stat().st_size > 10_000
+
+
 def test_figures_name_what_is_missing(params: Params) -> None:
     with pytest.raises(ValueError, match="no run of this figure has curves yet"):
         write_figure(params, "curves", "workstation")

@@ -12,6 +12,7 @@ from PIL import Image
 
 from spatialgan.params import Params, load_params
 from spatialgan.reporting.figures import write_figure
+from spatialgan.reporting.formats import html_page, latex_text, markdown_line, markdown_text
 from spatialgan.reporting.tables import write_table
 
 PARAMS = Path(__file__).parents[2] / "params"
@@ -120,6 +121,24 @@ def test_what_titles_hold_is_shown_in_every_format(params: Params) -> None:
     wanted = r"5 \% \$x\textasciicircum{}2\$ \{z\}\textasciitilde{} \textbackslash{}n SEL\_norm &"
     assert wanted in tex.read_text()
     assert any(line["title"] == title for line in csv.DictReader(table.read_text().splitlines()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("# a", "#", "> a", ">a", "- a", "+ a", "* a", "1. a", "12) a", "1.", "---", "===", "a #"),
+        *("a ##", "[a]: b", "[a](b)", "~~a~~", "~~~", "```", "    a", "$a$", "1.5 a", "-1 a"),
+    ],
+)
+def test_marks_that_a_line_begins_with_are_shown(text: str) -> None:
+    shown = html.escape(text.strip(), quote=False)
+    assert html_page(markdown_line(text)) == html_page("") + f"<p>{shown}</p>\n"
+    assert html_page(f"- {markdown_line(text)}").endswith(f"<li>{shown}</li>\n</ul>\n")
+    assert html_page(f"# {markdown_text(text)}").endswith(f"<h1>{shown}</h1>\n")
+
+
+def test_a_row_of_latex_is_no_part_of_the_end_of_the_row_before() -> None:
+    assert latex_text("[2em] a [b]") == "{[}2em] a [b]" and latex_text("* a") == "{*} a"
 
 
 def test_different_protocols_do_not_share_a_table(params: Params) -> None:

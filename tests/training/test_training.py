@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -256,6 +257,23 @@ def test_an_error_of_the_system_gives_no_checkpoint_up(tmp_path, straight, monke
         with pytest.raises(OSError, match=f"{newest.name}: cannot be read .{os.strerror(number)}"):
             loop.train(job(tmp_path, tiny_config()))
     assert newest.exists() and not list((tmp_path / "resume").rglob("*.damaged"))
+    loop.train(job(tmp_path, tiny_config()))
+    assert snapshot_of(tmp_path, tiny_config()) == straight
+
+
+def test_a_training_whose_checkpoints_are_all_damaged_is_not_repeated_silently(
+    tmp_path, straight, monkeypatch
+):
+    checkpoints = stopped_training(tmp_path, monkeypatch)
+    for path in checkpoints:
+        path.write_bytes(path.read_bytes()[:-1])
+    for _ in range(2):  # neither at once nor when the command is run again
+        with pytest.raises(ValueError, match="no checkpoint in .* is whole: .* remove the folder"):
+            loop.train(job(tmp_path, tiny_config()))
+    folder = checkpoints[0].parent
+    kept = [path.name for path in folder.iterdir() if path.suffix == ".damaged"]
+    assert len(kept) == len(checkpoints)
+    shutil.rmtree(folder)
     loop.train(job(tmp_path, tiny_config()))
     assert snapshot_of(tmp_path, tiny_config()) == straight
 

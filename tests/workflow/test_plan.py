@@ -203,6 +203,13 @@ def test_a_measure_may_have_an_underscore_in_its_name(monkeypatch: pytest.Monkey
         measure_and_segmenter("my")
 
 
+@pytest.mark.parametrize("found", ["abc", -1, 1.5, True, None, 10**30])
+def test_a_count_of_machines_is_a_whole_number(found: object) -> None:
+    assert plan.whole_number({}, "gpus", 2) == 2 and plan.whole_number({"gpus": 8}, "gpus", 2) == 8
+    with pytest.raises(ValueError, match="--config gpus=.*: a whole number from 0 to"):
+        plan.whole_number({"gpus": found}, "gpus", 2)
+
+
 def test_a_mistake_in_params_is_named_by_its_place(params: Params) -> None:
     for file, old, new, said in (
         (

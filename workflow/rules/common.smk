@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path.cwd()))
 
 import torch
+from spatialgan.messages import one_line
 from spatialgan.params import SEED, load_params
 from spatialgan.results import Results
 from workflow.plan import (
@@ -24,6 +25,7 @@ from workflow.plan import (
     one_of,
     run_name,
     stages,
+    whole_number,
 )
 
 # The commands of this environment, whether or not it was activated
@@ -33,13 +35,19 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PAT
 IS_MAIN = os.environ.setdefault("SPATIALGAN_WORKFLOW", str(os.getpid())) == str(os.getpid())
 HOME = Path(".snakemake")
 
-try:
-    PARAMS = load_params()
-    PROFILE = config.get("profile", PARAMS.default_profile)
-    ROOT = PARAMS.root(PROFILE)
-    check_params(PARAMS, PROFILE)
-except ValueError as error:
-    sys.exit(f"spatialgan: {error}")
+
+def in_one_line(function):
+    """Return what a function returns; what it refuses ends everything with that line, and no frames of Snakemake's."""
+    try:
+        return function()
+    except (OSError, ValueError) as error:
+        sys.exit(f"spatialgan: {one_line(str(error))}")
+
+
+PARAMS = in_one_line(load_params)
+PROFILE = str(config.get("profile", PARAMS.default_profile))
+in_one_line(lambda: PARAMS.profile(PROFILE))
+in_one_line(lambda: check_params(PARAMS, PROFILE))
 
 # With Conda a job's library comes with its environment
 USES_CONDA = {"--sdm", "--software-deployment-method", "--use-conda"} & set(sys.argv)
@@ -52,8 +60,12 @@ try:
     cores = int(workflow.cores)
 except WorkflowError:  # jobs run elsewhere
     cores = 0
-MACHINES = Machines(
-    int(config.get("gpus", torch.cuda.device_count())), int(config.get("nodes", 1)), cores
+MACHINES = in_one_line(
+    lambda: Machines(
+        whole_number(config, "gpus", torch.cuda.device_count()),
+        whole_number(config, "nodes", 1),
+        cores,
+    )
 )
 GPU = min(1, MACHINES.gpus)  # of a job that isn't a training
 # Where files are, with a rule's wildcards in place of names
@@ -78,10 +90,7 @@ def inputs_of(kind):
     """Return the input function of the rule that makes steps of a kind."""
 
     def inputs(wildcards):
-        try:
-            found = PLAN.inputs(PLAN.step(kind, wildcards))
-        except ValueError as error:
-            raise WorkflowError(str(error)) from None
+        found = in_one_line(lambda: PLAN.inputs(PLAN.step(kind, wildcards)))
         if found.is_current:
             return [ancient(path) for path in found.files]
         return [*found.files, *([str(PLAN.marker)] if IS_MAIN else [])]

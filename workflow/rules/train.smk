@@ -27,7 +27,7 @@ rule train:
     resources:
         nodes=lambda w: MACHINES.nodes_of(training_gpus(w)),
         gpu=training_gpus,
-        launcher=lambda w: MACHINES.launcher(PLAN.config(w)),
+        launcher=lambda w: in_one_line(lambda: MACHINES.launcher(PLAN.config(w))),
     params:
         profile=profile_of,
         run=run_name,

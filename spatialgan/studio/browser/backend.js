@@ -1,23 +1,13 @@
 // The back end without a server: a worker computes, and this answers what the page asks (static/backend.js says what
 // that is). The page's folder holds models.json, the models and the runtime; workflow/demo.py puts them there.
 
+import { Jobs } from "../jobs.js";
 import { parseScene } from "../scene.js";
 import { complete, documentOf, edited, modelOf } from "./scenes.js";
 
 export class BrowserBackend {
   can = new Set();
-  #worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
-  #waiting = new Map(); // job number -> {resolve, reject}
-  #jobs = 0;
-
-  constructor() {
-    this.#worker.addEventListener("message", ({ data: { job, pixels, error } }) => {
-      const { resolve, reject } = this.#waiting.get(job);
-      this.#waiting.delete(job);
-      if (error) reject(new Error(error));
-      else resolve(pixels);
-    });
-  }
+  #worker = new Jobs(new URL("worker.js", import.meta.url));
 
   async list() {
     const answer = await fetch("models.json");
@@ -39,16 +29,9 @@ export class BrowserBackend {
     return documentOf(await this.edit(scene, edits));
   }
 
-  // An answer that nobody waits for any more is thrown away.
   async render(scene, signal) {
     const whole = await this.complete(scene);
-    const model = modelOf(whole, this.models);
-    const job = this.#jobs++;
-    return new Promise((resolve, reject) => {
-      signal?.addEventListener("abort", () => reject(signal.reason));
-      this.#waiting.set(job, { resolve, reject });
-      this.#worker.postMessage({ job, scene: whole, model });
-    });
+    return this.#worker.ask({ scene: whole, model: modelOf(whole, this.models) }, signal);
   }
 
   async png(scene) {

@@ -8,6 +8,7 @@ const CONST_NOISE_SEED = 0;
 const KEPT = 200; // draws that need not be made again
 const kept = new Map();
 const sessions = new Map();
+const stopped = new Set(); // jobs that nobody waits for any more
 const root = new URL("../", import.meta.url);
 
 // A compressed file, unless the server has already unpacked it.
@@ -84,11 +85,12 @@ function bytesOf(image, side) {
 }
 
 async function render({ job, scene, model }) {
+  if (stopped.delete(job)) return;
   try {
     const opened = await session(model);
     const { image } = await opened.run(inputsOf(scene, model));
-    const pixels = bytesOf(image.data, model.resolution);
-    self.postMessage({ job, pixels }, [pixels.buffer]);
+    const result = bytesOf(image.data, model.resolution);
+    self.postMessage({ job, result }, [result.buffer]);
   } catch (error) {
     self.postMessage({ job, error: error.message });
   }
@@ -96,5 +98,6 @@ async function render({ job, scene, model }) {
 
 let last = runtime.catch(() => {});
 self.addEventListener("message", ({ data }) => {
-  last = last.then(() => render(data));
+  if (data.stopped) stopped.add(data.job);
+  else last = last.then(() => render(data));
 });

@@ -3,12 +3,15 @@
 // and, each where `can` has its name, strip(before, after), film(scenes), drag(request, signal). Parts of the page that
 // need one of these have its name in `data-needs`. Scenes are plain objects (docs/scenes.md).
 
+import { ask, post } from "./asking.js";
+import { Jobs } from "./jobs.js";
 import { parseScene } from "./scene.js";
 
 const CLIENT = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(16)).join("");
 
 export class HttpBackend {
   can = new Set(["drag", "film", "strip"]);
+  #images = new Jobs(new URL("images.js", import.meta.url));
 
   constructor(token) {
     this.headers = {
@@ -21,7 +24,7 @@ export class HttpBackend {
 
   // The models: name, resolution, levels, methods, and a scene to begin with.
   async list() {
-    const answer = await this.#fetch("models", { headers: this.headers });
+    const answer = await ask("models", { headers: this.headers });
     const { models } = await answer.json();
     return models.map((model) => ({ ...model, scene: parseScene(model.scene) }));
   }
@@ -41,9 +44,8 @@ export class HttpBackend {
   }
 
   // The pixels of a scene: rows of RGBA bytes.
-  async render(scene, signal) {
-    const answer = await this.#post("render", scene, { signal });
-    return new Uint8ClampedArray(await answer.arrayBuffer());
+  render(scene, signal) {
+    return this.#images.ask({ scene, headers: this.headers }, signal);
   }
 
   // Where the discriminator looks: rows of bytes per map, for models that list some in `attention`.
@@ -78,22 +80,8 @@ export class HttpBackend {
     }
   }
 
-  #post(path, body, { signal, accept = "*/*" } = {}) {
-    const headers = { ...this.headers, accept };
-    return this.#fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal });
-  }
-
-  async #fetch(path, options) {
-    let answer;
-    try {
-      answer = await fetch(path, options);
-    } catch (error) {
-      if (error.name === "AbortError") throw error;
-      throw new Error("The studio does not answer. Is it still running?");
-    }
-    if (answer.ok) return answer;
-    const reason = await answer.json().catch(() => ({}));
-    throw new Error(reason.error ?? `The studio refused this (${answer.status}).`);
+  #post(path, body, options) {
+    return post(path, body, { headers: this.headers, ...options });
   }
 }
 

@@ -9,6 +9,8 @@ const LARGE_STEP = 0.1; // with Shift
 const GROWTH = 1.05; // of + and -
 const WHEEL_MS = 350; // a wheel that rests this long has ended its gesture
 const DOUBLE_MS = 400; // between the taps of a double-click
+// movements as they come, where the browser has them so, and not once per frame
+const MOVED = "onpointerrawupdate" in window ? "pointerrawupdate" : "pointermove";
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 export class Gestures {
@@ -18,7 +20,7 @@ export class Gestures {
     this.fingers = new Map(); // pointer id -> where it is, [y, x]
     this.held = null;
     const { root } = marks;
-    root.addEventListener("pointermove", (event) => this.#move(event));
+    root.addEventListener(MOVED, (event) => this.#move(event));
     root.addEventListener("pointerup", (event) => this.#up(event));
     root.addEventListener("pointercancel", (event) => this.#cancel(event));
     root.addEventListener("pointerdown", (event) => this.#secondFinger(event));

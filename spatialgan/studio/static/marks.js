@@ -17,32 +17,37 @@ export function svg(name, attributes, ...children) {
 
 export class Marks {
   // `parts()` says which sub-heatmaps have handles here, `outlines()` which have only their circle; `margin` is the
-  // px around the image; `disc` the radius of a center.
-  constructor(root, studio, { parts, outlines = () => [], margin = () => 0, disc = 13 }) {
+  // part of the frame around the image, on each side; `disc` the radius of a center. Calm marks follow gestures of
+  // other marks a few times a second only.
+  constructor(root, studio, { parts, outlines = () => [], margin = 0, disc = 13, calm = false }) {
     Object.assign(this, { root, studio, parts, outlines, margin, disc });
     this.drawn = new Map();
     this.gestures = new Gestures(this);
-    new ResizeObserver(() => this.update()).observe(root);
-    studio.on("scene selection view models", () => this.update());
-  }
-
-  get frame() {
-    return { width: this.root.clientWidth, height: this.root.clientHeight };
+    this.frame = { width: 0, height: 0 };
+    new ResizeObserver(([{ contentRect }]) => this.#resize(contentRect)).observe(root);
+    studio.on("echo", () => (calm && !this.gestures.held) || this.update());
+    studio.on(calm ? "scene selection view models" : "selection view models", () => this.update());
   }
 
   get side() {
-    return this.frame.width - 2 * this.margin();
+    return this.frame.width * (1 - 2 * this.margin);
   }
 
   // From (y, x) in the scene to px of the SVG, and from px of the window to the scene.
   place(coordinate) {
-    return this.margin() + ((coordinate + 1) / 2) * this.side;
+    return this.frame.width * this.margin + ((coordinate + 1) / 2) * this.side;
   }
 
   pointAt(event) {
     const box = this.root.getBoundingClientRect();
-    const read = (px) => ((px - this.margin()) / this.side) * 2 - 1;
+    const read = (px) => ((px - this.frame.width * this.margin) / this.side) * 2 - 1;
     return [read(event.clientY - box.top), read(event.clientX - box.left)];
+  }
+
+  // The size is kept: to ask for it after every change makes the browser lay the page out each time.
+  #resize({ width, height }) {
+    this.frame = { width, height };
+    this.update();
   }
 
   update() {
@@ -100,10 +105,16 @@ export class Marks {
     const name = svg("text", { class: "name", "aria-hidden": "true" });
     name.textContent = nameOf(part);
     const group = svg("g", { class: "handle", tabindex: "0", role: "button" });
-    group.append(...Object.values(made).slice(0, 3), made.gripReach, made.grip, made.focus, made.reach, made.dot, name);
+    const disc = svg("g", {}, made.gripReach, made.grip, made.focus, made.reach, made.dot, name);
+    group.append(made.halo, made.ring, made.edge, disc);
     group.dataset.part = nameOf(part);
     this.gestures.listen(group, part, made);
-    return { part, group, name, ...made };
+    set(made.grip, { r: this.disc * 0.45 });
+    set(made.gripReach, { r: 12 });
+    set(made.focus, { r: this.disc + 5 });
+    set(made.reach, { r: Math.max(this.disc, 12) });
+    set(made.dot, { r: this.disc });
+    return { part, group, disc, ...made };
   }
 
   #put(mark, gaussian, key) {
@@ -113,24 +124,17 @@ export class Marks {
     if (!gaussian) return;
     const [y, x] = gaussian.center.map((c) => this.place(c));
     const radius = (gaussian.sigma * HALF_MAXIMUM * this.side) / 2;
-    mark.group.style.setProperty("--color", colorOf(scene, mark.part));
-    mark.group.style.setProperty("--presence", gaussian.presence);
-    for (const circle of [mark.halo, mark.ring, mark.edge]) if (circle) set(circle, { cx: x, cy: y, r: radius });
+    style(mark.group, { "--color": colorOf(scene, mark.part), "--presence": gaussian.presence });
+    set(mark.group, { transform: `translate(${x} ${y})` });
+    for (const circle of [mark.halo, mark.ring, mark.edge]) if (circle) set(circle, { r: radius });
     if (key.startsWith("outline")) return;
     const [dotY, dotX] = [clamp(y, INSET, this.frame.height - INSET), clamp(x, INSET, this.frame.width - INSET)];
+    set(mark.disc, { transform: `translate(${dotX - x} ${dotY - y})` });
     const out = Math.max(radius, this.disc + 9) * SIN;
-    for (const circle of [mark.grip, mark.gripReach]) set(circle, { cx: dotX + out, cy: dotY + out });
-    set(mark.grip, { r: this.disc * 0.45 });
-    set(mark.gripReach, { r: 12 });
-    set(mark.focus, { cx: dotX, cy: dotY, r: this.disc + 5 });
-    set(mark.reach, { cx: dotX, cy: dotY, r: Math.max(this.disc, 12) });
-    set(mark.dot, { cx: dotX, cy: dotY, r: this.disc });
-    set(mark.name, { x: dotX, y: dotY });
+    for (const circle of [mark.grip, mark.gripReach]) set(circle, { cx: out, cy: out });
     const chosen = String(selection) === String(mark.part);
     mark.group.classList.toggle("selected", chosen);
-    mark.group.setAttribute("aria-pressed", chosen);
-    mark.group.setAttribute("aria-label", describe(mark.part, gaussian));
-    mark.group.setAttribute("tabindex", shown ? "0" : "-1");
+    set(mark.group, { "aria-pressed": chosen, "aria-label": describe(mark.part, gaussian), tabindex: shown ? "0" : "-1" });
   }
 }
 
@@ -139,6 +143,15 @@ function describe(part, { center: [y, x], sigma, presence }) {
   return `Object ${nameOf(part)}: ${numbers}${presence < 1 ? `, presence ${presence.toFixed(2)}` : ""}`;
 }
 
+// What stays as it is isn't set: the browser would draw it again.
 function set(element, attributes) {
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (element.getAttribute(key) !== String(value)) element.setAttribute(key, value);
+  }
+}
+
+function style(element, properties) {
+  for (const [name, value] of Object.entries(properties)) {
+    if (element.style.getPropertyValue(name) !== String(value)) element.style.setProperty(name, value);
+  }
 }

@@ -67,7 +67,7 @@ export class ObjectCard {
     for (const [name, value] of Object.entries(numbers)) fill($(`#object-${name}`), round(value));
     swap($("#remove"), $("#bring-back"), chosen.presence > 0);
     $("#copy").disabled = scene.layout.length > 1 || chosen.presence === 0;
-    $("#style-name").textContent = this.#style();
+    say($("#style-name"), this.#style());
   }
 
   #style() {
@@ -148,13 +148,13 @@ export class SceneCard {
 
   #update() {
     const { scene } = this.studio;
-    $("#model").value = scene.model;
+    fill($("#model"), scene.model);
     fill($("#seed"), scene.seed);
     fill($("#truncation"), scene.truncation_psi);
     fill($("#truncation-number"), scene.truncation_psi);
-    $("#noise").value = scene.noise_mode;
-    $("#background-name").textContent = scene.styles.background;
-    $("#background-label").textContent = scene.styles.objects ? "Background style" : "Style";
+    fill($("#noise"), scene.noise_mode);
+    say($("#background-name"), `${scene.styles.background}`);
+    say($("#background-label"), scene.styles.objects ? "Background style" : "Style");
     $("#new-layout").disabled = scene.layout.length === 0;
   }
 }
@@ -190,5 +190,9 @@ function swap(first, second, showFirst) {
 
 // Put a value into a field, unless somebody is writing in it.
 function fill(input, value) {
-  if (input.type === "range" || !input.dataset.typing) input.value = value;
+  if (input.value !== `${value}` && (input.type === "range" || !input.dataset.typing)) input.value = value;
+}
+
+function say(output, text) {
+  if (output.textContent !== text) output.textContent = text;
 }

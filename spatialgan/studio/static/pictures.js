@@ -43,6 +43,17 @@ function mean(pixels, i) {
   return (pixels[i] + pixels[i + 1] + pixels[i + 2]) / 3;
 }
 
+// An image in gray and at half its brightness, for what is drawn over it.
+export function dimmed(pixels) {
+  const out = new Uint8ClampedArray(pixels.length);
+  for (let i = 0; i < pixels.length; i += 4) {
+    const gray = 0.2126 * pixels[i] + 0.7152 * pixels[i + 1] + 0.0722 * pixels[i + 2];
+    out.fill(gray / 2, i, i + 3);
+    out[i + 3] = 255;
+  }
+  return out;
+}
+
 // The sub-heatmaps of some parts at a resolution, each in its color, over one another.
 export function heatmaps(scene, parts, resolution) {
   const out = new Uint8ClampedArray(resolution * resolution * 4);
@@ -54,11 +65,21 @@ export function heatmaps(scene, parts, resolution) {
   });
   for (let y = 0; y < resolution; y++) {
     for (let x = 0; x < resolution; x++) {
-      const values = maps.map((map) => map.presence * map.ys[y] * map.xs[x]);
-      const sum = values.reduce((a, b) => a + b, 0) || 1;
-      const mixed = [0, 1, 2].map((c) => values.reduce((t, v, i) => t + (v / sum) * maps[i].color[c], 0));
-      const alpha = 1 - values.reduce((through, v) => through * (1 - v), 1);
-      out.set([...mixed, 255 * alpha], 4 * (y * resolution + x));
+      let [sum, through, red, green, blue] = [0, 1, 0, 0, 0];
+      for (const map of maps) {
+        const value = map.presence * map.ys[y] * map.xs[x];
+        sum += value;
+        through *= 1 - value;
+        red += value * map.color[0];
+        green += value * map.color[1];
+        blue += value * map.color[2];
+      }
+      const i = 4 * (y * resolution + x);
+      const by = 1 / (sum || 1);
+      out[i] = red * by;
+      out[i + 1] = green * by;
+      out[i + 2] = blue * by;
+      out[i + 3] = 255 * (1 - through);
     }
   }
   return out;

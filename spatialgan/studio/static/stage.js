@@ -1,8 +1,9 @@
 // The image with its handles, and beside it the levels of a hierarchy.
 
 import { Marks } from "./marks.js";
-import { attended, difference, heatmaps, paint } from "./pictures.js";
+import { attended, difference, dimmed, heatmaps, paint } from "./pictures.js";
 import { allParts } from "./scene.js";
+import { CALM_MS } from "./studio.js";
 
 const MARGIN = 0.055; // of the frame: handles just outside the image can be reached
 const OVERLAY = 64; // px of the heatmaps over the image
@@ -16,14 +17,13 @@ export class Stage {
     this.image = document.querySelector("#image");
     this.overlay = document.querySelector("#overlay");
     this.hint = document.querySelector("#hint");
-    const root = document.querySelector("#handles");
-    this.marks = new Marks(root, studio, {
+    this.marks = new Marks(document.querySelector("#handles"), studio, {
       parts: () => this.#handles(),
       outlines: () => this.#outlines(),
-      margin: () => root.clientWidth * MARGIN,
+      margin: MARGIN,
     });
     studio.on("pixels view history", (event) => this.#draw(event.detail?.time));
-    studio.on("scene selection view", () => this.#drawHeatmaps());
+    studio.on("echo selection view", () => this.#drawHeatmaps());
     studio.on("history", () => this.#forgetHint());
     if (!remembered()) this.hint.hidden = false;
   }
@@ -87,8 +87,11 @@ export class Levels {
     this.studio = studio;
     this.root = document.querySelector("#levels");
     this.panels = [];
+    this.pixels = null; // that are drawn
+    this.drawn = 0; // when
     studio.on("scene", () => this.#drawHeatmaps());
-    studio.on("pixels", () => this.#drawImages());
+    studio.on("pixels", () => performance.now() - this.drawn > CALM_MS && this.#drawImages());
+    studio.on("idle", () => this.#drawImages());
   }
 
   #drawHeatmaps() {
@@ -101,11 +104,17 @@ export class Levels {
   }
 
   #drawImages() {
-    for (const { behind } of this.panels) paint(behind, this.studio.pixels);
+    const { pixels } = this.studio;
+    if (this.panels.length === 0 || !pixels || pixels === this.pixels) return;
+    this.pixels = pixels;
+    this.drawn = performance.now();
+    const gray = dimmed(pixels);
+    for (const { behind } of this.panels) paint(behind, gray);
   }
 
   #build(model) {
     this.built = model.name;
+    this.pixels = null;
     const levels = model.levels.length > 1 ? model.levels : [];
     this.root.hidden = levels.length === 0;
     this.panels = levels.map(({ resolution }, level) => this.#panel(level, resolution));
@@ -120,7 +129,7 @@ export class Levels {
     root.setAttribute("aria-label", `Handles of level ${level}`);
     const parts = () => allParts(this.studio.scene).filter((part) => part[0] === level);
     const current = () => this.built === this.studio.scene.model; // or else this panel is about to go
-    new Marks(root, this.studio, { parts: () => (current() ? parts() : []), disc: 11 });
+    new Marks(root, this.studio, { parts: () => (current() ? parts() : []), disc: 11, calm: true });
     return { figure, level, resolution, canvas: figure.querySelector(".cells"), behind: figure.querySelector(".behind") };
   }
 }

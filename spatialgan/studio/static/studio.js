@@ -1,12 +1,18 @@
-// The state of the page. The scene is the only thing that is edited; `change` events say what of all this is new:
-// "models", "scene", "pixels", "selection", "history", "view", "lock".
+// The state of the page. The scene is the only thing that is edited; events say what of all this is new: "models",
+// "scene", "pixels", "selection", "history", "view", "lock". During a gesture "echo" comes with every frame, for what a
+// hand holds, and "scene" a few times a second, for numbers, which nobody reads faster: all that a frame changes costs time.
 
 import { History } from "./history.js";
 import { titles } from "./names.js";
 import { Renderer } from "./renderer.js";
 import { FORMAT, at, same } from "./scene.js";
 
+export const CALM_MS = 100; // between two updates of numbers during a gesture
+
 export class Studio extends EventTarget {
+  #echo = 0; // the frame that is waited for
+  #told = 0; // when "scene" was told last
+
   constructor(backend) {
     super();
     this.backend = backend;
@@ -77,11 +83,13 @@ export class Studio extends EventTarget {
   // During a gesture: show a scene that is not yet a step of the history.
   preview(scene, time) {
     if (this.locked || scene === this.scene) return;
-    this.#set(scene, time);
+    this.#ask(scene, time);
+    this.#echo ||= requestAnimationFrame((now) => this.#echoScene(now - this.#told > CALM_MS));
   }
 
   // At the end of a gesture: make what is shown a step.
   commit(label) {
+    this.#echoScene(true);
     if (this.history.current && same(this.history.current.scene, this.scene)) return;
     this.history.push(this.scene, label);
     if (this.pixelsOf === this.scene) this.#keepPicture();
@@ -181,10 +189,24 @@ export class Studio extends EventTarget {
   }
 
   #set(scene, time = 0) {
+    this.#ask(scene, time);
+    this.#echoScene(true);
+  }
+
+  // The image is asked for before the page changes: it takes longest.
+  #ask(scene, time) {
     this.scene = scene;
-    this.#tell("scene");
-    this.#tell("busy");
     this.renderer.request(scene, time);
+    this.#tell("busy");
+  }
+
+  #echoScene(whole) {
+    cancelAnimationFrame(this.#echo);
+    this.#echo = 0;
+    this.#tell("echo");
+    if (!whole) return;
+    this.#told = performance.now();
+    this.#tell("scene");
   }
 
   #show(pixels, scene, time) {

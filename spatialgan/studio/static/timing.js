@@ -1,11 +1,14 @@
 // How long it takes from an input to its pixels on the screen.
 
 const KEPT = 200;
+const SHOWN_MS = 500; // between two updates of the text
 
 export class Timing {
   constructor(output) {
     this.output = output;
     this.samples = [];
+    this.onSample = () => {}; // who wants all of them
+    this.shown = 0; // when the text was updated last
     this.first = 0; // when the first image was on the screen, in ms since the page was asked for
   }
 
@@ -27,7 +30,11 @@ export class Timing {
   }
 
   #add(milliseconds) {
+    this.onSample(milliseconds);
     this.samples = [...this.samples.slice(1 - KEPT), milliseconds];
+    const now = performance.now();
+    if (now - this.shown < SHOWN_MS) return;
+    this.shown = now;
     const [p50, p95] = [0.5, 0.95].map((f) => Math.round(this.quantile(f)));
     this.output.textContent = `From input to pixels: ${p50} ms (median), ${p95} ms (95 %)`;
   }

@@ -1,6 +1,6 @@
-"""What the records that tables read must look like, as JSON schemas, and the check of a record against one.
+"""What the records that tables and model cards read must look like, as JSON schemas, and the check of one.
 
-Numbers are finite; whole ones are written without a point. What a table doesn't read isn't looked at.
+Numbers are finite; whole ones are written without a point. What nobody reads isn't looked at.
 """
 
 from pathlib import Path
@@ -10,13 +10,20 @@ from spatialgan.schema import schema_fault
 
 NUMBER = {"type": "number", "minimum": -1e100, "maximum": 1e100}  # squares must be numbers too
 COUNT = {"type": "integer", "minimum": 0, "maximum": 10**15}
-TEXT = {"type": "string", "maxLength": 1000}
+# One line of characters that can be written
+WRITABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,1000}(?![\s\S])"
+TEXT = {"type": "string", "pattern": WRITABLE}
 MAYBE = {"anyOf": [NUMBER, {"type": "null"}, {"type": "boolean"}]}
 SCALAR = {"anyOf": [NUMBER, TEXT, {"type": "null"}, {"type": "boolean"}]}
 
 
 def _mapping(values: dict, **properties: dict) -> dict:
-    return {"type": "object", "properties": properties, "additionalProperties": values}
+    return {
+        "type": "object",
+        "propertyNames": TEXT,
+        "properties": properties,
+        "additionalProperties": values,
+    }
 
 
 _INTERVAL = {**_mapping(NUMBER), "required": ["low", "high", "std"]}

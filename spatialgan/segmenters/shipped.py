@@ -1,0 +1,15 @@
+"""Where the segmenters are that ship with the code, trained: a training of twenty minutes of one core, ready made.
+
+Each is the weights file that `spatialgan segmenter DATASET --again` writes, bit for bit, and its header says of which
+training it is. It is taken in place of that training and of no other.
+"""
+
+from pathlib import Path
+
+SHIPPED = ("torchvision",)  # keys of TRAINERS
+
+
+def shipped_weights(name: str, scene: str, resolution: int) -> Path | None:
+    """Return the weights that ship of segmenter `name` for drawn scenes of r = `resolution` pixels, if there are any."""
+    path = Path(__file__).parent / "trained" / f"{scene}_{resolution}px.safetensors"
+    return path if name in SHIPPED and path.is_file() else None
