@@ -35,12 +35,17 @@ LONGEST = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the time that the tests of tests/campaign have together."""
+    """Add the time that the tests of tests/campaign have together, and where they report."""
     parser.addoption(
         "--campaign-minutes",
         type=float,
         default=0.0,
         help="Minutes that the tests marked campaign share; 0: a few fixed cases each.",
+    )
+    parser.addoption(
+        "--campaign-report",
+        default="",
+        help="JSON file for what the campaign tried and what failed.",
     )
 
 

@@ -8,6 +8,7 @@ import copy
 import json
 import math
 import random
+import re
 import resource
 import signal
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ SECONDS = 10  # of computing that one input may take
 WAITING = 60  # seconds after which a reader is taken for waiting, whatever else runs on the machine
 MEMORY = 400_000_000  # bytes that a reader may ask for
 PAGE = resource.getpagesize()
+MEMORY_WORDS = re.compile(r"\bmemory\b|MemoryError")
 # in place of a value in JSON data, whatever its type
 VALUES: tuple[Any, ...] = (
     *(None, True, False, "", "x", "none", "\x00", "\ud800", "\x1b[31m", "../../etc/passwd"),
@@ -60,7 +62,7 @@ def take(read: Callable[[], Any], naming: Path | None = None) -> Taken:
 
 def _refusal(error: Exception, naming: Path | None) -> Taken:
     line = lines_about(error)[0]
-    if line.startswith("this is a bug") or "memory" in line.lower() or not line.isprintable():
+    if line.startswith("this is a bug") or MEMORY_WORDS.search(line) or not line.isprintable():
         return Taken(fault=f"{type(error).__name__}: {line[:300]}")
     if naming is not None and naming.name not in line:
         return Taken(fault=f"names no file: {line[:300]}")

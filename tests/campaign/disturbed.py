@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-KINDS = ("kill", "halfkill", "EIO", "ENOSPC", "EMFILE", "short")
-KILLS = KINDS[:2]
+KILLS = ("kill", "halfkill")
+FAULTS = ("EIO", "ENOSPC", "EMFILE", "short")
 DEADLINE = 120  # seconds of one command
 
 

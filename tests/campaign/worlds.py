@@ -20,8 +20,9 @@ from spatialgan.graph import Graph
 from spatialgan.params import load_params
 from spatialgan.provenance import source_commit
 from spatialgan.records import write_record
+from tests.campaign import conftest
 from tests.campaign.conftest import Campaign
-from tests.campaign.disturbed import KILLS, KINDS, Outcome, run
+from tests.campaign.disturbed import FAULTS, KILLS, Outcome, run
 from tests.imports import checkpoints
 from tests.stand_in import pretend_all
 from tests.tiny import ROOT, tiny_snapshot
@@ -109,13 +110,16 @@ def _unstamped(file: Path) -> str:
         return f"no PNG: {file_sha256(file)}"
 
 
-def disturb(
-    campaign: Campaign, world: World, what: str, bounded: int, kinds: tuple = KINDS
-) -> None:
-    """Try disturbances of a command, and note what doesn't hold after each."""
-    for seed in campaign.cases(what, bounded):
+def disturb(campaign: Campaign, world: World, what: str, bounded: int) -> None:
+    """Try disturbances of a command, two kills for each fault, and note what doesn't hold after each."""
+
+    def name(seed: int) -> str:
+        return f"{what}{conftest.FAULTS if seed % 3 == 1 else conftest.KILLS}"
+
+    for seed in campaign.cases(name, bounded):
         draws = random.Random(f"{what} {seed}")
-        kind, at = draws.choice(kinds), draws.randrange(len(world.operations))
+        kind = draws.choice(FAULTS if seed % 3 == 1 else KILLS)
+        at = draws.randrange(len(world.operations))
         copy = copy_of(world, "disturbed")
         outcome = run(world.command, copy, kind, at)
         case = f"{seed} ({kind} at {at}: {world.operations[at]})"
