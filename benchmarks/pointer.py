@@ -114,7 +114,8 @@ def pointer_page() -> Iterator[Page]:
             pass_fds=(its_in, its_out),
             stderr=subprocess.DEVNULL,
         ) as browser:
-            os.close(its_in), os.close(its_out)
+            os.close(its_in)
+            os.close(its_out)
             try:
                 yield Page(our_out, our_in)
             finally:

@@ -141,11 +141,15 @@ def drag_in_circles(page: Page, seconds: float) -> list[float]:
 
 @contextmanager
 def random_snapshot() -> Iterator[Path]:
-    """Yield a snapshot of 64 pixels with random weights."""
+    """Yield a snapshot of 64 pixels with random weights, which are fp16 numbers as those of shipped models."""
     config = resolve(load_params(Path("params")), RANDOM_RUN, RANDOM_PROFILE)
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"random_{config.generator.resolution}.safetensors"
-        save_snapshot(path, new_state(config, torch.device("cpu")).g_ema, config, 0)
+        generator = new_state(config, torch.device("cpu")).g_ema
+        generator.load_state_dict(
+            {name: weight.half().float() for name, weight in generator.state_dict().items()}
+        )
+        save_snapshot(path, generator, config, 0)
         yield path
 
 

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import numpy as np
 
-from spatialgan.export import LICENSE, TOLERANCE, export_model, largest_difference
+from spatialgan.export import LICENSE, TOLERANCE, OnnxModel, export_model, largest_difference
 from spatialgan.models import FOLDER, shipped_models
 from spatialgan.models.opened import OpenedModel, open_model
 from spatialgan.networks.released import const_noise
@@ -86,12 +87,36 @@ def compressed(data: bytes) -> bytes:
     return gzip.compress(data, compresslevel=9, mtime=0)
 
 
+def halved(model: OnnxModel) -> OnnxModel:
+    """Return an exported model whose weights are stored as fp16 wherever they are fp16 numbers, and cast when it is loaded.
+
+    Weights of shipped models are (`spatialgan.models.shipping`), but for those that the export has multiplied by a gain.
+    """
+    import onnx
+
+    proto = onnx.load_from_string(model.data)
+    casts = []
+    for tensor in proto.graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        with np.errstate(over="ignore"):
+            half = values.astype(np.float16)
+        if values.dtype != np.float32 or not np.array_equal(half.astype(np.float32), values):
+            continue
+        name, stored = tensor.name, f"{tensor.name}_fp16"
+        tensor.CopyFrom(onnx.numpy_helper.from_array(half, stored))
+        casts.append(onnx.helper.make_node("Cast", [stored], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *proto.graph.node]
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes)
+    return OnnxModel(proto.SerializeToString(deterministic=True), model.inputs)
+
+
 def _add_model(folder: Path, number: int, model: OpenedModel) -> dict:
     """Write a model's file; return what the page needs to know of it."""
     snapshot = model.snapshot
     if const_noise(snapshot.generator):
         raise ValueError(f"{model.name} is imported: its own noise is not in the demo")
-    exported = export_model(model)
+    exported = halved(export_model(model))
     difference = largest_difference(exported, snapshot)
     if not difference <= TOLERANCE:
         raise ValueError(f"{model.name} as ONNX differs from our render by {difference:.1e}")

@@ -21,8 +21,9 @@ from spatialgan.studio import answers
 from tests.studio.page import Visit
 from tests.tiny import ROOT, tiny_snapshot
 from workflow import runtime
-from workflow.demo import build_demo
+from workflow.demo import build_demo, halved
 
+onnx = pytest.importorskip("onnx", reason="needs the extra 'export'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra 'export'")
 pytest.importorskip("onnxscript", reason="needs the extra 'export'")
 pytest.importorskip("playwright.sync_api", reason="needs Playwright")
@@ -93,6 +94,35 @@ def difference(pixels, others):
 
 def steps(visit, count):
     visit.page.wait_for_function("(n) => studio.history.records.length === n", arg=count)
+
+
+def test_weights_are_halved_only_where_nothing_is_lost():
+    numbers = np.random.default_rng(0).normal(size=(3, 8)).astype(np.float32)
+    weights = {"exact": numbers.astype(np.float16).astype(np.float32), "fine": numbers}
+    weights["large"] = numbers[:1] * np.float32(1e6)
+    parts = [("x", "exact", "a"), ("a", "fine", "b"), ("b", "large", "image")]
+    value = functools.partial(
+        onnx.helper.make_tensor_value_info, elem_type=onnx.TensorProto.FLOAT, shape=[3, 8]
+    )
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Add", [a, b], [out]) for a, b, out in parts],
+        "sums",
+        [value("x")],
+        [value("image")],
+        [onnx.numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    opsets = [onnx.helper.make_opsetid("", export.OPSET)]
+    made = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10)
+    before = export.OnnxModel(made.SerializeToString(), ("x",))
+    after = halved(before)
+    kinds = {t.name: t.data_type for t in onnx.load_from_string(after.data).graph.initializer}
+    float32, float16 = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
+    assert kinds == {"exact_fp16": float16, "fine": float32, "large": float32}
+    images = [
+        onnxruntime.InferenceSession(m.data).run(["image"], {"x": numbers})[0]
+        for m in (before, after)
+    ]
+    assert np.array_equal(*images)
 
 
 @browser_test
