@@ -31,6 +31,7 @@ class Outcome:
     code: int  # exit code, negative for the signal that ended it
     said: str  # on stderr
     operations: list[str]  # all file operations, in order
+    modules: list[str]  # all that the child had imported; none of one that was killed
 
     @property
     def killed(self) -> bool:
@@ -40,14 +41,16 @@ class Outcome:
 
 def run(command: Callable[[], Any], folder: Path, kind: str = "", at: int = -1) -> Outcome:
     """Run a command in a folder, disturbed at operation `at`; -1: not at all."""
-    log, counted = folder.with_name(f"{folder.name}.log"), folder.with_name(f"{folder.name}.count")
-    for path in (log, counted):
+    log, counted, imported = (
+        folder.with_name(f"{folder.name}.{suffix}") for suffix in ("log", "count", "modules")
+    )
+    for path in (log, counted, imported):
         path.unlink(missing_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # torch's threads are idle
         child = os.fork()
     if child == 0:
-        _in_child(command, folder, Disturber(folder, kind, at, counted), log)
+        _in_child(command, folder, Disturber(folder, kind, at, counted), log, imported)
     deadline = time.monotonic() + DEADLINE
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -60,10 +63,13 @@ def run(command: Callable[[], Any], folder: Path, kind: str = "", at: int = -1) 
         time.sleep(0.002)
     operations = counted.read_text().splitlines() if counted.exists() else []
     said = log.read_text(errors="replace") if log.exists() else ""
-    return Outcome(os.waitstatus_to_exitcode(status), said, operations)
+    modules = imported.read_text().split() if imported.exists() else []
+    return Outcome(os.waitstatus_to_exitcode(status), said, operations, modules)
 
 
-def _in_child(command: Callable[[], Any], folder: Path, disturber: "Disturber", log: Path) -> None:
+def _in_child(
+    command: Callable[[], Any], folder: Path, disturber: "Disturber", log: Path, imported: Path
+) -> None:
     """Run the command and end the process; nothing of pytest's may run here."""
     code = 70
     try:
@@ -84,6 +90,7 @@ def _in_child(command: Callable[[], Any], folder: Path, disturber: "Disturber", 
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        imported.write_text("\n".join(sys.modules))
         os._exit(code)
 
 

@@ -16,6 +16,7 @@ from spatialgan.networks.discriminator import Discriminator, DiscriminatorConfig
 from spatialgan.networks.released import Conventions, released_discriminator
 from spatialgan.results import Results
 from spatialgan.segmenters.instances import Instances
+from spatialgan.segmenters.mask_rcnn import MaskRcnnLearner, MaskRcnnShape, open_trained
 from spatialgan.segmenters.oracle import open_oracle, save_table
 from spatialgan.snapshot import draw_samples, load_snapshot, render
 from spatialgan.tensor_file import read_tensors, save_tensors
@@ -101,6 +102,13 @@ def oracle(folder: Path) -> Path:
     return folder / "oracle.safetensors"
 
 
+def segmenter(folder: Path) -> Path:
+    """Write a segmenter that has learned nothing."""
+    shape = MaskRcnnShape(16, (4, 4, 4), 8, box_features=8, roi_side=2)
+    MaskRcnnLearner(shape, ("a", "b"), "cpu").save(folder / "segmenter.safetensors", {})
+    return folder / "segmenter.safetensors"
+
+
 def use_oracle(path: Path) -> None:
     """Ask an oracle."""
     open_oracle(path, "cpu", 0.5)(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
@@ -113,6 +121,7 @@ READERS: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Any], int, int
     "extractor": (extractor, load_extractor, 20, 10),
     "discriminator": (discriminator, load_discriminator, 40, 40),
     "oracle": (oracle, use_oracle, 40, 40),
+    "segmenter": (segmenter, lambda path: open_trained(path, "cpu", 0.5), 40, 12),
 }
 
 

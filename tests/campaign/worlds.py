@@ -6,8 +6,12 @@ import os
 import random
 import re
 import shutil
+import sys
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -66,8 +70,23 @@ def make_world(folder: Path, prepare: Callable[[], None], *arguments: str) -> Wo
     copy = copy_of(first, "undisturbed")
     outcome = run(first.command, copy)
     assert outcome.code == 0, outcome.said
+    _warm_up(outcome.modules)
     before, after = first.before, contents(copy)
     return World(arguments, folder, before, after, contents(copy, _unstamped), outcome.operations)
+
+
+def _warm_up(modules: list[str]) -> None:
+    """Import here what a command imports, and digest the code that it digests: its forks then needn't."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in modules:
+            if name not in sys.modules:
+                with suppress(Exception):  # of modules that others put there
+                    import_module(name)
+    graph = Graph(load_params(ROOT / "params"), "smoke")
+    run = graph.run(RUN)
+    for step in (run, *run.needs, graph.metric(RUN, "locality"), graph.table("objective")):
+        assert step.code
 
 
 def copy_of(world: World, name: str) -> Path:

@@ -71,6 +71,16 @@ def test_same_pixels_same_bytes_on_every_machine(tmp_path):
     assert first.sha256 == KNOWN
 
 
+def test_a_png_whose_pixels_were_changed_under_their_checksum_is_damaged():
+    data = bytearray(png(pictures(1)[0] // 255 * 255))
+    place = data.index(b"IDAT") + 8
+    for bit in range(64):
+        changed = bytearray(data)
+        changed[place + bit // 8] ^= 1 << bit % 8
+        with pytest.raises(BadMember, match="damaged"):
+            decode_image("a.png", bytes(changed))
+
+
 def test_layout_is_the_one_of_stylegan(tmp_path):
     write_archive(tmp_path / "a.zip", pictures(2))
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:

@@ -15,7 +15,7 @@ from spatialgan import documents, drawn
 from spatialgan.data.archive import ImageArchive, write_archive
 from spatialgan.data.members import BadMember
 from spatialgan.data.prepare import load_manifest, prepare_dataset, source_of
-from spatialgan.data.sources import FILTERS, SOURCES, crop_and_resize
+from spatialgan.data.sources import FILTERS, SOURCES, Folder, crop_and_resize
 from spatialgan.files import file_sha256
 
 
@@ -253,6 +253,16 @@ def test_a_damaged_archive_or_manifest_is_made_again(tmp_path):
     recorded = json.loads((tmp_path / "d.json").read_text())
     (tmp_path / "d.json").write_text(json.dumps(recorded | {"fingerprint": "older drawing code"}))
     assert prepare(row, tmp_path, 3) == made
+
+
+def test_a_file_larger_than_any_image_is_not_read(tmp_path):
+    with (tmp_path / "huge.png").open("wb") as file:
+        file.truncate(1 << 40)  # of which the disk holds nothing
+    source = Folder(str(tmp_path))
+    assert source.fingerprint(16) == source.fingerprint(16)
+    (entry,) = source.entries(16)
+    with pytest.raises(BadMember, match="has more than"):
+        entry.read()
 
 
 def test_originals_may_be_deleted_afterwards(tmp_path, caplog):

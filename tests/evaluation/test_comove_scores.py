@@ -148,6 +148,10 @@ def test_partial_results_are_kept_for_the_same_measurement_only(tmp_path):
     again = PartialResults(path, {"n": 1})
     again.add({"next": 3})
     assert PartialResults(path, {"n": 1}).batches == [{"next": 1}, {"next": 3}]
+    key, first, second = path.read_text().splitlines(keepends=True)
+    for lines in ((key, second, first), (key, first, first), (key, key, first)):
+        path.write_text("".join(lines))
+        assert len(PartialResults(path, {"n": 1}).batches) < 2
     assert PartialResults(path, {"n": 2}).batches == []
     path.write_bytes(b"\xff\x00 no JSON")
     last = PartialResults(path, {"n": 2})

@@ -70,6 +70,15 @@ def test_a_scene_reads_back_to_the_same_data_and_bits(tmp_path, model):
     assert torch.equal(render_scene(loaded, again.snapshot), render_scene(scene, snapshot))
 
 
+def test_a_negative_zero_reads_back(tmp_path):
+    document = document_of("room")
+    document["layout"][0][0]["center"][0] = -0.0
+    scene, _ = load_scene(written(tmp_path, document))
+    again, _ = load_scene(written(tmp_path, scene_text(scene)))
+    assert again.layout.levels[0].centers[0, 0, 0].signbit()
+    assert scene_text(again) == scene_text(scene)
+
+
 def test_a_copied_style_reads_back(tmp_path):
     scene, _ = drawn("room")
     for edit in (("remove", "1"), ("copy", "2:0.1,0.1"), ("restyle", "0:77")):
