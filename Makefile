@@ -6,6 +6,8 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 UV_PIP := $(BIN)/uv pip
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# DVC's own is a folder that everybody may write to, and what it keeps there is read as pickle (SECURITY.md)
+export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 
 .PHONY: help ablation test campaign studio workstation pull environment lint format docs prose lock clean
 

@@ -1,6 +1,7 @@
 """Training: what a step does, resuming to the bit, several processes, divergence, two at once."""
 
 import errno
+import logging
 import os
 import re
 import shutil
@@ -41,6 +42,30 @@ ROWS = list(load_params(ROOT / "params").rows)
 def job(folder: Path, config, processes=None) -> loop.TrainingJob:
     tiny_archive(folder)
     return loop.TrainingJob(config, Results(folder), processes or Processes(), STAMP)
+
+
+class RunningTraining:
+    """Another process that holds the lock of a run, until it is waited for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __enter__(self) -> subprocess.Popen:
+        """Start it; it ends two seconds later."""
+        code = (
+            "import sys, time, pathlib\n"
+            "from spatialgan.tensor_file import exclusive\n"
+            "with exclusive(pathlib.Path(sys.argv[1])):\n"
+            "    print('held', flush=True)\n"
+            "    time.sleep(2)\n"
+        )
+        command = [sys.executable, "-c", code, str(self.folder)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
+        assert self.process.stdout is not None and self.process.stdout.readline() == b"held\n"
+        return self.process
+
+    def __exit__(self, *_: object) -> None:
+        self.process.communicate()
 
 
 def snapshot_of(folder: Path, config) -> str:
@@ -434,6 +459,20 @@ def test_two_trainings_of_one_run_exclude_each_other_whatever_their_settings(tmp
             pytest.raises(RuntimeError, match=f"in use by process {os.getpid()}"),
         ):
             loop.train(job(tmp_path, config))
+
+
+def test_a_training_that_outlived_its_workflow_is_waited_for(tmp_path, straight, caplog):
+    """As the workflow does when it is started again: its rule says --wait."""
+    rule = (ROOT / "workflow/rules/train.smk").read_text(encoding="utf-8")
+    assert re.search(r"train \{params.run\} .* --wait ", rule)
+    made = job(tmp_path, tiny_config())
+    with RunningTraining(made.results.resume(tiny_config().name)) as holder:
+        with pytest.raises(RuntimeError, match=f"in use by process {holder.pid} "):
+            loop.train(made)
+        with caplog.at_level(logging.INFO):
+            loop.train(replace(made, waits=True))
+    assert f"in use by process {holder.pid} on {os.uname().nodename}: waiting for it" in caplog.text
+    assert snapshot_of(tmp_path, tiny_config()) == straight
 
 
 def test_a_changed_run_does_not_resume_the_old_one(tmp_path):

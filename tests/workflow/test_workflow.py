@@ -299,6 +299,38 @@ def test_a_killed_workflow_goes_on_where_it_was(smoke: Tree, edit) -> None:
     assert smoke.planned(RUN) == set()
 
 
+@pytest.mark.slow
+def test_a_killed_workflow_waits_for_the_training_that_outlived_it(tmp_path: Path) -> None:
+    tree = Tree(tmp_path)
+    profiles = tmp_path / "params/profiles.yaml"
+    text = profiles.read_text(encoding="utf-8")
+    profiles.write_text(text.replace("kimg: 0.064", "kimg: 0.4"), encoding="utf-8")
+    running = subprocess.Popen(
+        tree.command(RUN),
+        cwd=tmp_path,
+        env=tree.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        process_group=0,
+    )
+    resume, log = (
+        tmp_path / f"results/smoke/{name}/face/spatialgan/0" for name in ("resume", "logs/train")
+    )
+    deadline = time.monotonic() + 600
+    try:
+        while not list(resume.glob("*/checkpoint-*.safetensors")):
+            assert running.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        running.kill()  # Snakemake alone: what it started goes on
+        running.wait()
+    output = tree.snakemake(RUN)
+    assert output.returncode == 0, output.stderr
+    assert "waiting for it" in log.with_suffix(".log").read_text(encoding="utf-8")
+    assert tree.planned(RUN) == set()
+
+
 def test_locks_of_a_living_workflow_are_respected(smoke: Tree) -> None:
     lock = smoke.folder / ".snakemake/locks/0.output.lock"
     lock.write_text(f"{TABLE}\n")
