@@ -7,6 +7,8 @@ import os
 
 # Tiny tensors: threads only cost, and two cores are shared. Set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Both processes and every command that a test starts read the same code: it is compiled once for all of them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import socket
 from ipaddress import ip_address
@@ -21,16 +23,20 @@ torch.set_num_threads(1)
 # The files that take longest, longest first: the second process then never waits for the last of them.
 LONGEST = (
     "test_workflow.py",
+    "kills_commands.py",
     "test_page.py",
+    "test_dvc.py",
+    "test_demo.py",
     "test_page_views.py",
     "test_training.py",
-    "test_dvc.py",
-    "test_drags.py",
-    "test_comove.py",
-    "test_cli.py",
+    "test_resuming.py",
+    "test_server.py",
     "test_drawn.py",
+    "test_comove.py",
     "test_fidelity.py",
-    "test_demo.py",
+    "test_malicious.py",
+    "test_model.py",
+    "test_project.py",
 )
 
 

@@ -10,6 +10,7 @@ import torch
 
 from spatialgan.config import RunConfig, load_params, resolve
 from spatialgan.data.archive import write_archive
+from spatialgan.params import Params
 from spatialgan.results import DatasetFiles, Results
 from spatialgan.snapshot import save_snapshot
 from spatialgan.training.state import new_state
@@ -17,9 +18,15 @@ from spatialgan.training.state import new_state
 ROOT = Path(__file__).parents[1]
 
 
+@cache
+def shipped_params() -> Params:
+    """Return the parameters of params/, read once for hundreds of tests."""
+    return load_params(ROOT / "params")
+
+
 def tiny_config(row: str = "spatialgan", seed: int = 0, **training) -> RunConfig:
     """Return a row of params/ in the smoke profile, at fp32, with some training fields replaced."""
-    config = resolve(load_params(ROOT / "params"), f"cat/{row}/{seed}", "smoke")
+    config = resolve(shipped_params(), f"cat/{row}/{seed}", "smoke")
     return replace(config, training=replace(config.training, **{"precision": "fp32", **training}))
 
 

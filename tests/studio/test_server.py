@@ -291,6 +291,7 @@ def test_a_body_beyond_the_limit_is_refused(client):
     assert still_renders(client)
 
 
+@pytest.mark.unchecked
 def test_a_scene_of_ten_thousand_objects_is_refused(client):
     crowd = [[{"center": [0, 0], "sigma": 0.2}] * 10_000]
     answer = client.post("/render", json={**LEAST, "layout": crowd})

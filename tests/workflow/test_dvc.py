@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from tests.copies import PROJECT, copy_dvc, copy_project
+from tests.workflow import warm
 
 NOTHING = "Nothing to be done"
 CLEAN = "Data and pipelines are up to date."
@@ -62,14 +63,17 @@ class Checkout:
 
     def run(self, *command: str, status: int = 0) -> str:
         """Return what a command prints; it must exit with `status`."""
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        if command[0] in warm.MAINS:
+            done = warm.run(command[0], command[1:], self.folder, self.environment)
+        else:
+            done = subprocess.run(
+                command,
+                cwd=self.folder,
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         assert done.returncode == status, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done.stdout + done.stderr
 
