@@ -218,7 +218,9 @@ def _locked(lock: Path) -> Iterator[tuple[str, str]]:
     """Yield path and md5 of everything dvc.lock describes; raises ValueError where it is none."""
     if not lock.exists():
         return
-    stages = _mapping(lock, "the document", read_yaml(lock) or {}).get("stages") or {}
+    document = read_yaml(lock)
+    document = {} if document is None else document  # an empty file
+    stages = _mapping(lock, "the document", document).get("stages") or {}
     for name, stage in _mapping(lock, "stages", stages).items():
         for part in ("deps", "outs"):
             items = _mapping(lock, f"stage {shown(name)}", stage).get(part) or []

@@ -116,16 +116,16 @@ CASES = {
     "tests/training/test_training.py::test_an_archive_that_its_manifest_does_not_describe_is_refused": (
         *("prepare_killed_between_archive_and_manifest", "public_archive_not_of_manifest"),
     ),
-    "tests/training/test_training.py::test_an_error_of_the_system_gives_no_checkpoint_up": (
+    "tests/training/test_resuming.py::test_an_error_of_the_system_gives_no_checkpoint_up": (
         "good_checkpoint_given_up",
     ),
-    "tests/training/test_training.py::test_a_grid_that_a_kill_prevented_is_drawn_after_a_resume": (
+    "tests/training/test_resuming.py::test_a_grid_that_a_kill_prevented_is_drawn_after_a_resume": (
         "kill_between_checkpoint_and_grid",
     ),
     "tests/training/test_training.py::test_two_trainings_of_one_run_exclude_each_other_whatever_their_settings": (
         "two_trainings_other_settings",
     ),
-    "tests/training/test_training.py::test_a_request_to_stop_saves_and_asks_to_be_run_again": (
+    "tests/training/test_resuming.py::test_a_request_to_stop_saves_and_asks_to_be_run_again": (
         "public_interrupted_train",
     ),
     "tests/cases/test_records.py::test_a_changed_digit_of_a_partial_result_is_noticed": (

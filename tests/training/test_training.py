@@ -274,10 +274,6 @@ def test_the_order_of_images_is_a_function_of_images_shown():
     assert [a + b for a, b in zip(*halves, strict=True)] == batches
 
 
-# a fork has torch at hand; with CUDA, processes must begin anew
-METHOD = "spawn" if torch.cuda.is_available() else "fork"
-
-
 def two_steps(processes: Processes) -> dict[str, torch.Tensor]:
     """Return the state after this process's share of two steps."""
     config = tiny_config(pl_weight=2.0, style_mixing=0.5)
@@ -307,7 +303,7 @@ def one_of_two(rank: int, port: int, path: Path) -> None:
 
 def test_two_processes_take_the_same_steps_as_one(tmp_path):
     path, port = tmp_path / "two.safetensors", 29500 + os.getpid() % 1000
-    multiprocessing.start_processes(one_of_two, (port, path), nprocs=2, start_method=METHOD)
+    multiprocessing.start_processes(one_of_two, (port, path), nprocs=2, start_method="spawn")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     one, two = two_steps(Processes(device=device)), read_tensors(path).tensors
     assert one.keys() == two.keys()

@@ -36,7 +36,7 @@ def test_no_number_begins_a_line(page):
 
 def test_readme_shows_a_table_and_numbers_that_rules_made():
     text = (ROOT / "README.md").read_text()
-    assert "<!-- include results/" in text
+    assert "<!-- table results/" in text
     assert re.search(r"<!-- results/\S+\.json ", text)
 
 
