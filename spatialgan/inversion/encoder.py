@@ -1,8 +1,8 @@
 """An encoder: a small network that guesses from an image which scene of one model it shows.
 
 It sees 32 x 32 pixels and returns all numbers of a scene at once, scaled by what the model draws: centers and log
-sizes of all sub-heatmaps, and a style per code, the same for all layers. Which of several alike sub-heatmaps is the
-first can't be seen; so they are counted from left to right, those outside the image last (`ordered`).
+sizes of all sub-heatmaps, and a style per code, the same for all layers. Which of several objects is the first can't be
+seen; so they are counted from left to right, those outside the image last (`ordered`).
 
 Shapes: n images, l layers, *m codes where there are several (the background's first), w style space, k sub-heatmaps
 of all levels together, d numbers of a scene, r resolution.
@@ -59,25 +59,20 @@ def num_numbers(config: GeneratorConfig) -> int:
 
 
 def ordered(starts: Starts) -> Starts:
-    """Return scenes with alike sub-heatmaps from left to right, those outside the image last, and styles along."""
+    """Return scenes with their objects, and styles along, from left to right, those outside the image last.
+
+    Models without a style per object are left alone: there each sub-heatmap has weights of its own.
+    """
+    if starts.ws.ndim == 3:
+        return starts
     rows = torch.arange(len(starts))[:, None]
-    columns = gaussian_columns(starts.layout)
-    counts = _counts(starts)
-    sorted_columns, orders = [], []
-    for centers, sigmas, presence in zip(*(x.split(counts, dim=1) for x in columns), strict=True):
-        outside = (centers.abs() > 1).any(dim=2)
-        order = (centers[..., 1] + 1000.0 * outside).argsort(dim=1, stable=True)
-        sorted_columns.append((centers[rows, order], sigmas[rows, order], presence[rows, order]))
-        orders.append(order)
-    layout, ws = starts.layout, starts.ws
-    if counts:
-        layout = layout_of(
-            *(torch.cat(x, dim=1) for x in zip(*sorted_columns, strict=True)), counts
-        )
-    if ws.ndim == 4:  # a style per object
-        own = ws[:, :, 1:].transpose(1, 2)[rows, orders[0]].transpose(1, 2)
-        ws = torch.cat([ws[:, :, :1], own], dim=2)
-    return Starts(starts.seeds, ws, layout)
+    centers, sigmas, presence = gaussian_columns(starts.layout)
+    outside = (centers.abs() > 1).any(dim=2)
+    order = (centers[..., 1] + 1000.0 * outside).argsort(dim=1, stable=True)
+    columns = (x[rows, order] for x in (centers, sigmas, presence))
+    own = starts.ws[:, :, 1:].transpose(1, 2)[rows, order].transpose(1, 2)
+    ws = torch.cat([starts.ws[:, :, :1], own], dim=2)
+    return Starts(starts.seeds, ws, layout_of(*columns, (centers.shape[1],)))
 
 
 def numbers_of(starts: Starts) -> Float[Tensor, "n d"]:
@@ -133,7 +128,3 @@ def load_encoder(path: Path, model: OpenedModel) -> Encoder:
     with describing(path, "encoder"):
         encoder = filled(lambda: Encoder(config), tensors)
     return encoder.eval().requires_grad_(False)
-
-
-def _counts(starts: Starts) -> list[int]:
-    return [level.presence.shape[1] for level in starts.layout.levels]  # pyright: ignore[reportAttributeAccessIssue]
