@@ -32,7 +32,7 @@ LITE0_TAPS = (
 )  # blocks, counted from 0, whose outputs are compared: 1/2 to 1/16 of a side
 EPSILON = 1e-8  # of a feature's squared length
 
-Maps = Sequence[Float[Tensor, "n c h w"]]
+Maps = Sequence[Float[Tensor, "_ _ _ _"]]  # n c h w, each map with a c, h and w of its own
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Perceptual:
     sha256: str  # of its weights' file; "" where there is none
     maps: Callable[[Float[Tensor, "n 3 r r"]], Maps]  # of images in about [-1, 1], differentiable
 
-    def features(self, images: Float[Tensor, "n 3 r r"]) -> list[Float[Tensor, "n c h w"]]:
+    def features(self, images: Float[Tensor, "n 3 r r"]) -> list[Float[Tensor, "n _ _ _"]]:
         """Return the maps of images, each cell's features scaled to length 1."""
         return [
             x * torch.rsqrt(x.square().sum(dim=1, keepdim=True) + EPSILON)
@@ -51,7 +51,7 @@ class Perceptual:
         ]
 
 
-def distance(a: Maps, b: Maps) -> Float[Tensor, " n"]:
+def distance(a: Maps, b: Maps) -> Float[Tensor, " _"]:
     """Return how far the images of two lists of `Perceptual.features` are apart; 0 without maps.
 
     A list of a single image is compared with all of the other's.

@@ -103,6 +103,7 @@ def layout_of(
     counts: Sequence[int],
 ) -> Layout:
     """Return the layout of columns whose levels have so many sub-heatmaps each."""
+    if not counts:
+        return Layout((), len(centers))
     parts = zip(*(x.split(list(counts), dim=1) for x in (centers, sigmas, presence)), strict=True)
-    levels = tuple(Gaussians(*part) for part in parts) if counts else ()
-    return Layout(levels, len(centers))
+    return Layout(tuple(Gaussians(*part) for part in parts), len(centers))
