@@ -62,7 +62,7 @@ def test_a_sample_of_the_models_own_is_approached_and_replayed_to_the_bit(models
     scene = inverted_scene(model, best)
     image = render_scene(scene, model.snapshot)
     error = (image.float() - photo_of(model).float()).div(127.5).square().mean()
-    assert float(error) == pytest.approx(best.mse, rel=0.05)  # bytes are clipped
+    assert 0.7 * best.mse < float(error) < best.mse + 1e-3  # bytes are clipped, which helps
     save_scene(tmp_path / "s.json", scene)
     loaded, again = load_scene(tmp_path / "s.json")
     assert torch.equal(render_scene(loaded, again.snapshot), image)
