@@ -24,7 +24,7 @@ FILE = click.Path(path_type=Path)
     "-o",
     "--output",
     default="",
-    help="The scene; .png, _strip.png and _invert.json are written beside it. By default <photo>.json.",
+    help="The scene; .png, _strip.png and _invert.json are written beside it. By default <photo>_scene.json.",
 )
 @click.option(
     "--frame",
@@ -91,7 +91,7 @@ def invert(
     from spatialgan.scenes.render import render_scene
     from spatialgan.scenes.scene_file import save_scene
 
-    default = photo.with_suffix(".json")
+    default = photo.with_name(f"{photo.stem}_scene.json")
     paths = scene_outputs(Path(output) if output else default, photo, "_strip.png", "_invert.json")
     settings = InversionSettings(**options)
     judge = open_perceptual(settings.perceptual)

@@ -27,7 +27,7 @@ def test_centers_outside_the_image_dont_count_and_any_order_does():
 
 
 def test_the_document_has_a_line_per_method(tmp_path, monkeypatch):
-    model = tiny_snapshot(tmp_path / "room.safetensors", "indoor")
+    model = tiny_snapshot(tmp_path / "room.safetensors", "indoor_inside")
     monkeypatch.setattr(inversion, "METHODS", {"quick": QUICK})
     arguments = [str(model), "--num", "2", "--own", "1", "-o", str(tmp_path / "found.json")]
     assert CliRunner().invoke(inversion.main, arguments, catch_exceptions=False).exit_code == 0
