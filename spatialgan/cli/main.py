@@ -12,6 +12,7 @@ from spatialgan.cli import directions as direction_commands
 from spatialgan.cli import drags as drag_commands
 from spatialgan.cli import export as export_commands
 from spatialgan.cli import imports as import_commands
+from spatialgan.cli import inversions as inversion_commands
 from spatialgan.cli import measure as measure_commands
 from spatialgan.cli import report as report_commands
 from spatialgan.cli import runs as run_commands
@@ -58,6 +59,8 @@ for command in (
     scene_commands.edit,
     scene_commands.ship,
     drag_commands.drag,
+    inversion_commands.invert,
+    inversion_commands.encoder,
     studio_commands.studio,
     import_commands.import_command,
     export_commands.export,

@@ -1,0 +1,146 @@
+"""The commands that find the scene of a photo.
+
+The first Ctrl-C ends an inversion after the step it is in and keeps the best scene so far; a second one ends the
+program.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spatialgan.cli.drags import Interrupts
+from spatialgan.cli.outputs import check_outputs, check_suffix, scene_outputs
+
+FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("photo", type=FILE)
+@click.option("--model", required=True, help="A shipped model, or the path of a snapshot.")
+@click.option(
+    "-o",
+    "--output",
+    default="",
+    help="The scene; .png, _strip.png and _invert.json are written beside it. By default <photo>_scene.json.",
+)
+@click.option(
+    "--frame",
+    default="crop",
+    show_default=True,
+    help="crop: the square in the middle; fit: all of it.",
+)
+@click.option(
+    "--space", default="w+", show_default=True, help="w: one style for all layers; w+: one each."
+)
+@click.option(
+    "--layout", default="free", show_default=True, help="free, or fixed: a sample's stays."
+)
+@click.option(
+    "--perceptual",
+    default="scene",
+    show_default=True,
+    help="What sees differences beside pixels: scene, efficientnet or none.",
+)
+@click.option(
+    "--encoder", type=FILE, help="A file of `spatialgan encoder`, whose guess is one more start."
+)
+@click.option("--steps", default=500, show_default=True, type=click.IntRange(1, 100000))
+@click.option(
+    "--seconds",
+    default=50.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="After so long no further step is begun.",
+)
+@click.option(
+    "--restarts",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="So many of 256 samples are starts; the better half goes on, three times.",
+)
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 1 << 62),
+    help="Of the first of the 256 samples.",
+)
+def invert(
+    photo: Path, model: str, output: str, frame: str, encoder: Path | None, **options: Any
+) -> None:
+    """Find the scene of MODEL whose image comes closest to PHOTO.
+
+    The photo is turned upright, laid on white where it is transparent, and made a square of the model's resolution.
+    Ctrl-C ends the search after the step it is in and keeps the best scene so far.
+    """
+    from tqdm import tqdm
+
+    from spatialgan.drawing import films
+    from spatialgan.files import write_atomically
+    from spatialgan.inversion import inverted
+    from spatialgan.inversion.encoder import encoder_guess, load_encoder
+    from spatialgan.inversion.invert import CANCELED, GOING, Inversion, InversionSettings
+    from spatialgan.inversion.perceptual import open_perceptual
+    from spatialgan.inversion.photo import read_photo, square_image
+    from spatialgan.models.opened import open_model
+    from spatialgan.pictures import save_png
+    from spatialgan.scenes.render import render_scene
+    from spatialgan.scenes.scene_file import save_scene
+
+    default = photo.with_name(f"{photo.stem}_scene.json")
+    paths = scene_outputs(Path(output) if output else default, photo, "_strip.png", "_invert.json")
+    settings = InversionSettings(**options)
+    judge = open_perceptual(settings.perceptual)
+    opened = open_model(model)
+    resolution = opened.snapshot.config.generator.resolution
+    picture = square_image(read_photo(photo), resolution, frame)
+    guesses = []
+    if encoder is not None:
+        check_outputs(paths, [photo, encoder])
+        guesses.append(encoder_guess(load_encoder(encoder, opened), opened, picture))
+    interrupts, state = Interrupts(), None
+    with interrupts.counted():
+        inversion = Inversion(opened.snapshot, picture, judge, settings, guesses)
+        with tqdm(total=settings.steps, desc="inverting", unit="step", disable=None) as bar:
+            for state in inversion.states():
+                bar.update(state.step - bar.n)
+                bar.set_postfix(mse=f"{state.best.mse:.4f}")
+                if interrupts.count and state.outcome == GOING:
+                    state = replace(state, outcome=CANCELED)
+                    break
+    assert state is not None
+    scene = inverted.inverted_scene(opened, state.best)
+    image = render_scene(scene, opened.snapshot)
+    record = inverted.inversion_record(inversion, state, image, judge)
+    text = json.dumps(
+        {"model": scene.model, "model_sha256": scene.model_sha256, **record}, indent=2
+    )
+    path, image_path, strip_path, record_path = paths
+    save_scene(path, scene)
+    save_png(image_path, image)
+    films.save_picture(strip_path, inverted.draw_inversion(picture, scene, opened))
+    write_atomically(record_path, f"{text}\n".encode())
+    click.echo(text)
+
+
+@click.command()
+@click.argument("model")
+@click.option("-o", "--output", type=FILE, required=True, help="The encoder, a .safetensors file.")
+@click.option("--steps", default=6000, show_default=True, type=click.IntRange(1, 10_000_000))
+@click.option("--seed", default=0, show_default=True, help="Of the weights and the samples.")
+def encoder(model: str, output: Path, steps: int, seed: int) -> None:
+    """Train a small network that guesses the scene of an image, on samples of MODEL itself."""
+    from spatialgan.inversion.encoder import save_encoder
+    from spatialgan.inversion.encoder_training import train_encoder
+    from spatialgan.models import model_path
+    from spatialgan.models.opened import open_model
+
+    (path,) = check_outputs([check_suffix(output, ".safetensors")], [model_path(model)])
+    opened = open_model(model)
+    trained, record = train_encoder(opened, steps, seed)
+    save_encoder(path, trained, opened, record)
+    click.echo(json.dumps(record, indent=2))

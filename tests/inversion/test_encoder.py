@@ -1,0 +1,76 @@
+"""Encoders: what they learn, which scenes they order how, and whose they are."""
+
+import json
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from spatialgan.cli.main import main
+from spatialgan.inversion.encoder import encoder_guess, load_encoder, numbers_of, ordered, scene_of
+from spatialgan.inversion.encoder_training import train_encoder
+from spatialgan.inversion.invert import Inversion, InversionSettings
+from spatialgan.inversion.perceptual import open_perceptual
+from spatialgan.inversion.starts import draw_starts, gaussian_columns, images_of
+from spatialgan.models.opened import open_model
+from spatialgan.snapshot import draw_samples, sample_images
+from tests.tiny import tiny_snapshot
+
+ROWS = ("baseline", "spatialgan", "indoor")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Return an opened model per row."""
+    folder = tmp_path_factory.mktemp("models")
+    rows = {row: tiny_snapshot(folder / f"{row}.safetensors", row) for row in ROWS}
+    return {row: open_model(str(path)) for row, path in rows.items()}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_the_order_of_objects_changes_no_image(models, row):
+    snapshot = models[row].snapshot
+    starts = draw_starts(snapshot, 0, 6)
+    sorted_starts = ordered(starts)
+    noise = draw_samples(snapshot.config, 0, 0, 1).noise
+    before, after = (images_of(snapshot, s.ws, s.layout, noise) for s in (starts, sorted_starts))
+    torch.testing.assert_close(before, after, rtol=1e-4, atol=1e-4)
+    centers = gaussian_columns(sorted_starts.layout)[0]
+    if row == "indoor":
+        for one in centers:
+            inside = one[(one.abs() <= 1).all(dim=1)]
+            assert torch.equal(inside, one[: len(inside)])
+            assert (inside[:, 1].diff() >= 0).all()
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_numbers_are_a_scene_and_back(models, row):
+    starts = ordered(draw_starts(models[row].snapshot, 3, 1))
+    again = scene_of(numbers_of(starts), models[row])
+    torch.testing.assert_close(again.ws, starts.ws)
+    torch.testing.assert_close(gaussian_columns(again.layout), gaussian_columns(starts.layout))
+
+
+def test_a_training_is_a_function_of_model_steps_and_seed_and_learns(models):
+    first, record = train_encoder(models["indoor"], 60)
+    again, _ = train_encoder(models["indoor"], 60)
+    for a, b in zip(first.state_dict().values(), again.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+    untrained = train_encoder(models["indoor"], 1)[1]
+    assert record["styles"] < untrained["styles"] and record["center"] < untrained["center"]
+
+
+def test_an_encoder_is_written_used_and_bound_to_its_model(models, tmp_path):
+    model, path = models["indoor"], tmp_path / "e.safetensors"
+    said = CliRunner().invoke(main, ["encoder", model.name, "--steps", "3", "-o", str(path)])
+    assert said.exit_code == 0 and json.loads(said.stdout)["steps"] == 3
+    assert path.stat().st_size < 2_000_000
+    encoder = load_encoder(path, model)
+    photo = sample_images(model.snapshot, 5, 0, 1)[0]
+    guess = encoder_guess(encoder, model, photo)
+    settings = InversionSettings(steps=2, samples=4, restarts=2)
+    inversion = Inversion(model.snapshot, photo, open_perceptual("none"), settings, [guess])
+    assert len(inversion.starts) == 3
+    assert list(inversion.states())[-1].step == 2
+    with pytest.raises(ValueError, match="is the encoder of another model"):
+        load_encoder(path, models["spatialgan"])
