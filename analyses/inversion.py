@@ -120,7 +120,9 @@ def editability(renderer: Renderer, num: int, segmenter: Segmenter | None) -> di
     """Return the locality of moves and removals and, with a segmenter, the Co-move Ratio of `num` scenes."""
     effects = effects_in(observe_effects(renderer, num, []))
     values, _ = localities(effects)
-    found = {f"{name}_locality": values.get(f"{name}_locality") for name in ("move", "remove")}
+    found: dict[str, float | list[float] | None] = {
+        f"{name}_locality": values.get(f"{name}_locality") for name in ("move", "remove")
+    }
     if segmenter is not None:
         numbers, bounds = scores(observations_in(observe_moves(renderer, segmenter, num, [])))
         for name in ("comove", "strict"):
@@ -148,7 +150,9 @@ def measure(name: str, num: int, own_num: int, weights: Path | None, encoder: Pa
     dataset, r = snapshot.config.dataset, snapshot.config.generator.resolution
     segmenter = open_segmenter("torchvision", weights, "cpu") if weights else None
     targets = photos(dataset, num, r)
-    tries = [(title, settings, None) for title, settings in METHODS.items()]
+    tries: list[tuple[str, InversionSettings, Path | None]] = [
+        (title, settings, None) for title, settings in METHODS.items()
+    ]
     if encoder:
         tries.append(("W+ and layout, encoder", METHODS["W+ and layout"], encoder))
     own = snapshot_renderer(snapshot, 0)

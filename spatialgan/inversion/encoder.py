@@ -33,6 +33,9 @@ MAX_BYTES = 2_000_000  # of a file, so that one can ship with each model
 class Encoder(nn.Module):
     """Images in [-1, 1] to d numbers of a scene; `scale` and `offset` bring them to their units."""
 
+    scale: Tensor
+    offset: Tensor
+
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         size = num_numbers(config)
@@ -69,10 +72,10 @@ def ordered(starts: Starts) -> Starts:
     centers, sigmas, presence = gaussian_columns(starts.layout)
     outside = (centers.abs() > 1).any(dim=2)
     order = (centers[..., 1] + 1000.0 * outside).argsort(dim=1, stable=True)
-    columns = (x[rows, order] for x in (centers, sigmas, presence))
+    centers, sigmas, presence = (x[rows, order] for x in (centers, sigmas, presence))
     own = starts.ws[:, :, 1:].transpose(1, 2)[rows, order].transpose(1, 2)
     ws = torch.cat([starts.ws[:, :, :1], own], dim=2)
-    return Starts(starts.seeds, ws, layout_of(*columns, (centers.shape[1],)))
+    return Starts(starts.seeds, ws, layout_of(centers, sigmas, presence, (centers.shape[1],)))
 
 
 def numbers_of(starts: Starts) -> Float[Tensor, "n d"]:
