@@ -1,7 +1,9 @@
 """Every kind of damage is one line that names the file, and a whole tree has none."""
 
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
+from spatialgan import files
 from spatialgan.cli.main import main
 from spatialgan.data.archive import ImageArchive
 from spatialgan.files import file_sha256
@@ -124,6 +127,26 @@ def test_damage_is_one_line_with_the_name(
     assert said in line
     assert line.count(str(path)) == 1
     assert result.stdout.endswith(": 1 fault\n")
+
+
+def test_what_the_system_cannot_read_does_not_end_the_verification(
+    tree: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = files.open_regular
+
+    def failing(path: Path):
+        if path == SNAPSHOT:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(path)
+
+    monkeypatch.setattr(files, "open_regular", failing)
+    _flip(SEGMENTER)
+    result = _verify()
+    assert result.exit_code == 1
+    found = sorted(result.stderr.splitlines())
+    assert [line.partition(": ")[0] for line in found] == sorted([str(SNAPSHOT), str(SEGMENTER)])
+    assert f"{SNAPSHOT}: cannot be read (Input/output error)" in found
+    assert result.stdout.startswith(f"{NUM_FILES} files, ")
 
 
 @pytest.mark.parametrize("name", ["cache", "remote", "folder", "member"])

@@ -87,7 +87,7 @@ def compressed(data: bytes) -> bytes:
     return gzip.compress(data, compresslevel=9, mtime=0)
 
 
-def halved(model: OnnxModel) -> OnnxModel:
+def stored_as_fp16(model: OnnxModel) -> OnnxModel:
     """Return an exported model whose weights are stored as fp16 wherever they are fp16 numbers, and cast when it is loaded.
 
     Weights of shipped models are (`spatialgan.models.shipping`), but for those that the export has multiplied by a gain.
@@ -116,7 +116,7 @@ def _add_model(folder: Path, number: int, model: OpenedModel) -> dict:
     snapshot = model.snapshot
     if const_noise(snapshot.generator):
         raise ValueError(f"{model.name} is imported: its own noise is not in the demo")
-    exported = halved(export_model(model))
+    exported = stored_as_fp16(export_model(model))
     difference = largest_difference(exported, snapshot)
     if not difference <= TOLERANCE:
         raise ValueError(f"{model.name} as ONNX differs from our render by {difference:.1e}")

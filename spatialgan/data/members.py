@@ -105,10 +105,8 @@ def opened_picture(data: bytes) -> Iterator[Image.Image]:
             warnings.simplefilter("ignore")  # of damaged EXIF data, in words about Pillow
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
             _check_size(picture, len(data))
-            if (
-                picture.format == "PNG"
-            ):  # of whose pixels Pillow checks no checksum while it decodes
-                picture.verify()
+            if picture.format == "PNG":
+                picture.verify()  # while it decodes, Pillow checks no checksum of the pixels
                 picture = Image.open(io.BytesIO(data), formats=("PNG",))
             yield picture
     except BadPicture:

@@ -24,12 +24,8 @@ from spatialgan.variants import choose
 
 PERCEPTUAL_NAME = "scene"  # the key of PERCEPTUAL that is used where nobody names one
 LITE0_SIDE = 96  # pixels per side at which EfficientNet-Lite0 sees an image here
-LITE0_TAPS = (
-    0,
-    2,
-    4,
-    7,
-)  # blocks, counted from 0, whose outputs are compared: 1/2 to 1/16 of a side
+# Blocks, counted from 0, whose outputs are compared: 1/2 to 1/16 of a side
+LITE0_TAPS = (0, 2, 4, 7)
 EPSILON = 1e-8  # of a feature's squared length
 
 Maps = Sequence[Float[Tensor, "_ _ _ _"]]  # n c h w, each map with a c, h and w of its own

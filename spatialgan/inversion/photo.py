@@ -30,13 +30,8 @@ from spatialgan.documents import read_bytes
 from spatialgan.variants import choose
 
 FRAME = "crop"  # the key of FRAMES that is used where nobody names one
-DEEP_MODES = (
-    "I",
-    "I;16",
-    "I;16L",
-    "I;16B",
-    "I;16N",
-)  # Pillow's names of gray with more than 8 bits
+# Pillow's names of gray with more than 8 bits
+DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
 
 

@@ -12,7 +12,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spatialgan.heatmaps.layout import Gaussians, Layout
-from spatialgan.networks.generator import SynthesisInputs
 from spatialgan.networks.released import const_noise
 from spatialgan.scenes.render import CONST_NOISE_SEED
 from spatialgan.snapshot import Snapshot, draw_samples
@@ -72,8 +71,7 @@ def images_of(
 ) -> Float[Tensor, "n 3 r r"]:
     """Return images in about [-1, 1], differentiable, all with the same noise."""
     maps = [one.expand(len(ws), -1, -1, -1) for one in noise]
-    inputs = SynthesisInputs(ws, layout, maps)
-    return snapshot.generator.synthesis(inputs.ws, inputs.layout, inputs.noise)
+    return snapshot.generator.synthesis(ws, layout, maps)
 
 
 def gaussian_columns(

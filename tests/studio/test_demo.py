@@ -21,7 +21,7 @@ from spatialgan.studio import answers
 from tests.studio.page import Visit
 from tests.tiny import ROOT, tiny_snapshot
 from workflow import runtime
-from workflow.demo import build_demo, halved
+from workflow.demo import build_demo, stored_as_fp16
 
 onnx = pytest.importorskip("onnx", reason="needs the extra 'export'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra 'export'")
@@ -114,7 +114,7 @@ def test_weights_are_halved_only_where_nothing_is_lost():
     opsets = [onnx.helper.make_opsetid("", export.OPSET)]
     made = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10)
     before = export.OnnxModel(made.SerializeToString(), ("x",))
-    after = halved(before)
+    after = stored_as_fp16(before)
     kinds = {t.name: t.data_type for t in onnx.load_from_string(after.data).graph.initializer}
     float32, float16 = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
     assert kinds == {"exact_fp16": float16, "fine": float32, "large": float32}
