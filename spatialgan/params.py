@@ -83,12 +83,12 @@ class Params:
     def usual_tables(self) -> list[str]:
         """Return the tables that are made without being asked for by name.
 
-        A section with `segmenters` is not: not all of them can be installed from the package index.
+        A section that says `on_request` is not, nor a page with such a section.
         """
         return [
             name
             for name in self.tables
-            if not any("segmenters" in item for item in self.sections(name).values())
+            if not any("on_request" in item for item in self.sections(name).values())
         ]
 
     def measures(self, section: dict, profile: str) -> list[tuple[str, dict]]:
