@@ -6,6 +6,7 @@ What belongs to the project is imported by the fork, from the copy of the projec
 import json
 import multiprocessing
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,13 @@ from tempfile import TemporaryDirectory
 
 MAINS = {"snakemake": "snakemake.cli", "dvc": "dvc.cli", "spatialgan": "spatialgan.cli.main"}
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["torch", MAINS["snakemake"], MAINS["dvc"]])
+FORKS.set_forkserver_preload(
+    [
+        *("torch", "torch._dynamo", "torchvision", "torch_fidelity", "safetensors.torch"),
+        *("jinja2", "jsonschema", "matplotlib.figure", "pandas", "PIL.Image", "scipy.stats"),
+        *(MAINS["snakemake"], MAINS["dvc"]),
+    ]
+)
 
 # What stands in for `spatialgan` and `python -m spatialgan`: hands its arguments and its outputs to the server, and ends
 # as the fork does.
@@ -127,4 +134,6 @@ def _be(program: str, arguments, folder: Path, environment: dict[str, str], outp
     here = str(Path(__file__).parents[2])
     sys.path = [str(folder), *(place for place in sys.path if place not in ("", here))]
     sys.argv = [program, *arguments]
+    # beside it the workflow looks for the command
+    sys.executable = shutil.which("python", path=environment["PATH"]) or sys.executable
     sys.exit(import_module(MAINS[program]).main())
