@@ -197,6 +197,9 @@ def _check_references(params: Params, folder: Path) -> None:
         for line in params.profiles.values():
             for dataset in line["datasets"]:
                 params.dataset(dataset)
+    for name, row in params.rows.items():
+        with _naming(f"{folder / 'runs'}.yaml, {name}"):
+            _check_origin(params, name, row)
     _check_widths(params, folder)
     for file, items in (("tables", params.tables), ("figures", params.figures)):
         for name, item in items.items():
@@ -212,6 +215,12 @@ def _check_references(params: Params, folder: Path) -> None:
             raise ValueError(
                 f"{folder / 'figures'}.yaml, {name}: a table, or the samples beside one, has that name already"
             )
+
+
+def _check_origin(params: Params, name: str, row: dict) -> None:
+    """Raise ValueError where a row goes on from one that isn't there, or that goes on from another itself."""
+    if "from" in row and "from" in params.row(row["from"]):
+        raise ValueError(f"goes on from '{row['from']}', which goes on from another row itself")
 
 
 def _check_widths(params: Params, folder: Path) -> None:
