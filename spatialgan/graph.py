@@ -210,10 +210,10 @@ class Graph:
         return list(dict.fromkeys(runs))
 
     def targets(self) -> list[Step]:
-        """Return what the workflow makes by itself: usual tables, all figures, curves of the tables' runs."""
+        """Return what the workflow makes by itself: usual tables and figures, curves of the tables' runs."""
         tables = self.params.usual_tables
         runs = dict.fromkeys(run for table in tables for run in self.runs_of_table(table))
-        figures = [*(f"{name}_samples" for name in tables), *self.params.figures]
+        figures = [*(f"{name}_samples" for name in tables), *self.params.usual_figures]
         return [*map(self.table, tables), *map(self.figure, figures), *map(self.curves, runs)]
 
     def find(self, target: str) -> list[Step]:

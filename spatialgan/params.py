@@ -91,6 +91,11 @@ class Params:
             if not any("on_request" in item for item in self.sections(name).values())
         ]
 
+    @property
+    def usual_figures(self) -> list[str]:
+        """Return the figures of figures.yaml that are made without being asked for by name."""
+        return [name for name, item in self.figures.items() if "on_request" not in item]
+
     def measures(self, section: dict, profile: str) -> list[tuple[str, dict]]:
         """Return the metrics of a table's section, each by name with its entry of `metrics`.
 
