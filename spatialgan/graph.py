@@ -33,6 +33,15 @@ TRAINED_SEGMENTERS = ("torchvision", "detectron2", "oracle")  # TRAINERS' keys; 
 EXTRACTOR = Path(__file__).parent / "extractors" / "scene_extractor.safetensors"
 
 
+def segmenter_of_links(row: dict) -> str:
+    """Return the segmenter that finds what a row links axes to, "" where it links none to a class of objects."""
+    linkage = row.get("linkage", "none")
+    regions = linkage.get("regions", []) if isinstance(linkage, dict) else []
+    if not any(region.startswith("class:") for region in regions):
+        return ""
+    return linkage.get("segmenter", "torchvision")
+
+
 def _once(build: Callable[..., Step]) -> Callable[..., Step]:
     """Return a method of Graph that builds each step once."""
 
@@ -90,15 +99,20 @@ class Graph:
     @_once
     def run(self, run: str) -> Step:
         """Return the step that trains a run."""
-        dataset, row, _ = split_run(run)
-        self.params.row(row)
-        files, data = self.results.run(run), self.dataset(dataset)
+        dataset, row, seed = split_run(run)
+        settings = self.params.row(row)
+        files, needs = self.results.run(run), [self.dataset(dataset)]
+        if "from" in settings:
+            needs.append(self.run(f"{dataset}/{settings['from']}/{seed}"))
+        looks = segmenter_of_links(settings)
+        if looks in TRAINED_SEGMENTERS:
+            needs.append(self.segmenter(dataset, looks))
         return Step(
             *("run", run, self.profile),
             small=(files.record, files.curves, files.samples, files.attention),
             heavy=(files.snapshot,),
-            needs=(data,),
-            reads=data.heavy,
+            needs=tuple(needs),
+            reads=tuple(path for need in needs for path in need.heavy),
             find_settings=lambda: self._config(run).identity(),
             find_code=lambda: self._config(run).code("spatialgan.training.loop.train"),
         )
@@ -196,10 +210,10 @@ class Graph:
         return list(dict.fromkeys(runs))
 
     def targets(self) -> list[Step]:
-        """Return what the workflow makes by itself: usual tables, all figures, curves of the tables' runs."""
+        """Return what the workflow makes by itself: usual tables and figures, curves of the tables' runs."""
         tables = self.params.usual_tables
         runs = dict.fromkeys(run for table in tables for run in self.runs_of_table(table))
-        figures = [*(f"{name}_samples" for name in tables), *self.params.figures]
+        figures = [*(f"{name}_samples" for name in tables), *self.params.usual_figures]
         return [*map(self.table, tables), *map(self.figure, figures), *map(self.curves, runs)]
 
     def find(self, target: str) -> list[Step]:

@@ -91,6 +91,11 @@ class Params:
             if not any("on_request" in item for item in self.sections(name).values())
         ]
 
+    @property
+    def usual_figures(self) -> list[str]:
+        """Return the figures of figures.yaml that are made without being asked for by name."""
+        return [name for name, item in self.figures.items() if "on_request" not in item]
+
     def measures(self, section: dict, profile: str) -> list[tuple[str, dict]]:
         """Return the metrics of a table's section, each by name with its entry of `metrics`.
 
@@ -197,6 +202,9 @@ def _check_references(params: Params, folder: Path) -> None:
         for line in params.profiles.values():
             for dataset in line["datasets"]:
                 params.dataset(dataset)
+    for name, row in params.rows.items():
+        with _naming(f"{folder / 'runs'}.yaml, {name}"):
+            _check_origin(params, name, row)
     _check_widths(params, folder)
     for file, items in (("tables", params.tables), ("figures", params.figures)):
         for name, item in items.items():
@@ -212,6 +220,12 @@ def _check_references(params: Params, folder: Path) -> None:
             raise ValueError(
                 f"{folder / 'figures'}.yaml, {name}: a table, or the samples beside one, has that name already"
             )
+
+
+def _check_origin(params: Params, name: str, row: dict) -> None:
+    """Raise ValueError where a row goes on from one that isn't there, or that goes on from another itself."""
+    if "from" in row and "from" in params.row(row["from"]):
+        raise ValueError(f"goes on from '{row['from']}', which goes on from another row itself")
 
 
 def _check_widths(params: Params, folder: Path) -> None:

@@ -20,6 +20,7 @@ from spatialgan.heatmaps.layout import Gaussians
 from spatialgan.scenes import checks
 from spatialgan.scenes.addresses import NUMBER, PAIR, WHAT, first_center, match_text, where_of
 from spatialgan.scenes.along import load_directions, moved_along
+from spatialgan.scenes.links import Resample
 from spatialgan.scenes.scene import CENTER_LIMIT, MAX_SEED, SceneData, StyleSeed
 from spatialgan.scenes.style_changes import with_code_of, without_codes
 from spatialgan.variants import choose, unknown_name
@@ -295,4 +296,5 @@ EDITS: dict[str, type[Edit]] = {
     "copy": Copy,
     "restyle": Restyle,
     "along": Along,
+    "resample": Resample,
 }
