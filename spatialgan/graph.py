@@ -199,12 +199,16 @@ class Graph:
         item = self.params.analysis(name)
         kind = choose(ANALYSES, "kind of analysis", item["kind"])
         runs = self.params.subjects(item, self.profile)
+        data = [self.dataset(split_run(run)[0]) for run in runs if kind.uses_archives]
         suffixes = (".json", ".md", ".png")
         return Step(
             *("analysis", name, self.profile),
             small=tuple(self.results.analysis(name, suffix) for suffix in suffixes),
-            needs=tuple(map(self.run, runs)),
-            reads=tuple(self.results.run(run).snapshot for run in runs),
+            needs=tuple(dict.fromkeys([*map(self.run, runs), *data])),
+            reads=(
+                *(self.results.run(run).snapshot for run in runs),
+                *dict.fromkeys(path for need in data for path in need.heavy),
+            ),
             find_settings=lambda: {**item, "claims": self.params.claims_of(name)},
             find_code=lambda: [
                 code_digest(WRITE_ANALYSIS, {"ANALYSES": item["kind"]}),

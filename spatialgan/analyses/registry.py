@@ -16,12 +16,14 @@ class AnalysisKind:
 
     function: str  # dotted name of what makes it: where the digest of its code begins
     uses_discriminators: bool = False  # those that the runs were trained against
+    uses_archives: bool = False  # the real images that the runs learned from
 
 
 ANALYSES: dict[str, AnalysisKind] = {
     "attention": AnalysisKind("spatialgan.analyses.attention.look_at_attention", True),
     "generator_features": AnalysisKind("spatialgan.analyses.features.look_at_features"),
     "robustness": AnalysisKind("spatialgan.analyses.robustness.look_at_robustness", True),
+    "consistency": AnalysisKind("spatialgan.analyses.consistency.look_at_consistency", True, True),
     "levels": AnalysisKind("spatialgan.analyses.levels.look_at_levels"),
     "same_pose": AnalysisKind("spatialgan.analyses.pose.look_at_pose"),
     "heatmap_pixels": AnalysisKind("spatialgan.analyses.pixels.look_at_pixels"),

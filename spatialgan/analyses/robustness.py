@@ -90,9 +90,9 @@ def look_at_robustness(request: Request) -> Findings:
         for state, d in (("", subject.discriminator), (", untrained", subject.untrained())):
             for reading in READINGS:
                 seen = {name: attention(d, images, reading) for name, images in damaged.items()}
-                kept = _agreement(seen["clean"], seen["clean"], scenes.masks)[0]
+                kept = agreement(seen["clean"], seen["clean"], scenes.masks)[0]
                 for name, found in seen.items():
-                    same, on_object = _agreement(found, seen["clean"], scenes.masks)
+                    same, on_object = agreement(found, seen["clean"], scenes.masks)
                     row = f"{subject.run}{state}"
                     tables[f"clean, {reading}"].put(row, name, mean_of(same))
                     tables[f"object, {reading}"].put(row, name, mean_of(on_object))
@@ -111,7 +111,7 @@ def attention(d: Discriminator, images: Images, reading: str) -> list[Float[Tens
     return [tiles.enlarged_map(each.detach(), images.shape[-1]) for each in raw]
 
 
-def _agreement(
+def agreement(
     found: list[Tensor], clean: list[Tensor], masks: Float[Tensor, "n r r"]
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """Return how maps agree with the clean ones and with masks, each beyond those of others, as means over levels."""

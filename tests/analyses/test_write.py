@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from spatialgan.analyses import continuity, levels, parts, pixels
+from spatialgan.analyses import consistency, continuity, levels, parts, pixels
 from spatialgan.analyses.findings import Number
 from spatialgan.analyses.requests import Request, Subject
 from spatialgan.analyses.write import write_analysis
@@ -19,10 +19,12 @@ from spatialgan.params import Params, load_params
 from spatialgan.records import read_record, write_record
 from spatialgan.snapshot import save_snapshot
 from spatialgan.tensor_file import save_tensors
+from spatialgan.training import loop
 from spatialgan.training.state import new_state
-from tests.tiny import ROOT
+from tests.tiny import ROOT, tiny_archive
 
 NUM = 8  # samples
+KIMG = 0.064  # of trainings, which are eight steps
 pytestmark = pytest.mark.unchecked  # thousands of small maps
 NAMES = list(load_params(ROOT / "params").analyses)
 
@@ -37,6 +39,8 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
         item["num"] = NUM
         dataset, rows = next(iter(item["subjects"].items()))
         item["subjects"] = {dataset: rows[:2]}
+        if "kimg" in item:
+            item["kimg"] = KIMG
     monkeypatch.setattr(parts, "NUM_TRAINED", 24)
     monkeypatch.setattr(parts, "NUM_TESTED", 4)
     monkeypatch.setattr(parts, "STEPS", 20)
@@ -72,6 +76,8 @@ def test_every_analysis_leaves_numbers_page_and_picture(params: Params, name: st
     runs = params.subjects(item, "smoke")
     for run in runs:
         make_run(params, run)
+    if "kimg" in item:
+        tiny_archive(params.results("smoke").root)
     record = read_record(write_analysis(params, name, "smoke"))
     assert set(record["snapshots"]) == set(runs)
     page = params.results("smoke").analysis(name, ".md").read_text()
@@ -148,3 +154,21 @@ def test_pages_say_what_the_numbers_say(params: Params) -> None:
     page = path.with_suffix(".md").read_text()
     (line,) = (x for x in page.splitlines() if x.startswith("| Features of the paper's"))
     assert re.search(rf"\| +0 \| +{re.escape(text)} \|$", line)
+
+
+def test_a_run_that_is_trained_again_is_the_same(params: Params) -> None:
+    results = params.results("smoke")
+    tiny_archive(results.root)
+    config = resolve(params, "cat/baseline/0", "smoke")
+    assert config.training.kimg == KIMG
+    loop.train(loop.TrainingJob(config, results, made_from={}, processes=loop.Processes()))
+    subject = Subject(config.name, "", results)
+    points = consistency.train_again(subject, KIMG, NUM)
+    assert [point.kimg for point in points] == [
+        f * KIMG for f in (0, *[1 / 8] * 3, 1 / 4, 1 / 2, 3 / 4, 1)
+    ]
+    last = subject.discriminator.state_dict()  # out of the checkpoint
+    for point, is_end in ((points[0], False), (points[-1], True)):
+        same = all(tensor.equal(last[name]) for name, tensor in point.d.state_dict().items())
+        assert same == is_end
+    torch.testing.assert_close(points[-1].samples, subject.images(NUM).clamp(-1, 1))
