@@ -90,8 +90,10 @@ def _of_analyses(params: Params, profile: str) -> Iterator[Weighed]:
             known[path] = read_record(path) if path.is_file() else {}
         found = known[path].get("evidence", {}).get(name, {})
         values = {run: number["value"] for run, number in found.items()}
-        verdict = weigh(values, claim.get("least", 0), _not_learned(params, profile, values))
-        here = _shown(list(found.values()))
+        not_learned = _not_learned(params, profile, values)
+        verdict = weigh(values, claim.get("least", 0), not_learned)
+        counted = [number for run, number in found.items() if run not in not_learned]
+        here = _shown(counted or list(found.values()))
         yield Weighed(claim["says"], claim["source"], claim["number"], here, len(values), verdict)
 
 

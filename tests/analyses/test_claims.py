@@ -93,3 +93,11 @@ def test_runs_that_did_not_learn_leave_a_claim_open(params: Params) -> None:
     record = json.loads(write_claims(params, "smoke").read_text())
     (line,) = (one for one in record["claims"] if one["claim"].endswith("object in real images"))
     assert line["verdict"] == f"{OPEN}: 3 of 3 not learned (recall 0.010)"
+
+
+def test_what_is_shown_is_of_the_trainings_that_count(params: Params) -> None:
+    runs = {"cat/baseline/0": 0.2, "cat/baseline/1": 0.22, "cat/baseline/2": -9.0}
+    put(params, {"attention_real": runs}, {"cat/baseline/2": 0.01})
+    record = json.loads(write_claims(params, "smoke").read_text())
+    (line,) = (one for one in record["claims"] if one["claim"].endswith("object in real images"))
+    assert line["here"].startswith("0.21 [") and line["trainings"] == 3
