@@ -119,6 +119,10 @@ class Plan:
             return graph.table(wildcards["table"])
         if kind == "figure":
             return graph.figure(wildcards["figure"])
+        if kind == "analysis":
+            return graph.analysis(wildcards["analysis"])
+        if kind == "claims":
+            return graph.claims()
         run = run_name(wildcards)
         if kind == "metric":
             return graph.metric(run, *measure_and_segmenter(wildcards["measure"]))

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from spatialgan.evaluation.measures import MEASURES, measure_and_segmenter
+from spatialgan.graph import Graph
 from spatialgan.params import Params, load_params
+from spatialgan.status import Status
 from spatialgan.steps import Step
 from tests.stand_in import pretend_all
 from tests.tiny import ROOT, tiny_config
@@ -42,6 +44,8 @@ def test_wildcards_lead_to_the_step_that_makes_the_file(params: Params) -> None:
         ("metric", {"measure": "comove_oracle"}, "cat/sel/0/comove_oracle"),
         ("table", {"table": "objective"}, "objective"),
         ("figure", {"figure": "moves"}, "moves"),
+        ("analysis", {"analysis": "attention"}, "attention"),
+        ("claims", {}, "claims"),
     ):
         step = found.step(kind, {**RUN, **more})
         assert (step.kind, step.name, step.profile) == (kind, name, "smoke")
@@ -152,6 +156,35 @@ def test_stages_hold_everything_that_all_needs_once(params: Params) -> None:
     }
     names = [step.name for step in found["runs"]]
     assert len(names) == len(set(names)) and "cat/sel/0" in names and "bedroom/indoor/0" in names
+
+
+def test_analyses_are_made_on_request_and_claims_of_all_of_them(params: Params) -> None:
+    graph = Plan(params, Path("marker")).graph("smoke")
+    evidence = graph.evidence()
+    assert [step.name for step in evidence] == [*params.analyses, "claims"]
+    assert not {step.record for step in evidence} & {step.record for step in graph.targets()}
+    needs = {step.record for step in graph.claims().needs}
+    assert {step.record for step in evidence[:-1]} <= needs
+    assert graph.metric("cat/flatten/0", "fidelity").record in needs  # of a table's ordering
+    assert graph.find("attention") == [graph.analysis("attention")]
+    assert graph.find("results/smoke/analyses/claims.md") == [graph.claims()]
+
+
+def test_an_analysis_is_stale_where_its_entry_or_a_claim_of_its_own_changes(
+    params: Params,
+) -> None:
+    def state(name: str) -> str:
+        changed = load_params()
+        return Status(changed).of(Graph(changed, "smoke").analysis(name)).state
+
+    pretend_all(params, [Graph(params, "smoke").analysis(name) for name in ("levels", "same_pose")])
+    path = Path("params/analyses.yaml")
+    text = path.read_text()
+    assert [state("levels"), state("same_pose")] == ["current", "current"]
+    path.write_text(text.replace("The body moves with level 0", "The cat moves with level 0"))
+    assert [state("levels"), state("same_pose")] == ["stale", "current"]
+    path.write_text(text.replace("num: 24", "num: 25"))
+    assert [state("levels"), state("same_pose")] == ["current", "stale"]
 
 
 @pytest.mark.parametrize(
