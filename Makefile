@@ -21,9 +21,10 @@ test: $(INSTALLED) ## run the tests, the whole workflow in miniature included
 	pytest
 
 MINUTES ?= 50
+SEED ?= 0
 
-campaign: $(INSTALLED) ## try damaged inputs, kills and failing disks, for 50 minutes (MINUTES=10: for ten)
-	pytest tests/campaign -m campaign --dist=load --campaign-minutes=$(MINUTES)
+campaign: $(INSTALLED) ## try damaged inputs, kills and failing disks for 50 minutes; or MINUTES=10, and from case SEED=1000 on
+	pytest tests/campaign -m campaign --dist=loadgroup --campaign-minutes=$(MINUTES) --campaign-seed=$(SEED)
 
 studio: $(INSTALLED) ## edit images in the browser
 	spatialgan studio

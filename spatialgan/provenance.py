@@ -13,7 +13,7 @@ from pathlib import Path
 
 from spatialgan.documents import parse_json
 from spatialgan.files import write_atomically
-from spatialgan.records import read_record, write_record
+from spatialgan.records import read_sealed, write_record
 
 KEY = "made_from"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -60,7 +60,7 @@ def read_stamp(record: Path) -> dict:
             chunks = dict(_png_chunks(record.read_bytes()))
             stamp = parse_json(chunks[KEY]) if KEY in chunks else {}
         else:
-            stamp = read_record(record).get(KEY, {})
+            stamp = read_sealed(record).get(KEY, {})
     except (ValueError, struct.error):
         return {}
     is_stamp = isinstance(stamp, dict) and isinstance(stamp.get("inputs", {}), dict)
@@ -68,11 +68,14 @@ def read_stamp(record: Path) -> dict:
 
 
 def write_stamp(record: Path, stamp: dict) -> None:
-    """Put a stamp into a JSON or PNG file, in place of the one it has; a JSON file that isn't there is made."""
+    """Put a stamp into a JSON or PNG file, in place of the one it has; a JSON file that isn't there is made.
+
+    Raises ValueError where a JSON file is no record with its checksum.
+    """
     if record.suffix == ".png":
         write_atomically(record, _with_png_text(record.read_bytes(), stamp))
     else:
-        document = read_record(record) if record.is_file() else {}
+        document = read_sealed(record) if record.is_file() else {}
         write_record(record, {**document, KEY: stamp})
 
 

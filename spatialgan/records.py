@@ -1,15 +1,16 @@
 """Records: the small JSON documents that say what a result is, each with a checksum of its own content.
 
 The checksum stands under "checksum" and is the sha256 of all other entries, as JSON with sorted keys. A record
-without one is from before records had them.
+without one is from before records had them, or lost it: `seal` gives it one, for whoever vouches for it.
 """
 
 import hashlib
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
-from spatialgan.documents import parse_json
+from spatialgan.documents import MAX_DOCUMENT, parse_json
 from spatialgan.files import read_whole, write_atomically
 
 CHECKSUM = "checksum"
@@ -38,6 +39,35 @@ def read_record(path: Path) -> dict[str, Any]:
             f"{path} was altered after it was written: its checksum is another's; make it again"
         )
     return record
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """Return a record that has a checksum.
+
+    Raises as `read_record`, and ValueError for one that has none, and for a file larger than any record.
+    """
+    record = _read_bounded(path)
+    if CHECKSUM not in record:
+        raise ValueError(
+            f"{path} has no checksum: it was altered, or is from before records had one; delete it and make it "
+            f"again, or, if you know it to be as it was written: spatialgan tidy --seal {shlex.quote(str(path))}"
+        )
+    return record
+
+
+def seal(path: Path) -> bool:
+    """Give a record a checksum where it has none; return whether it had none. Raises as `read_sealed`."""
+    record = _read_bounded(path)
+    is_open = CHECKSUM not in record
+    if is_open:
+        write_record(path, record)
+    return is_open
+
+
+def _read_bounded(path: Path) -> dict[str, Any]:
+    if path.is_file() and path.stat().st_size > MAX_DOCUMENT:
+        raise ValueError(f"{path} has more than {MAX_DOCUMENT:,} bytes, which no record has")
+    return read_record(path)
 
 
 def checksum(record: dict) -> str:

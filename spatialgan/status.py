@@ -16,7 +16,7 @@ from typing import Any
 
 from spatialgan.params import Params
 from spatialgan.provenance import read_stamp
-from spatialgan.records import read_record
+from spatialgan.records import read_sealed
 from spatialgan.results import Results
 from spatialgan.steps import Step, made_from
 from spatialgan.tensor_file import exclusive
@@ -106,7 +106,7 @@ def _why_unstamped(record: Path) -> str:
     """Return in words why nothing is known of what made a result."""
     try:
         if record.suffix == ".json":
-            read_record(record)
+            read_sealed(record)
     except ValueError as error:
         return " ".join(str(error).removeprefix(f"{record} ").split())
     return UNSTAMPED

@@ -18,7 +18,7 @@ from typing import Any
 from spatialgan.files import file_sha256, listing_sha256
 from spatialgan.params import Params
 from spatialgan.provenance import write_stamp
-from spatialgan.records import read_record
+from spatialgan.records import read_sealed
 
 VERBS = {
     "dataset": "prepare",
@@ -86,7 +86,7 @@ class Step:
             return NOT_MADE
         if self.kind in HASH_KEYS:
             try:
-                return str(read_record(self.record).get(HASH_KEYS[self.kind], NOT_MADE))
+                return str(read_sealed(self.record).get(HASH_KEYS[self.kind], NOT_MADE))
             except ValueError:  # altered: the step is to be made again
                 return NOT_MADE
         return file_sha256(self.record)
@@ -101,12 +101,21 @@ def made_from(params: Params, step: Step) -> dict:
     return {"settings": step.settings, "code": step.code, "inputs": inputs}
 
 
+def check_needs(step: Step) -> None:
+    """Raise ValueError, in one line, where the record of a needed step isn't what was written."""
+    for need in step.needs:
+        if need.record.suffix == ".json" and need.record.is_file():
+            read_sealed(need.record)
+
+
 @contextmanager
 def stamp(params: Params, step: Step) -> Iterator[dict]:
     """Stamp the record of a step that is written inside the block; yields the stamp.
 
     What made the step is looked up before the block runs, so an edit of the code while it runs is noticed later.
+    Raises ValueError as `check_needs`.
     """
+    check_needs(step)
     made = made_from(params, step)
     yield made
     write_stamp(step.record, made)

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from spatialgan.data.archive import scan_archive
 from spatialgan.documents import open_regular, read_json, read_text, read_yaml
 from spatialgan.files import file_sha256
-from spatialgan.records import read_record
+from spatialgan.records import read_sealed
 from spatialgan.results import Results
 from spatialgan.tensor_file import load_tensors
 from spatialgan.variants import shown
@@ -50,10 +50,12 @@ def audit(checks: Iterable[Check]) -> Audit:
     """Return what all checks say; shows a bar where somebody watches."""
     found = Audit()
     checks = list(checks)
-    sizes = [check.path.stat().st_size if check.path.is_file() else 0 for check in checks]
-    with tqdm(total=sum(sizes), unit="B", unit_scale=True, desc="verify", disable=None) as bar:
+    sizes = [_size(check.path) for check in checks]
+    with tqdm(
+        total=sum(filter(None, sizes)), unit="B", unit_scale=True, desc="verify", disable=None
+    ) as bar:
         for check, size in zip(checks, sizes, strict=True):
-            if not check.path.is_file():
+            if size is None:
                 found.absent.append(check.path)
                 continue
             found.faults += [f"{check.path}: {fault}" for fault in _faults_of(check)]
@@ -61,6 +63,14 @@ def audit(checks: Iterable[Check]) -> Audit:
             found.num_bytes += size
             bar.update(size)
     return found
+
+
+def _size(path: Path) -> int | None:
+    """Return a file's bytes, None where there is no file; 0 where the system can't say: reading it tells why."""
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except OSError:
+        return 0
 
 
 def _faults_of(check: Check) -> list[str]:
@@ -133,14 +143,14 @@ def _without_path(error: Exception, path: Path) -> str:
 def _recorded(record: Path, key: str) -> str:
     """Return a hash from a record, "" where it holds none."""
     try:
-        return str(read_record(record).get(key, ""))
+        return str(read_sealed(record).get(key, ""))
     except ValueError:
         return ""
 
 
 def _record_faults(path: Path) -> Iterator[str]:
     try:
-        read_record(path)
+        read_sealed(path)
     except ValueError as error:
         yield _without_path(error, path)
 
@@ -172,8 +182,8 @@ def _members(stores: list[Path], path: str, md5: str) -> Iterator[tuple[str, str
             try:
                 items = [(str(i["md5"]), str(i["relpath"])) for i in read_json(listing)]
                 yield from ((found, f"{path}/{name}") for found, name in items)
-            except (ValueError, KeyError, TypeError):
-                continue  # damaged: it has a check of its own
+            except (ValueError, KeyError, TypeError, OSError):
+                continue  # damaged, or unreadable: it has a check of its own
 
 
 def _object_faults(path: Path, md5: str, name: str) -> Iterator[str]:

@@ -48,6 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=0.0,
         help="Minutes that the tests marked campaign share; 0: a few fixed cases each.",
     )
+    parser.addoption("--campaign-seed", type=int, default=0, help="Seed of each test's first case.")
     parser.addoption(
         "--campaign-report",
         default="",

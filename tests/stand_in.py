@@ -18,6 +18,7 @@ from PIL import Image
 from spatialgan.graph import CLAIMS, Graph
 from spatialgan.params import Params, load_params
 from spatialgan.provenance import source_commit
+from spatialgan.records import write_record
 from spatialgan.results import Results
 from spatialgan.steps import HASH_KEYS, Step, stamp
 
@@ -72,7 +73,7 @@ def pretend(step: Step, made: dict) -> None:
         if step.kind == "metric":
             record |= _measured(step)
         step.record.parent.mkdir(parents=True, exist_ok=True)
-        step.record.write_text(json.dumps(record))
+        write_record(step.record, record)
 
 
 def _measured(step: Step) -> dict:

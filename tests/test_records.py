@@ -1,4 +1,4 @@
-"""Records: what was altered after it was written is noticed; what is older than checksums is read."""
+"""Records: what was altered after it was written is noticed, and so is what has lost its checksum."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from spatialgan.provenance import read_stamp, write_stamp
-from spatialgan.records import CHECKSUM, read_record, write_record
+from spatialgan.records import CHECKSUM, checksum, read_record, read_sealed, seal, write_record
 
 RECORD = {"metrics": {"fid": 12.5, "recall": 0.25}, "run": "cat/sel/0", "e": "\u00e9", "n": None}
 
@@ -48,10 +48,20 @@ def test_what_is_no_record_is_named(tmp_path: Path, data: bytes, said: str) -> N
         read_record(path)
 
 
-def test_a_record_from_before_checksums_is_read(tmp_path: Path) -> None:
+def test_a_record_without_a_checksum_is_refused_until_somebody_vouches_for_it(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "r.json"
     path.write_text(json.dumps(RECORD))
-    assert read_record(path) == RECORD
+    with pytest.raises(ValueError, match="r.json has no checksum: it was altered") as error:
+        read_sealed(path)
+    assert "\n" not in str(error.value) and f"spatialgan tidy --seal {path}" in str(error.value)
+    with pytest.raises(ValueError, match="has no checksum"):
+        write_stamp(path, {})
+    assert json.loads(path.read_text()) == RECORD
+    assert read_stamp(path) == {}
+    assert seal(path) and not seal(path)
+    assert {**RECORD, CHECKSUM: checksum(RECORD)} == read_sealed(path)
 
 
 def test_a_stamp_is_under_the_checksum(tmp_path: Path) -> None:

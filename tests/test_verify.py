@@ -15,6 +15,7 @@ from spatialgan import files
 from spatialgan.cli.main import main
 from spatialgan.data.archive import ImageArchive
 from spatialgan.files import file_sha256
+from spatialgan.records import write_record
 from spatialgan.results import Results
 from spatialgan.tensor_file import save_tensors
 from tests.tiny import ROOT, tiny_archive
@@ -52,7 +53,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     ):
         _weights(path)
         record.parent.mkdir(parents=True, exist_ok=True)
-        record.write_text(json.dumps({key: file_sha256(path)}))
+        write_record(record, {key: file_sha256(path)})
     _weights(CHECKPOINT)
     dvc = Path(".dvc")
     dvc.mkdir()
@@ -147,6 +148,38 @@ def test_what_the_system_cannot_read_does_not_end_the_verification(
     assert [line.partition(": ")[0] for line in found] == sorted([str(SNAPSHOT), str(SEGMENTER)])
     assert f"{SNAPSHOT}: cannot be read (Input/output error)" in found
     assert result.stdout.startswith(f"{NUM_FILES} files, ")
+
+
+def test_no_file_that_cannot_be_read_is_passed_over(
+    tree: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """EIO at each file that is opened, one after the other."""
+    real, opened, failing = os.open, set(), [""]
+
+    def counted(path, *arguments, **options):
+        if str(path).startswith((str(tmp_path), "results", ".dvc", "dvc.lock")):
+            opened.add(str(path))
+            if str(path) == failing[0]:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", counted)
+    assert _verify().exit_code == 0
+    for failing[0] in sorted(opened):
+        result = _verify()
+        assert result.exit_code == 1, failing[0]
+        lines = [line for line in result.stderr.splitlines() if "Input/output error" in line]
+        assert lines and Path(failing[0]).name in lines[0]
+
+
+def test_what_names_and_records_hold_cannot_write_to_the_terminal(tree: dict[str, Path]) -> None:
+    path = RESULTS.metric("cat/sel/0", "x\x1b[2J\n")
+    path.parent.mkdir(parents=True)
+    path.write_text(r'{"\u001b[2J": 1, "\u001b[2J": 2}', encoding="utf-8")
+    result = _verify()
+    assert result.exit_code == 1 and "\x1b" not in result.stderr
+    (line,) = result.stderr.splitlines()
+    assert line.count(r"\x1b[2J") == 2 and "is there twice" in line
 
 
 @pytest.mark.parametrize("name", ["cache", "remote", "folder", "member"])

@@ -11,6 +11,7 @@ import torch
 from spatialgan.config import RunConfig, load_params, resolve
 from spatialgan.data.archive import write_archive
 from spatialgan.params import Params
+from spatialgan.records import write_record
 from spatialgan.results import DatasetFiles, Results
 from spatialgan.snapshot import save_snapshot
 from spatialgan.training.state import new_state
@@ -39,7 +40,7 @@ def tiny_archive(root: Path, num: int = 24, resolution: int = 16) -> DatasetFile
         pixels.integers(0, 256, (resolution, resolution, 3), dtype=np.uint8) for _ in range(num)
     )
     facts = write_archive(files.archive, images)
-    files.manifest.write_text(f'{{"sha256": "{facts.sha256}"}}')
+    write_record(files.manifest, {"sha256": facts.sha256})
     return files
 
 

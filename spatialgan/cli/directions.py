@@ -16,7 +16,8 @@ def _numbers(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple
     found: list[int] = []
     for part in filter(None, text.split(",")):
         first, dash, last = part.partition("-")
-        if not (first.isdecimal() and (last.isdecimal() or not dash) and len(part) < 12):
+        is_short = max(len(first), len(last)) <= 4
+        if not (first.isdecimal() and (last.isdecimal() or not dash) and is_short):
             raise ValueError(
                 f"--{parameter.name}: '{part[:40]}' is not a number, such as 4, or 4-7"
             )
@@ -60,7 +61,7 @@ def _numbers(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple
     "--count",
     default=16,
     show_default=True,
-    type=click.IntRange(1),
+    type=click.IntRange(1, 10_000),
     help="How many to write, at most.",
 )
 @click.option("--segmenter", default="", help="For class:NAME, in place of the profile's.")
@@ -81,6 +82,7 @@ def directions(scene_file: Path, output: Path, **options: Any) -> None:
     """
     from spatialgan.directions.find import Question, find_directions
     from spatialgan.directions.regions import View, parse_region, region_mask
+    from spatialgan.models import model_path
     from spatialgan.scenes.along import save_directions
     from spatialgan.scenes.render import render_scene
     from spatialgan.scenes.scene_file import load_scene
@@ -88,6 +90,7 @@ def directions(scene_file: Path, output: Path, **options: Any) -> None:
     (path,) = check_outputs([check_suffix(output, ".safetensors")], [scene_file])
     region = parse_region(options["text"])
     scene, model = load_scene(scene_file)
+    check_outputs([path], [model_path(scene.model)])
     image = render_scene(scene, model.snapshot)
     view = View(
         scene, image, lambda image: _segmented(image, model.snapshot.config.dataset, options)

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from spatialgan.cli.options import FiniteRange
 from spatialgan.cli.outputs import check_outputs, scene_outputs
 from spatialgan.dragging import METHOD
 
@@ -64,7 +65,7 @@ class Interrupts:
     "tolerance_px",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(0.75, 100),
+    type=FiniteRange(0.75, 100),
     help="How near its target a handle has arrived, in half cells of the features (pixels of the image, "
     "up to 256 pixels).",
 )

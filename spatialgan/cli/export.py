@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from spatialgan.cli.outputs import check_outputs
+
 
 @click.command()
 @click.argument("model")
@@ -32,9 +34,11 @@ def export(model: str, output: Path, check: bool, license_name: str) -> None:
     Its inputs are z, truncation_psi, noise and every level's centers, sigmas and presences, its output is image.
     """
     from spatialgan import export as onnx_export
+    from spatialgan.models import model_path
     from spatialgan.models.opened import open_model
 
     onnx_export.check_name(output)
+    (path,) = check_outputs([output], [model_path(model)])
     opened = open_model(model)
     exported = onnx_export.export_model(opened, license_name)
     said = "not checked"
@@ -45,7 +49,7 @@ def export(model: str, output: Path, check: bool, license_name: str) -> None:
             raise ValueError(
                 f"{output} was not written: {said}, but must be at most {onnx_export.TOLERANCE:g}"
             )
-    onnx_export.write_onnx(output, exported)
+    onnx_export.write_onnx(path, exported)
     click.echo(
         f"{output}: {len(exported.data):,} bytes, {said}\ninputs: {', '.join(exported.inputs)}"
     )

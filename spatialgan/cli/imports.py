@@ -24,11 +24,11 @@ def import_command(checkpoint: Path, output: Path, discriminator: Path | None) -
     if output.suffix != SUFFIX:
         raise ValueError(f"{output} must end in {SUFFIX}, as the paths of models do")
     wanted = [output] if discriminator is None else [output, discriminator]
-    check_outputs(wanted, [checkpoint])
-    config = import_generator(checkpoint, output)
+    path, *others = check_outputs(wanted, [checkpoint])
+    config = import_generator(checkpoint, path)
     levels = len(config.heatmap_channels)
     heatmaps = f"{levels} levels of heatmaps" if levels else "no heatmaps"
     click.echo(f"{output}: a generator of {config.resolution} pixels, {heatmaps}")
     if discriminator is not None:
-        size = import_discriminator(checkpoint, discriminator).resolution
+        size = import_discriminator(checkpoint, others[0]).resolution
         click.echo(f"{discriminator}: a discriminator of {size} pixels")

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from spatialgan.cli.drags import Interrupts
+from spatialgan.cli.options import FiniteRange
 from spatialgan.cli.outputs import check_outputs, check_suffix, scene_outputs
 
 FILE = click.Path(path_type=Path)
@@ -52,7 +53,7 @@ FILE = click.Path(path_type=Path)
     "--seconds",
     default=50.0,
     show_default=True,
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     help="After so long no further step is begun.",
 )
 @click.option(
@@ -131,7 +132,13 @@ def invert(
 @click.argument("model")
 @click.option("-o", "--output", type=FILE, required=True, help="The encoder, a .safetensors file.")
 @click.option("--steps", default=6000, show_default=True, type=click.IntRange(1, 10_000_000))
-@click.option("--seed", default=0, show_default=True, help="Of the weights and the samples.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 1 << 62),
+    help="Of the weights and the samples.",
+)
 def encoder(model: str, output: Path, steps: int, seed: int) -> None:
     """Train a small network that guesses the scene of an image, on samples of MODEL itself."""
     from spatialgan.inversion.encoder import save_encoder

@@ -1,7 +1,8 @@
 """The options that most commands share."""
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +23,19 @@ params_option = click.option(
     type=click.Path(path_type=Path),
     help="Folder of the parameters.",
 )
+
+
+class FiniteRange(click.FloatRange):
+    """A number within a range; "nan", which lies in every range of click's, is refused."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number; fails as click's types do."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a number that can be used.", param, ctx)
+        return number
 
 
 def open_params(params_dir: Path, profile: str) -> "tuple[Params, str]":

@@ -56,7 +56,7 @@ def train(run: str, profile: str, params_dir: Path, dry_run: bool, wait: bool) -
 def _train(run: str, profile: str, params_dir: Path, dry_run: bool, wait: bool) -> None:
     from spatialgan.config import resolve
     from spatialgan.graph import Graph
-    from spatialgan.steps import made_from
+    from spatialgan.steps import check_needs, made_from
     from spatialgan.training import loop
     from spatialgan.training.processes import join_processes
 
@@ -70,9 +70,14 @@ def _train(run: str, profile: str, params_dir: Path, dry_run: bool, wait: bool) 
         raise ValueError(
             f"{archive} does not exist: run `spatialgan prepare {config.dataset} -p {profile}` first"
         )
-    stamp = made_from(params, Graph(params, profile).run(run))
+    step = Graph(params, profile).run(run)
+    check_needs(step)
     with join_processes() as processes:
-        loop.train(loop.TrainingJob(config, params.results(profile), processes, stamp, wait))
+        loop.train(
+            loop.TrainingJob(
+                config, params.results(profile), processes, made_from(params, step), wait
+            )
+        )
 
 
 @click.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from spatialgan.cli.options import open_params, params_option, profile_option
-from spatialgan.messages import printable
+from spatialgan.messages import one_line, printable
 
 
 @click.command()
@@ -38,7 +38,7 @@ def verify(profiles: tuple[str, ...], params_dir: Path) -> None:
     checks = [check for results in chosen for check in results_checks(results)]
     found = audit([*checks, *store_checks(Path())])
     for fault in found.faults:
-        click.echo(printable(fault), err=True)
+        click.echo(one_line(fault), err=True)
     faults = f"{len(found.faults) or 'no'} fault{'' if len(found.faults) == 1 else 's'}"
     absent = f", {len(found.absent)} not here (dvc pull)" if found.absent else ""
     click.echo(f"{found.num_files} files, {found.num_bytes / 1e6:,.1f} MB: {faults}{absent}")
@@ -72,15 +72,28 @@ def status(targets: tuple[str, ...], as_json: bool, profile: str, params_dir: Pa
 
 
 @click.command()
+@click.option(
+    "--seal",
+    "records",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Instead, give this record a checksum: one from before records had them, which you vouch for.",
+)
 @profile_option
 @params_option
-def tidy(profile: str, params_dir: Path) -> None:
+def tidy(records: tuple[Path, ...], profile: str, params_dir: Path) -> None:
     """Remove checkpoints of earlier settings, which no training will resume from."""
+    from spatialgan.records import seal
     from spatialgan.status import remove_leftovers
 
+    if records:
+        for record in records:
+            said = "is sealed" if seal(record) else "has a checksum"
+            click.echo(one_line(f"{record} {said}"))
+        return
     params, profile = open_params(params_dir, profile)
     removed = remove_leftovers(params.results(profile))
     for folder in removed.folders:
-        click.echo(f"removed {folder}")
+        click.echo(f"removed {one_line(str(folder))}")
     if not removed.folders:
         click.echo("there is nothing to remove")

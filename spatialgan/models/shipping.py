@@ -10,7 +10,7 @@ from pathlib import Path
 from spatialgan.files import file_sha256, write_atomically
 from spatialgan.models import SUFFIX
 from spatialgan.params import Params, split_run
-from spatialgan.records import read_record
+from spatialgan.records import read_sealed
 from spatialgan.shapes import MEASURED, check_record
 from spatialgan.snapshot import load_snapshot, sample_images
 from spatialgan.tensor_file import halved, read_tensors, save_tensors
@@ -116,7 +116,7 @@ def _metrics(paths: Iterable[Path], snapshot_sha256: str) -> str:
     """
     parts = []
     for path in paths:
-        found = read_record(path)
+        found = read_sealed(path)
         check_record(path, found, MEASURED)
         if found.get("snapshot_sha256") != snapshot_sha256:
             raise ValueError(f"{path} was measured on another snapshot: measure this one first")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spatialgan.params import Params
-from spatialgan.records import read_record
+from spatialgan.records import read_sealed
 from spatialgan.shapes import MEASURED, TRAINED, check_record, check_trials
 
 SHORT = 10  # digits of a hash that people read
@@ -52,7 +52,7 @@ def load_results(params: Params, section: dict, profile: str) -> list[Result]:
         for file in files:
             paths = results.metric(run, file), results.run(run).record
             if all(path.is_file() for path in paths):
-                measured, trained = map(read_record, paths)
+                measured, trained = map(read_sealed, paths)
                 check_record(paths[0], measured, MEASURED)
                 check_record(paths[1], trained, TRAINED)
                 check_trials(paths[0], measured.get("drags", []))

@@ -6,7 +6,7 @@ Published weights have no such line: nothing here has scored them.
 import pandas as pd
 
 from spatialgan.params import Params
-from spatialgan.records import read_record
+from spatialgan.records import read_sealed
 from spatialgan.reporting.results import SHORT, Result
 from spatialgan.shapes import SEGMENTER, check_record
 
@@ -24,7 +24,7 @@ def segmenter_frame(
             path = params.results(profile).segmenter(dataset, name).record
             if not path.is_file():
                 continue
-            record = read_record(path)
+            record = read_sealed(path)
             check_record(path, record, SEGMENTER)
             for result in results:
                 _check_weights(result, dataset, name, record["sha256"])

@@ -8,22 +8,30 @@ A test of the campaign tries the same thing on many seeds:
             campaign.failed(seed, "was accepted")
 
 In the usual suite it tries `bounded` of them, always the same. `make campaign` gives all tests together some minutes
-(`--campaign-minutes`), and each goes on until its share is spent: one of all shares, or as many as its marker says,
-`pytest.mark.campaign(shares=5)`.
+(`--campaign-minutes`). Each process of pytest gets tests of as many shares as the others, and divides what is left of
+the time by the shares that it has yet to do: a test counts as one, or as many as its marker says,
+`pytest.mark.campaign(shares=5)`. So what one test takes too long, such as in preparing, the next ones have less.
+
+Seeds count from `--campaign-seed` on, so that a campaign can be another one than the last.
 """
 
+import itertools
 import json
 import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 PROPERTY = "campaign"
+PROCESSES = "PYTEST_XDIST_WORKER_COUNT"
 SHOWN = 5  # failures of one test that are named
 KILLS, FAULTS = ", kills", ", faults"  # how the names of such cases end; all others are inputs
+
+STARTED = time.monotonic()
 
 _totals: dict[str, list[int]] = {}  # tried and failed, by what was tried
 
@@ -32,22 +40,24 @@ _totals: dict[str, list[int]] = {}  # tried and failed, by what was tried
 class Campaign:
     """The cases of one test."""
 
-    seconds: float  # this test's share of the time; 0: the bounded number of cases
+    ends: float  # of this test's share of the time, by the monotonic clock; 0: after the bounded number of cases
+    first: int = 0  # seed
     counts: dict[str, list[int]] = field(default_factory=dict)  # tried and failed
     failures: list[str] = field(default_factory=list)
     _now: str = ""
 
     def cases(self, what: str | Callable[[int], str], bounded: int) -> Iterator[int]:
-        """Yield seeds from 0 on, each a case of `what` (a loader or a command), until the share is spent.
+        """Yield seeds, each a case of `what` (a loader or a command), until the share is spent; one at least.
 
         `what` may be a function of the seed.
         """
-        ends, seed = time.monotonic() + self.seconds, 0
-        while seed < bounded or (self.seconds and time.monotonic() < ends):
+        for tried, seed in enumerate(itertools.count(self.first)):
+            goes_on = time.monotonic() < self.ends if self.ends else tried < bounded
+            if tried and not goes_on:
+                return
             self._now = what if isinstance(what, str) else what(seed)
             self.counts.setdefault(self._now, [0, 0])[0] += 1
             yield seed
-            seed += 1
 
     def failed(self, case: object, why: str) -> None:
         """Note that a case failed; the test goes on and fails in the end."""
@@ -58,11 +68,7 @@ class Campaign:
 @pytest.fixture
 def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
     """Return the cases of a test; at its end, fail it with what failed."""
-    minutes = request.config.getoption("campaign_minutes")
-    shares = [_shares(item) for item in request.session.items]
-    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    seconds = 60 * minutes * min(processes, sum(map(bool, shares)))
-    found = Campaign(seconds * _shares(request.node) / sum(shares))
+    found = Campaign(_end_of_share(request), int(str(request.config.getoption("campaign_seed"))))
     yield found
     request.node.user_properties.append((PROPERTY, found.counts))
     if found.failures:
@@ -71,10 +77,53 @@ def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
         pytest.fail("\n".join(named), pytrace=False)
 
 
+def _end_of_share(request: pytest.FixtureRequest) -> float:
+    """Return when a test is to end: it has the part of the time left that its shares are of those left.
+
+    Where none is left, on a busy machine, the test is skipped.
+    """
+    minutes = request.config.getoption("campaign_minutes")
+    if not minutes:
+        return 0
+    inputs = getattr(request.config, "workerinput", {})
+    started = inputs.get(PROPERTY, STARTED)
+    items, now = request.session.items, time.monotonic()
+    mine = [item for item in items if _process(item) == _process(request.node)]
+    left = mine[mine.index(request.node) :]
+    time_left = started + 60 * minutes - now
+    if time_left <= 0:
+        pytest.skip("no time is left")
+    return now + time_left * _shares(request.node) / sum(map(_shares, left))
+
+
 def _shares(item: pytest.Item) -> int:
     """Return how many shares of the time a test gets."""
     marker = item.get_closest_marker("campaign")
     return 0 if marker is None else marker.kwargs.get("shares", 1)
+
+
+def _process(item: pytest.Item) -> str:
+    """Return which of pytest's processes runs a test."""
+    marker = item.get_closest_marker("xdist_group")
+    return "" if marker is None else marker.args[0]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give each process tests of as many shares as the others, those of many shares first."""
+    if not config.getoption("campaign_minutes"):
+        return
+    shares = {f"process {n}": 0 for n in range(int(os.environ.get(PROCESSES, "1")))}
+    items.sort(key=_shares, reverse=True)
+    for item in items:
+        least = min(shares, key=lambda name: shares[name])
+        shares[least] += _shares(item)
+        item.add_marker(pytest.mark.xdist_group(least))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a process when the campaign started: all have the same monotonic clock."""
+    node.workerinput[PROPERTY] = STARTED
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -1,6 +1,7 @@
 """Damaged and crafted safetensors files: what isn't what was written is one clear line, never another result."""
 
 import copy
+import functools
 import json
 import random
 from collections.abc import Callable
@@ -12,9 +13,12 @@ import torch
 
 from spatialgan.extractors.network import load_extractor, shipped_weights
 from spatialgan.imports.discriminators import load_discriminator, save_discriminator
+from spatialgan.inversion.encoder import Encoder, load_encoder, save_encoder
+from spatialgan.models.opened import OpenedModel, open_model
 from spatialgan.networks.discriminator import Discriminator, DiscriminatorConfig
 from spatialgan.networks.released import Conventions, released_discriminator
 from spatialgan.results import Results
+from spatialgan.scenes.along import Directions, load_directions, save_directions
 from spatialgan.segmenters.instances import Instances
 from spatialgan.segmenters.mask_rcnn import MaskRcnnLearner, MaskRcnnShape, open_trained
 from spatialgan.segmenters.oracle import open_oracle, save_table
@@ -109,6 +113,29 @@ def segmenter(folder: Path) -> Path:
     return folder / "segmenter.safetensors"
 
 
+def directions(folder: Path) -> Path:
+    """Write directions of a model's styles."""
+    parts = {"scores": torch.ones(2), "mask": torch.zeros(16, 16, dtype=torch.bool)}
+    texts = dict.fromkeys(("model_sha256", "space", "method", "region"), "x")
+    made = Directions(torch.ones(2, 4, 16), field="latent", **parts, **texts)
+    save_directions(folder / "directions.safetensors", made)
+    return folder / "directions.safetensors"
+
+
+@functools.cache
+def model_of(path: Path) -> OpenedModel:
+    """Return the model beside an encoder."""
+    return open_model(str(path.with_name("snapshot.safetensors")))
+
+
+def encoder(folder: Path) -> Path:
+    """Write an encoder that has learned nothing, and its model beside it."""
+    path = snapshot(folder).with_name("encoder.safetensors")
+    model = model_of(path)
+    save_encoder(path, Encoder(model.snapshot.config.generator), model, {"steps": 0})
+    return path
+
+
 def use_oracle(path: Path) -> None:
     """Ask an oracle."""
     open_oracle(path, "cpu", 0.5)(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
@@ -121,6 +148,8 @@ READERS: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Any], int, int
     "extractor": (extractor, load_extractor, 20, 10),
     "discriminator": (discriminator, load_discriminator, 40, 40),
     "oracle": (oracle, use_oracle, 40, 40),
+    "directions": (directions, load_directions, 40, 40),
+    "encoder": (encoder, lambda path: load_encoder(path, model_of(path)), 20, 20),
     "segmenter": (segmenter, lambda path: open_trained(path, "cpu", 0.5), 40, 12),
 }
 

@@ -1,6 +1,6 @@
 """Damaged and hostile pictures: each is refused in one line, or is a picture; what a checksum covers is never another.
 
-They are images of data sets (`decode_image`), and masks of drags (`read_gray`).
+They are images of data sets (`decode_image`), masks of drags (`read_gray`) and photos to invert (`read_photo`).
 """
 
 import functools
@@ -16,6 +16,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from spatialgan.data.archive import encode_png
 from spatialgan.data.members import MAX_PIXELS, MAX_SIDE, decode_image
+from spatialgan.inversion.photo import FRAMES, read_photo, square_image
 from spatialgan.pictures import read_gray
 from tests.campaign.conftest import Campaign
 from tests.campaign.damage import Taken, damaged_bytes, take
@@ -184,3 +185,17 @@ def test_damaged_masks_are_refused_or_masks(campaign: Campaign, tmp_path: Path) 
             found.shape == (16, 16) and 0 <= found.min() <= found.max() <= 1
         ):
             campaign.failed(f"{seed} ({name})", "is no mask")
+
+
+def test_damaged_photos_are_refused_or_photos(campaign: Campaign, tmp_path: Path) -> None:
+    for seed in campaign.cases("photo to invert", 150):
+        dice = random.Random(f"photo {seed}")
+        name, _, data = picture(dice)
+        path, frame = tmp_path / name, dice.choice(list(FRAMES))
+        path.write_bytes(data)
+        taken = take(lambda path=path, frame=frame: square_image(read_photo(path), 16, frame), path)
+        path.unlink()
+        if taken.fault:
+            campaign.failed(f"{seed} ({name})", taken.fault)
+        elif taken.value is not None and taken.value.shape != (3, 16, 16):
+            campaign.failed(f"{seed} ({name})", f"is {taken.value.shape}")

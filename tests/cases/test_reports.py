@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from spatialgan.cli.main import main
 from spatialgan.params import Params, load_params
+from spatialgan.records import CHECKSUM, seal, write_record
 from spatialgan.reporting.curves import read_curves
 from spatialgan.reporting.tables import write_table
 from tests.reporting.test_reporting import SNAPSHOT, add_run
@@ -65,9 +67,11 @@ def put(params: Params, name: str, data: bytes) -> Path:
         measured = results.metric(run, "fidelity")
     for path in (trained, measured):
         path.parent.mkdir(parents=True)
-        path.write_text(json.dumps({"snapshot_sha256": SNAPSHOT, "metrics": {}, "protocol": {}}))
+        write_record(path, {"snapshot_sha256": SNAPSHOT, "metrics": {}, "protocol": {}})
     path = trained if file == "train" else measured
     path.write_bytes(data)
+    with suppress(ValueError):  # where it is no record at all
+        seal(path)
     return path
 
 
@@ -87,6 +91,8 @@ def test_a_segmenter_s_record_of_another_shape_is_one_line(params: Params) -> No
     record.parent.mkdir(parents=True)
     for text, said in (("1", "no JSON object"), ("{}", "'sha256' is a required")):
         record.write_text(text)
+        with suppress(ValueError):
+            seal(record)
         result = table("segmenters")
         assert result.exit_code == 1 and said in result.stderr
         assert result.stderr.startswith(f"spatialgan: {record}") and result.stderr.count("\n") == 1
@@ -100,6 +106,25 @@ def test_an_empty_record_is_named(params: Params, text: str, file: str) -> None:
     assert result.exit_code == 1 and result.stderr.count("\n") == 1
     # a training's record without a hash is one of another snapshot than was measured
     assert path.name in result.stderr or "cat/sel/0 has snapshot" in result.stderr
+
+
+def test_a_number_that_was_changed_with_its_checksum_taken_away_reaches_no_table(
+    params: Params,
+) -> None:
+    run = "cat/baseline/0"
+    add_run(params.root("workstation"), run, 10.0)
+    files = params.results("workstation")
+    for path in (files.metric(run, "fidelity"), files.run(run).record):
+        whole = path.read_bytes()
+        record = json.loads(whole)
+        del record[CHECKSUM]
+        path.write_text(json.dumps(record).replace("10.0", "9.0"))
+        result = table("objective")
+        assert result.exit_code == 1 and result.stderr.count("\n") == 1
+        assert result.stderr.startswith(f"spatialgan: {path} has no checksum")
+        assert not files.table("objective", ".md").exists()
+        path.write_bytes(whole)
+    assert table("objective").exit_code == 0
 
 
 def test_damaged_curves_are_named_by_their_line() -> None:

@@ -15,6 +15,7 @@ from spatialgan.cli.main import main
 from spatialgan.drawing import films
 from spatialgan.files import file_sha256
 from spatialgan.models import shipping
+from spatialgan.records import write_record
 from spatialgan.scenes.edits import EDITS, Remove
 from spatialgan.scenes.render import render_scene
 from spatialgan.scenes.scene_file import load_scene
@@ -159,9 +160,9 @@ def finished(place):
         "protocol": {"segmenter": "torchvision", "truncation_psi": 1},
         "snapshot_sha256": file_sha256(snapshot),
     }
-    (metrics / "comove.json").write_text(json.dumps(measured))
+    write_record(metrics / "comove.json", measured)
     trials_only = {**measured, "metrics": {}, "protocol": {"num_drags": 2}, "drags": []}
-    (metrics / "drags.json").write_text(json.dumps(trials_only))
+    write_record(metrics / "drags.json", trials_only)
     return place
 
 
@@ -200,7 +201,7 @@ def test_metrics_of_another_snapshot_make_no_card(finished):
     measured = json.loads(path.read_text())
     for others in ({"snapshot_sha256": "0" * 64}, {}):
         measured.pop("snapshot_sha256", "")
-        path.write_text(json.dumps({**measured, **others}))
+        write_record(path, {**measured, **others})
         result = invoke("ship", "cat/indoor/0", "--name", "x", "-p", "smoke", "--folder", "models")
         assert result.exit_code == 1
         assert "comove.json was measured on another snapshot" in result.stderr

@@ -11,6 +11,7 @@ import yaml
 from PIL import Image
 
 from spatialgan.params import Params, load_params
+from spatialgan.records import write_record
 from spatialgan.reporting.figures import write_figure
 from spatialgan.reporting.formats import html_page, latex_text, markdown_line, markdown_text
 from spatialgan.reporting.tables import write_table
@@ -41,7 +42,7 @@ def add_run(root: Path, run: str, fid: float, **protocol: object) -> None:
     for folder in (runs, metrics):
         folder.mkdir(parents=True)
     record = {"kimg": 200.0, "precision": "fp32", "resolution": 32, "commit": "1234567890abcdef"}
-    (runs / "train.json").write_text(json.dumps({**record, "snapshot_sha256": SNAPSHOT}))
+    write_record(runs / "train.json", {**record, "snapshot_sha256": SNAPSHOT})
     (runs / "curves.csv").write_text("kimg,loss_g,l1,anything\n1,0.5,,2\n2,0.4,0.3,\n")
     Image.new("RGB", (8 * 32, 4 * 32), "red").save(runs / "samples.png")
     values = {"fid": fid, "kid": fid / 1000, "kid_std": 0.0, "precision": 0.5, "recall": 0.25}
@@ -53,7 +54,7 @@ def add_run(root: Path, run: str, fid: float, **protocol: object) -> None:
         "commit": "1234567890abcdef",
         "snapshot_sha256": SNAPSHOT,
     }
-    (metrics / "fidelity.json").write_text(json.dumps(measured))
+    write_record(metrics / "fidelity.json", measured)
 
 
 def cells(markdown: str, title: str) -> list[str]:
@@ -104,7 +105,7 @@ def test_metrics_of_another_snapshot_than_the_row_has_are_refused(params: Params
     for other, shown in (({"snapshot_sha256": "0f" * 32}, "0f0f0f0f0f"), ({}, "unknown")):
         measured = json.loads(path.read_text())
         measured.pop("snapshot_sha256", "")
-        path.write_text(json.dumps({**measured, **other}))
+        write_record(path, {**measured, **other})
         wanted = f"fidelity.json was measured on snapshot {shown}, but cat/baseline/0 has snapshot 5a5a5a5a5a: measure"
         with pytest.raises(ValueError, match=wanted):
             write_table(params, "objective", "workstation")
@@ -182,7 +183,7 @@ def add_comove(root: Path, run: str, comove: float | None, std: float = 0.03, **
     bed, lamp = {"objects": 1200, "matched": 1000, "comove": comove}, {"objects": 3, "matched": 0}
     measured["classes"] = {} if comove is None else {"lamp": lamp, "bed": bed}
     add_run(root, run, 10.0)
-    (root / "metrics" / run / "comove.json").write_text(json.dumps(measured))
+    write_record(root / "metrics" / run / "comove.json", measured)
 
 
 def test_comove_stands_beside_the_papers_with_its_interval(params: Params) -> None:

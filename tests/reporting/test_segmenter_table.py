@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from spatialgan.params import Params, load_params
+from spatialgan.records import write_record
 from spatialgan.reporting.tables import write_table
 from spatialgan.results import Results
 from tests.copies import copy_project
@@ -32,7 +33,7 @@ def add_segmenter(root: Path, name: str, sha256: str, ap50: float) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     score = {"ap": 0.6, "ap50": ap50, "ap75": 0.7, "num_images": 500}
     record = {"sha256": sha256, "training": {"steps": 1000}, "cpu_seconds": 228.5}
-    path.write_text(json.dumps({**record, "held_out": score}))
+    write_record(path, {**record, "held_out": score})
 
 
 def add_comove(root: Path, file: str, name: str, sha256: str, comove: float, **protocol) -> None:
@@ -56,7 +57,7 @@ def add_comove(root: Path, file: str, name: str, sha256: str, comove: float, **p
         "snapshot_sha256": SNAPSHOT,
     }
     path = root / "metrics/bedroom/indoor/0" / f"{file}.json"
-    path.write_text(json.dumps(measured))
+    write_record(path, measured)
 
 
 def add_both(params: Params, **protocol) -> None:
@@ -100,7 +101,7 @@ def test_both_segmenters_stand_side_by_side_with_what_each_is_worth(params: Para
 def test_rows_by_class_say_who_saw_them_even_where_one_segmenter_saw_none(params: Params) -> None:
     add_both(params)
     path = params.root("workstation") / "metrics/bedroom/indoor/0/comove.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "classes": {}}))
+    write_record(path, {**json.loads(path.read_text()), "classes": {}})
     text = write_table(params, "segmenters", "workstation")[0].read_text()
     assert "By class of the moved object by detectron2: " in text and "by torchvision: " not in text
 
