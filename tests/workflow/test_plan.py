@@ -69,6 +69,29 @@ def test_a_table_comes_with_its_samples(params: Params) -> None:
     assert "results/smoke/figures/capacity_samples.png" in found.inputs(step).files
 
 
+def test_samples_that_show_weights_that_are_not_here_stay_as_they_are(
+    params: Params, caplog: pytest.LogCaptureFixture
+) -> None:
+    picture = "results/smoke/figures/capacity_samples.png"
+    steps = Graph(params, "smoke").figure("capacity_samples").needs
+    pretend_all(params, steps)
+    Path(picture).parent.mkdir(parents=True)
+    Path(picture).touch()  # of no known make: due
+    where = {**RUN, "table": "capacity"}
+    assert (
+        picture in (found := Plan(params, Path("marker"))).inputs(found.step("table", where)).files
+    )
+    (missing,) = steps[0].heavy
+    missing.unlink()
+    assert (
+        picture
+        not in (found := Plan(params, Path("marker"))).inputs(found.step("table", where)).files
+    )
+    assert f"{picture} stays as it is: {missing} isn't here" in caplog.text
+    found = Plan(params, Path("marker"), train_again=True)
+    assert picture in found.inputs(found.step("table", where)).files
+
+
 def test_a_current_step_needs_no_weights(params: Params) -> None:
     found, step = metric(params)
     pretend_all(params, [step])
@@ -79,9 +102,8 @@ def test_a_current_step_needs_no_weights(params: Params) -> None:
     found, step = metric(params)
     inputs = found.inputs(step)
     assert inputs.is_current
-    # the data set may be drawn again; nobody trains a current run again
-    assert not any("snapshots" in path for path in inputs.files)
-    assert "results/smoke/archives/cat.zip" in inputs.files
+    # nobody trains a current run again, or draws its data
+    assert not any("snapshots" in path or "archives" in path for path in inputs.files)
 
 
 def test_weights_that_are_needed_and_not_here_are_asked_for(params: Params) -> None:

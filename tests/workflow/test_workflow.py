@@ -253,31 +253,46 @@ def test_a_mistake_in_params_is_one_clear_line(smoke: Tree, edit) -> None:
     ]
 
 
-def test_a_clone_without_heavy_files_and_records_of_snakemake_has_nothing_to_do(
-    smoke: Tree, edit
-) -> None:
-    """As git brings it: other times, no .snakemake/, no weights. Then one line says what to pull."""
+@pytest.fixture
+def clone(smoke: Tree) -> Iterator[Tree]:
+    """Yield the project as git brings it: other times, no .snakemake/, no heavy files."""
     heavy = [smoke.folder / "results/smoke" / name for name in ("snapshots", "archives", "weights")]
     hidden = [*heavy, smoke.folder / ".snakemake"]
-    lock, cache = smoke.folder / "dvc.lock", smoke.folder / ".dvc/cache"
     aside = [path.rename(path.with_name(f"{path.name}.aside")) for path in hidden]
+    for age, path in enumerate(sorted(smoke.folder.glob("results/**/*"))):
+        os.utime(path, (NEW - age, NEW - age))
+    yield smoke
+    for path, other in zip(hidden, aside, strict=True):
+        shutil.rmtree(path, ignore_errors=True)
+        other.rename(path)
+
+
+def test_a_clone_has_nothing_to_do(clone: Tree) -> None:
+    assert clone.planned(TABLE) == set()
+
+
+def test_in_a_clone_a_changed_row_makes_exactly_that_row(clone: Tree, edit) -> None:
+    edit("params/runs.yaml", "kernel_size: 7", "kernel_size: 5")
+    assert clone.planned(TABLE) == {
+        ("prepare", "cat"),  # the training reads it
+        ("train", "kernel7"),
+        ("fidelity", "kernel7"),
+        ("table", "ablation"),  # its samples show other rows too, whose weights aren't here
+    }
+
+
+def test_in_a_clone_one_line_says_what_to_pull(clone: Tree, edit) -> None:
+    lock, cache = clone.folder / "dvc.lock", clone.folder / ".dvc/cache"
+    edit("spatialgan/evaluation/fidelity.py", "NEIGHBORS = 3", "NEIGHBORS = 4")
+    lock.write_text(
+        "stages: {runs: {outs: [{path: results/smoke/snapshots, md5: a.dir}]}}", encoding="utf-8"
+    )
+    cache.mkdir(parents=True)
     try:
-        for age, path in enumerate(sorted(smoke.folder.glob("results/**/*"))):
-            os.utime(path, (NEW - age, NEW - age))
-        assert smoke.planned(TABLE) == set()
-        edit("spatialgan/evaluation/fidelity.py", "NEIGHBORS = 3", "NEIGHBORS = 4")
-        lock.write_text(
-            "stages: {runs: {outs: [{path: results/smoke/snapshots, md5: a.dir}]}}",
-            encoding="utf-8",
-        )
-        cache.mkdir(parents=True)
-        output = smoke.snakemake("--dry-run", TABLE)
+        output = clone.snakemake("--dry-run", TABLE)
     finally:
-        lock.unlink(missing_ok=True)
-        shutil.rmtree(cache, ignore_errors=True)
-        for path, other in zip(hidden, aside, strict=True):
-            shutil.rmtree(path, ignore_errors=True)
-            other.rename(path)
+        lock.unlink()
+        shutil.rmtree(cache)
     assert output.returncode != 0
     said = output.stdout + output.stderr  # of a dry run, errors too
     assert re.search(
