@@ -221,7 +221,13 @@ class Graph:
         """Return the step that writes what analyses and tables say of the paper's claims."""
         sections = {name: self.params.tables[name] for name in self.params.orderings}
         needs = [*map(self.analysis, self.params.analyses)]
-        for name in sections:
+        for claim in self.params.claims.values():
+            if "row" in claim:
+                file = self.params.metrics[claim["metric"]]["file"]
+                run = f"{claim['dataset']}/{claim['row']}"
+                needs += [self.metric(f"{run}/{seed}", file) for seed in self.line["seeds"]]
+        tables = [claim["table"] for claim in self.params.claims.values() if "table" in claim]
+        for name in dict.fromkeys([*sections, *tables]):
             needs += self._needs_of_table(name)
         return Step(
             *("claims", CLAIMS, self.profile),

@@ -246,6 +246,13 @@ def _check_references(params: Params, folder: Path) -> None:
         with _naming(f"{folder / 'analyses'}.yaml, claims, {name}"):
             if "analysis" in claim:
                 params.analysis(claim["analysis"])
+            if "metric" in claim:
+                choose(params.metrics, "metric", claim["metric"])
+            if "row" in claim:
+                params.row(claim["row"])
+                params.dataset(claim["dataset"])
+            if "table" in claim and "methods" not in choose(params.tables, "table", claim["table"]):
+                raise ValueError(f"'{claim['table']}' is no table of drags")
     with _naming(f"{folder / 'analyses'}.yaml, orderings"):
         for table in params.orderings:
             if "rows" not in choose(params.tables, "table", table):
