@@ -223,12 +223,8 @@ def _check_references(params: Params, folder: Path) -> None:
             for dataset in line["datasets"]:
                 params.dataset(dataset)
     _check_widths(params, folder)
-    for file, items in (
-        ("tables", params.tables),
-        ("figures", params.figures),
-        ("analyses", params.analyses),
-    ):
-        for name, item in items.items():
+    for file in ("tables", "figures", "analyses"):
+        for name, item in getattr(params, file).items():
             with _naming(f"{folder / file}.yaml, {name}"):
                 _check_item(params, item)
     for name in params.tables:
@@ -244,13 +240,10 @@ def _check_references(params: Params, folder: Path) -> None:
 
     for name, claim in params.claims.items():
         with _naming(f"{folder / 'analyses'}.yaml, claims, {name}"):
-            if "analysis" in claim:
-                params.analysis(claim["analysis"])
-            if "metric" in claim:
-                choose(params.metrics, "metric", claim["metric"])
-            if "row" in claim:
-                params.row(claim["row"])
-                params.dataset(claim["dataset"])
+            known = params.analyses, params.metrics, params.rows, params.datasets
+            for key, options in zip(("analysis", "metric", "row", "dataset"), known, strict=True):
+                if key in claim:
+                    choose(options, key, claim[key])
             if "table" in claim and "methods" not in choose(params.tables, "table", claim["table"]):
                 raise ValueError(f"'{claim['table']}' is no table of drags")
     with _naming(f"{folder / 'analyses'}.yaml, orderings"):
