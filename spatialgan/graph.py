@@ -4,18 +4,18 @@ The workflow's rules, `spatialgan status` and the commands themselves all ask he
 settings or the code of a trained model are asked for.
 """
 
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spatialgan.analyses.needs import needs_of_claims
 from spatialgan.analyses.registry import ANALYSES
 from spatialgan.digest import code_digest
 from spatialgan.evaluation.measures import DEFAULT_JUDGE, MEASURES, measure_and_segmenter
 from spatialgan.params import Params, split_run
 from spatialgan.reporting.figures import FIGURES
 from spatialgan.segmenters.shipped import shipped_weights
-from spatialgan.steps import Step
+from spatialgan.steps import Step, built_once
 from spatialgan.variants import choose
 
 if TYPE_CHECKING:
@@ -46,19 +46,6 @@ def segmenter_of_links(row: dict) -> str:
     return linkage.get("segmenter", "torchvision")
 
 
-def _once(build: Callable[..., Step]) -> Callable[..., Step]:
-    """Return a method of Graph that builds each step once."""
-
-    @functools.wraps(build)
-    def found(self: "Graph", *names: str) -> Step:
-        key = (build.__name__, *names)
-        if key not in self.built:
-            self.built[key] = build(self, *names)
-        return self.built[key]
-
-    return found
-
-
 class Graph:
     """The steps of a profile, each built once."""
 
@@ -68,7 +55,7 @@ class Graph:
         self.built: dict[tuple[str, ...], Step] = {}
         self._configs: dict[str, RunConfig] = {}
 
-    @_once
+    @built_once
     def dataset(self, name: str) -> Step:
         """Return the step that prepares a data set."""
         files, source = self.results.dataset(name), self.params.source(name, self.profile)
@@ -82,7 +69,7 @@ class Graph:
             find_code=lambda: code_digest("spatialgan.data.prepare.prepare_dataset", chosen),
         )
 
-    @_once
+    @built_once
     def segmenter(self, dataset: str, name: str) -> Step:
         """Return the step that trains segmenter `name` on the drawn scenes of a data set."""
         files = self.results.segmenter(dataset, name)
@@ -100,7 +87,7 @@ class Graph:
             find_code=lambda: code_digest(code, chosen),
         )
 
-    @_once
+    @built_once
     def run(self, run: str) -> Step:
         """Return the step that trains a run."""
         dataset, row, seed = split_run(run)
@@ -121,7 +108,7 @@ class Graph:
             find_code=lambda: self._config(run).code("spatialgan.training.loop.train"),
         )
 
-    @_once
+    @built_once
     def curves(self, run: str) -> Step:
         """Return the step that draws the curves of a run."""
         return Step(
@@ -133,7 +120,7 @@ class Graph:
             find_code=lambda: code_digest("spatialgan.reporting.curves.write_curves"),
         )
 
-    @_once
+    @built_once
     def metric(self, run: str, measure: str, segmenter: str = "") -> Step:
         """Return the step that measures a run: a key of MEASURES, by the profile's segmenter or another."""
         found = choose(MEASURES, "measure", measure)
@@ -162,7 +149,7 @@ class Graph:
             find_code=code,
         )
 
-    @_once
+    @built_once
     def table(self, name: str) -> Step:
         """Return the step that writes a table."""
         suffixes = (".json", ".md", ".html", ".tex", ".csv")
@@ -170,12 +157,12 @@ class Graph:
         return Step(
             *("table", name, self.profile),
             small=(*pages, self.results.numbers(name)),
-            needs=tuple(dict.fromkeys(self._needs_of_table(name))),
+            needs=tuple(dict.fromkeys(self.needs_of_table(name))),
             find_settings=lambda: self._shown_in(name),
             find_code=lambda: code_digest("spatialgan.reporting.tables.write_table"),
         )
 
-    @_once
+    @built_once
     def figure(self, name: str) -> Step:
         """Return the step that draws a figure of params/figures.yaml, or the samples beside a table."""
         item = self.params.figure(name)
@@ -207,7 +194,7 @@ class Graph:
             find_code=code,
         )
 
-    @_once
+    @built_once
     def analysis(self, name: str) -> Step:
         """Return the step that makes an analysis of params/analyses.yaml."""
         item = self.params.analysis(name)
@@ -230,17 +217,14 @@ class Graph:
             ],
         )
 
-    @_once
+    @built_once
     def claims(self) -> Step:
         """Return the step that writes what analyses and tables say of the paper's claims."""
         sections = {name: self.params.tables[name] for name in self.params.orderings}
-        needs = [*map(self.analysis, self.params.analyses)]
-        for name in sections:
-            needs += self._needs_of_table(name)
         return Step(
             *("claims", CLAIMS, self.profile),
             small=tuple(self.results.analysis(CLAIMS, suffix) for suffix in (".json", ".md")),
-            needs=tuple(dict.fromkeys(needs)),
+            needs=tuple(dict.fromkeys(needs_of_claims(self))),
             find_settings=lambda: {"claims": self.params.claims, "sections": sections},
             find_code=lambda: code_digest(WRITE_CLAIMS),
         )
@@ -289,7 +273,8 @@ class Graph:
                     yield from (self.run(run), self.curves(run))
                     yield from (self.metric(run, measure) for measure in MEASURES)
 
-    def _needs_of_table(self, table: str) -> Iterator[Step]:
+    def needs_of_table(self, table: str) -> Iterator[Step]:
+        """Yield what a table shows: measures, segmenters and trainings, some more than once."""
         for section in self.params.sections(table).values():
             runs = self.params.runs(section, self.profile)
             for _, style in self.params.measures(section, self.profile):

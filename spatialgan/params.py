@@ -231,12 +231,8 @@ def _check_references(params: Params, folder: Path) -> None:
         with _naming(f"{folder / 'runs'}.yaml, {name}"):
             _check_origin(params, name, row)
     _check_widths(params, folder)
-    for file, items in (
-        ("tables", params.tables),
-        ("figures", params.figures),
-        ("analyses", params.analyses),
-    ):
-        for name, item in items.items():
+    for file in ("tables", "figures", "analyses"):
+        for name, item in getattr(params, file).items():
             with _naming(f"{folder / file}.yaml, {name}"):
                 _check_item(params, item)
     for name in params.tables:
@@ -252,8 +248,12 @@ def _check_references(params: Params, folder: Path) -> None:
 
     for name, claim in params.claims.items():
         with _naming(f"{folder / 'analyses'}.yaml, claims, {name}"):
-            if "analysis" in claim:
-                params.analysis(claim["analysis"])
+            known = params.analyses, params.metrics, params.rows, params.datasets
+            for key, options in zip(("analysis", "metric", "row", "dataset"), known, strict=True):
+                if key in claim:
+                    choose(options, key, claim[key])
+            if "table" in claim and "methods" not in choose(params.tables, "table", claim["table"]):
+                raise ValueError(f"'{claim['table']}' is no table of drags")
     with _naming(f"{folder / 'analyses'}.yaml, orderings"):
         for table in params.orderings:
             if "rows" not in choose(params.tables, "table", table):

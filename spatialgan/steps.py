@@ -92,6 +92,19 @@ class Step:
         return file_sha256(self.record)
 
 
+def built_once(build: Callable[..., Step]) -> Callable[..., Step]:
+    """Return a method that builds each step once and keeps it in `self.built`, by its name and arguments."""
+
+    @functools.wraps(build)
+    def found(self: Any, *names: str) -> Step:
+        key = (build.__name__, *names)
+        if key not in self.built:
+            self.built[key] = build(self, *names)
+        return self.built[key]
+
+    return found
+
+
 def made_from(params: Params, step: Step) -> dict:
     """Return the stamp of a step that is made now, from the params, the code and the inputs that are here."""
     root = params.root(step.profile)

@@ -1,4 +1,4 @@
-"""What holds of the paper's claims: evidence of all analyses and orderings of tables, weighed by one rule.
+"""What holds of the paper's claims: evidence (evidence.py) and orderings of tables, weighed by one rule.
 
 A claim is about a method, and a training is one draw from it: another would have other accidents. So each training
 counts once, by its number, and a claim holds, or doesn't, where Student's interval of the mean over trainings excludes
@@ -8,11 +8,13 @@ with `least` says what that is) decide nothing either.
 
 import statistics
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
+from spatialgan.analyses.evidence import evidence_of
+from spatialgan.analyses.findings import Number
 from spatialgan.files import write_atomically
 from spatialgan.params import Params
 from spatialgan.provenance import source_commit
@@ -47,7 +49,7 @@ class Weighed:
 
 def write_claims(params: Params, profile: str) -> Path:
     """Weigh every claim by what a profile's analyses and tables found, write the page and return its record's path."""
-    weighed = [*_of_analyses(params, profile), *_of_orderings(params, profile)]
+    weighed = [*_of_claims(params, profile), *_of_orderings(params, profile)]
     counts = {v: sum(w.verdict.startswith(v) for w in weighed) for v in (HOLDS, FAILS, OPEN)}
     frame = pd.DataFrame([asdict(w) for w in weighed])
     summary = ", ".join(f"{verdict}: {count}" for verdict, count in counts.items())
@@ -82,14 +84,10 @@ def weigh(values: Mapping[str, float], least: float, not_learned: Mapping[str, s
     return FAILS if found[1] < least else f"{OPEN}: the interval includes {least:g}"
 
 
-def _of_analyses(params: Params, profile: str) -> Iterator[Weighed]:
-    results, known = params.results(profile), {}
+def _of_claims(params: Params, profile: str) -> Iterator[Weighed]:
     for name, claim in params.claims.items():
-        path = results.analysis(claim.get("analysis", name), ".json")
-        if path not in known:
-            known[path] = read_record(path) if path.is_file() else {}
-        found = known[path].get("evidence", {}).get(name, {})
-        values = {run: number["value"] for run, number in found.items()}
+        found = evidence_of(params, profile, name)
+        values = {run: number.value for run, number in found.items()}
         not_learned = _not_learned(params, profile, values)
         verdict = weigh(values, claim.get("least", 0), not_learned)
         counted = [number for run, number in found.items() if run not in not_learned]
@@ -97,13 +95,13 @@ def _of_analyses(params: Params, profile: str) -> Iterator[Weighed]:
         yield Weighed(claim["says"], claim["source"], claim["number"], here, len(values), verdict)
 
 
-def _shown(found: list[dict]) -> str:
+def _shown(found: list[Number]) -> str:
     """Return the mean over trainings with its interval; of one training its value, with the interval over samples."""
     if not found:
         return "-"
-    values = [number["value"] for number in found]
-    ends = mean_interval(values) or (found[0]["low"], found[0]["high"])
-    return f"{statistics.fmean(values):.2f} [{ends[0]:.2f}, {ends[1]:.2f}]"
+    ends = mean_interval([number.value for number in found])
+    mean = statistics.fmean(number.value for number in found)
+    return found[0].text() if ends is None else Number(mean, *ends).text()
 
 
 def _not_learned(params: Params, profile: str, runs: Mapping[str, float]) -> dict[str, str]:
@@ -120,22 +118,32 @@ def _not_learned(params: Params, profile: str, runs: Mapping[str, float]) -> dic
 
 
 def _of_orderings(params: Params, profile: str) -> Iterator[Weighed]:
+    said: dict[str, Weighed] = {}
     for name in params.orderings:
-        section = params.tables[name]
-        everywhere = dict.fromkeys(d for known in section["rows"].values() for d in known)
-        section = {**section, "datasets": list(everywhere)}
-        measured = load_results(params, section, profile)
-        columns = columns_of(params, section, profile, measured)
-        for line in ordering_frame(params, section, columns).to_dict("records"):
-            verdict = OF_ORDERINGS.get(line["verdict"], f"{OPEN}: {line['verdict']}")
-            said = f"{line['']} is {line['paper']}"
-            number = f"{line['metric']}, difference"
-            trainings = len({r.run.rpartition("/")[2] for r in measured})
-            yield Weighed(said, section["source"], number, line["here"], trainings, verdict)
-        for dataset in everywhere:
-            yield from _not_run(
-                params, name, dataset, {r.row for r in measured if r.dataset == dataset}
-            )
+        for weighed in _of_section(params, profile, name):
+            first = said.get(weighed.claim, weighed)  # several tables have the same rows
+            sources = dict.fromkeys([*first.source.split("; "), weighed.source])
+            said[weighed.claim] = replace(first, source="; ".join(sources))
+    yield from said.values()
+
+
+def _of_section(params: Params, profile: str, name: str) -> Iterator[Weighed]:
+    section = params.tables[name]
+    everywhere = dict.fromkeys(d for known in section["rows"].values() for d in known)
+    bounds = [metric for metric, style in params.metrics.items() if "least" in style]
+    metrics = list(dict.fromkeys([*section["metrics"], *bounds]))
+    section = {**section, "datasets": list(everywhere), "metrics": metrics}
+    measured = load_results(params, section, profile)
+    columns = columns_of(params, section, profile, measured)
+    for line in ordering_frame(params, section, columns).to_dict("records"):
+        reason = line["verdict"].removeprefix("undecided: ")
+        verdict = OF_ORDERINGS.get(reason, f"{OPEN}: {reason}")
+        claim = f"{line['']} is {line['paper']} ({line['metric']})"
+        trainings = len({r.run.rpartition("/")[2] for r in measured})
+        yield Weighed(claim, section["source"], "difference", line["here"], trainings, verdict)
+    for dataset in everywhere:
+        here = {r.row for r in measured if r.dataset == dataset}
+        yield from _not_run(params, name, dataset, here)
 
 
 def _not_run(params: Params, name: str, dataset: str, here: set[str]) -> Iterator[Weighed]:

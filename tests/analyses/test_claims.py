@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from spatialgan.analyses.claims import FAILS, HOLDS, OPEN, weigh, write_claims
+from spatialgan.analyses.evidence import evidence_of
+from spatialgan.analyses.findings import Number
 from spatialgan.params import Params, load_params
 from spatialgan.records import write_record
 from tests.tiny import ROOT
@@ -80,6 +82,7 @@ def test_every_claim_and_ordering_of_the_paper_is_listed_with_its_evidence(param
     assert found[says["attention_shallow"]]["here"] == "0.20 [0.10, 0.30]"
     assert found[says["consistent"]]["verdict"] == f"{OPEN}: not measured"
     orders = [line for line in record["claims"] if line["source"] == "Tab. IV"]
+    assert found[says["training_time"]]["here"] == "-"
     assert {line["claim"].split(":")[0] for line in orders} == {"cat", "face", "church"}
     assert all(line["verdict"].startswith(f"{OPEN}: not run (Baseline") for line in orders)
     assert sum(record["counts"].values()) == len(record["claims"])
@@ -101,3 +104,46 @@ def test_what_is_shown_is_of_the_trainings_that_count(params: Params) -> None:
     record = json.loads(write_claims(params, "smoke").read_text())
     (line,) = (one for one in record["claims"] if one["claim"].endswith("object in real images"))
     assert line["here"].startswith("0.21 [") and line["trainings"] == 3
+
+
+def test_the_record_of_a_measure_is_evidence_with_its_interval(params: Params) -> None:
+    path = params.results("smoke").metric("bedroom/indoor/0", "locality")
+    ends = {"move_locality": {"low": 9.0, "high": 11.0, "std": 0.5}}
+    write_record(path, {"metrics": {"move_locality": 10.0}, "intervals": ends})
+    assert evidence_of(params, "smoke", "moving") == {"bedroom/indoor/0": Number(10.0, 9.0, 11.0)}
+    assert evidence_of(params, "smoke", "removing") == {}
+    assert evidence_of(params, "smoke", "training_time") == {}
+
+
+def test_drags_of_the_paper_s_method_are_compared_with_those_of_the_baseline(
+    params: Params,
+) -> None:
+    def put_drags(row: str, seconds: dict[str, list[float]]) -> None:
+        lines = [
+            {"method": method, "length_px": length, "seconds": [x * length for x in values]}
+            for method, values in seconds.items()
+            for length in (30, 60)
+        ]
+        path = params.results("smoke").metric(f"cat/{row}/0", "drags")
+        write_record(path, {"metrics": {}, "drags": lines})
+
+    put_drags("baseline", {"latent": [1.0, 2.0, 90.0], "coarse+latent+centers": [7.0, 7.0, 7.0]})
+    assert evidence_of(params, "smoke", "drag_seconds") == {}  # of one of the two only
+    put_drags("spatialgan", {"latent": [7.0, 7.0, 7.0], "coarse+latent+centers": [1.0, 0.5, 0.5]})
+    (found,) = evidence_of(params, "smoke", "drag_seconds").values()
+    assert found.value == pytest.approx((30 + 60) / 2 * (2.0 - 0.5))  # medians
+    assert found.low < found.value < found.high
+
+
+def test_an_ordering_that_several_tables_show_is_one_claim(params: Params) -> None:
+    for row in ("baseline", "spatialgan"):
+        run, results = f"cat/{row}/0", params.results("smoke")
+        fid = {"fid": 9.0 if row == "baseline" else 7.0, "recall": 0.5}
+        shared = {"snapshot_sha256": "a" * 64, "protocol": {}, "metrics": fid}
+        write_record(results.metric(run, "fidelity"), shared)
+        trained = {"snapshot_sha256": "a" * 64, "kimg": 1.0, "resolution": 16, "precision": "fp32"}
+        write_record(results.run(run).record, trained)
+    record = json.loads(write_claims(params, "smoke").read_text())
+    (line,) = (one for one in record["claims"] if one["claim"].startswith("cat: + L_align"))
+    assert line["source"] == "v1 Tab. 1; Tab. IV; Tab. V; Tab. III"
+    assert line["here"] == "-2.00" and line["verdict"] == f"{OPEN}: one training"

@@ -26,6 +26,7 @@ from tests.tiny import ROOT, tiny_archive
 NUM = 8  # samples
 KIMG = 0.064  # of trainings, which are eight steps
 pytestmark = pytest.mark.unchecked  # thousands of small maps
+SLOW = ("robustness", "consistency", "continuity", "levels")  # their parts are tested by themselves
 NAMES = list(load_params(ROOT / "params").analyses)
 
 
@@ -70,7 +71,9 @@ def make_run(params: Params, run: str) -> None:
     save_tensors(folder / "checkpoint-000000000064.safetensors", tensors, {"kind": "checkpoint"})
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in NAMES]
+)
 def test_every_analysis_leaves_numbers_page_and_picture(params: Params, name: str) -> None:
     item = params.analysis(name)
     runs = params.subjects(item, "smoke")
