@@ -11,7 +11,7 @@ FILE, a table of these differences is written as Markdown.
 Shapes: n scenes, r pixels along an axis, c channels, h x w pixels of a feature map.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -21,8 +21,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from analyses.documents import output_option, write_document
-from spatialgan import drawn
-from spatialgan.attention import RELUS, SIGNS, GradCam
+from spatialgan.analyses.maps import NUM_OTHERS, beyond, correlation, readings
+from spatialgan.analyses.requests import draw_scenes
 from spatialgan.config import RunConfig, run_from_identity
 from spatialgan.evaluation.bootstrap import Ratio, intervals
 from spatialgan.files import write_atomically
@@ -31,56 +31,7 @@ from spatialgan.networks.discriminator import Discriminator
 from spatialgan.tensor_file import load_tensors
 from spatialgan.training.state import new_state
 
-FIRST_INDEX = 10_000_000  # of scenes that no data set holds
 LEVELS = (4, 8, 16)
-NUM_OTHERS = 5  # masks of other scenes that each scene is compared with
-WITHOUT_SIGN = ("absolute", "deviation")  # of RELUS: the same map for either sign
-
-Reading = Callable[[Tensor, Sequence[Tensor]], list[Tensor]]
-
-
-def scenes_and_masks(
-    name: str, num: int, r: int
-) -> tuple[Float[Tensor, "n 3 r r"], Float[Tensor, "n r r"]]:
-    """Return images in [-1, 1] and the mask of everything that is a whole object."""
-    drawings = [drawn.draw(name, 0, FIRST_INDEX + i, r) for i in range(num)]
-    images = torch.stack([torch.from_numpy(drawing.image).permute(2, 0, 1) for drawing in drawings])
-    wholes = [
-        [torch.from_numpy(i.mask) for i in drawing.instances if not i.owner] for drawing in drawings
-    ]
-    masks = torch.stack([torch.stack(whole).any(dim=0) for whole in wholes])
-    return images.float() / 127.5 - 1, masks.float()
-
-
-def gradient_norm(logits: Tensor, features: Sequence[Tensor]) -> list[Float[Tensor, "n h w"]]:
-    """Return the norm over channels of the logits' gradient at each pixel of each feature map."""
-    gradients = torch.autograd.grad(logits.sum(), tuple(features), retain_graph=True)
-    return [gradient.norm(dim=1) for gradient in gradients]
-
-
-def readings() -> dict[str, Reading]:
-    """Return every reading of D's gradients, by what it is called in the document."""
-    signed = [(sign, relu) for sign in SIGNS for relu in RELUS if relu not in WITHOUT_SIGN]
-    found: dict[str, Reading] = {f"{relu}, {sign}": GradCam(sign, relu) for sign, relu in signed}  # pyright: ignore[reportArgumentType]
-    found |= {name: GradCam("score", name) for name in WITHOUT_SIGN}
-    return found | {"gradient norm": gradient_norm}
-
-
-def correlation(
-    maps: Float[Tensor, "n r r"], masks: Float[Tensor, "n r r"]
-) -> Float[np.ndarray, " n"]:
-    """Return Pearson's correlation over the pixels of each sample, 0 where one of the two is constant."""
-    a, b = (x.flatten(1) - x.flatten(1).mean(dim=1, keepdim=True) for x in (maps, masks))
-    norms = a.norm(dim=1) * b.norm(dim=1)
-    return ((a * b).sum(dim=1) / norms.clamp(min=1e-8)).numpy()
-
-
-def beyond_others(
-    maps: Float[Tensor, "n r r"], masks: Float[Tensor, "n r r"]
-) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Return each sample's correlation with its mask, and its mean correlation with masks of others."""
-    others = [correlation(maps, masks.roll(shift, 0)) for shift in range(1, NUM_OTHERS + 1)]
-    return correlation(maps, masks), np.mean(others, axis=0)
 
 
 def attention_lines(
@@ -90,12 +41,14 @@ def attention_lines(
     logits, features = d(images.clone().requires_grad_())
     for name, reading in readings().items():
         maps = [raw.detach() for raw in reading(logits, [features[r] for r in LEVELS])]
-        pairs = [beyond_others(normalize_attention(raw, images.shape[-1]), masks) for raw in maps]
-        beyond = np.mean([own - others for own, others in pairs], axis=0)
-        found = intervals({"beyond": Ratio(beyond, np.ones_like(beyond))}, seed=0)["beyond"]
+        pairs = [
+            beyond(correlation, normalize_attention(raw, images.shape[-1]), masks) for raw in maps
+        ]
+        ahead = np.mean([own - others for own, others in pairs], axis=0)
+        found = intervals({"beyond": Ratio(ahead, np.ones_like(ahead))}, seed=0)["beyond"]
         yield {
             "reading": name,
-            "beyond": float(beyond.mean()),
+            "beyond": float(ahead.mean()),
             "beyond_interval": [found.low, found.high],
             "levels": {
                 f"{r}x{r}": {"mask": float(own.mean()), "other_masks": float(others.mean())}
@@ -111,14 +64,18 @@ def measure_attention(checkpoints: Sequence[Path], num: int) -> dict:
         tensors, header = load_tensors(path)
         config = run_from_identity(header["fixed"]["identity"])
         run = runs.setdefault(config.name, {"identity": config.identity(), "points": []})
-        scenes = scenes_and_masks(config.dataset, num, config.discriminator.resolution)
+        scenes = draw_scenes(config.dataset, num, config.discriminator.resolution)
         d = _untrained(config)
         if not run["points"]:
-            run["points"].append({"kimg": 0.0, "lines": list(attention_lines(d, *scenes))})
+            run["points"].append(
+                {"kimg": 0.0, "lines": list(attention_lines(d, scenes.images, scenes.masks))}
+            )
         own = {k.removeprefix("d."): t for k, t in tensors.items() if k.startswith("d.")}
         d.load_state_dict(own)
         kimg = header["counters"]["cur_nimg"] / 1000
-        run["points"].append({"kimg": kimg, "lines": list(attention_lines(d, *scenes))})
+        run["points"].append(
+            {"kimg": kimg, "lines": list(attention_lines(d, scenes.images, scenes.masks))}
+        )
     return {"num_scenes": num, "num_others": NUM_OTHERS, "runs": runs}
 
 

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from analyses.attention_masks import FIRST_INDEX
 from analyses.documents import lines_of, output_option, write_document
 from spatialgan import drawn
+from spatialgan.analyses.requests import FIRST_INDEX
 from spatialgan.drawn import bedroom
 from spatialgan.drawn.canvas import Drawing
 from spatialgan.evaluation.comove import segment

@@ -23,9 +23,9 @@ from jaxtyping import UInt8
 from torch import Tensor
 from tqdm import tqdm
 
-from analyses.attention_masks import FIRST_INDEX
 from analyses.documents import output_option, write_document
 from spatialgan import drawn
+from spatialgan.analyses.requests import FIRST_INDEX
 from spatialgan.evaluation.bootstrap import Ratio, intervals
 from spatialgan.evaluation.comove import observations_in, observe_moves
 from spatialgan.evaluation.comove_scores import scores

@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from analyses.attention_masks import FIRST_INDEX
 from analyses.documents import lines_of, output_option, write_document
 from spatialgan import drawn
+from spatialgan.analyses.requests import FIRST_INDEX
 from spatialgan.heatmaps.samplers import SAMPLERS
 from spatialgan.rng import generator_for
 from spatialgan.segmenters.instances import centroids

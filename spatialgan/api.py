@@ -46,6 +46,7 @@ from spatialgan.scenes.edits import (
     apply_edit,
     parse_words,
 )
+from spatialgan.scenes.links import Resample
 from spatialgan.scenes.render import render_scene
 from spatialgan.scenes.scene import NOISE_MODE, TRUNCATION_PSI, SceneData
 from spatialgan.scenes.scene_file import load_scene, save_scene, scene_text
@@ -171,6 +172,7 @@ class Scene:
         copy = _edit_method(Copy)
         restyle = _edit_method(Restyle)
         along = _edit_method(Along)
+        resample = _edit_method(Resample)
 
     def edit(self, *edits: Edit | str) -> "Scene":
         """Return the scene after edits, in the order given; as text they are written "move 0:0,0.4".

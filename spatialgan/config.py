@@ -15,6 +15,7 @@ from spatialgan.digest import code_digest
 from spatialgan.field_types import check_values
 from spatialgan.heatmaps.samplers import SAMPLERS
 from spatialgan.losses.alignment import ALIGNMENTS
+from spatialgan.losses.linkage import LINKAGES, Unlinked, check_linkage
 from spatialgan.networks.discriminator import DiscriminatorConfig
 from spatialgan.networks.encoding import ENCODINGS
 from spatialgan.networks.generator import GeneratorConfig
@@ -71,6 +72,8 @@ class RunConfig:
     discriminator: DiscriminatorConfig
     training: TrainingConfig
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+    linkage: Any = field(default_factory=Unlinked)  # an instance of a LINKAGES class
+    pretrained: str = ""  # row whose run of this data set and seed G begins from; "": from scratch
 
     @property
     def name(self) -> str:
@@ -91,6 +94,10 @@ class RunConfig:
         plain["generator"]["encoding"] = {**ENCODING_NUMBERS, **encoding}
         for part, names in UNLISTED.items():
             plain[part] = {k: v for k, v in plain[part].items() if k not in names or v != 0}
+        if self.linkage.regions:
+            plain["linkage"] = _variant_to_json(LINKAGES, self.linkage)
+        if self.pretrained:
+            plain["from"] = self.pretrained
         return json.loads(json.dumps(plain))
 
     def code(self, entry_point: str) -> str:
@@ -105,6 +112,11 @@ class RunConfig:
         }
         variants = (*SAMPLERS.values(), *ENCODINGS.values(), *ALIGNMENTS.values())
         settings = (*SETTINGS, *variants)
+        if self.linkage.regions:
+            chosen["LINKAGES"] = _key_of(LINKAGES, self.linkage)
+            settings = (*settings, *LINKAGES.values())
+        if self.pretrained:
+            chosen["PRETRAINED"] = self.pretrained
         names = [f"{cls.__module__}.{cls.__qualname__}" for cls in settings]
         return code_digest(entry_point, chosen, names)
 
@@ -152,6 +164,8 @@ def run_from_identity(identity: dict) -> RunConfig:
         generator=_generator_from_identity(identity["generator"]),
         discriminator=_build(DiscriminatorConfig, identity["discriminator"]),
         training=_build(TrainingConfig, identity["training"]),
+        linkage=_variant(LINKAGES, "linkage", identity.get("linkage", "none")),
+        pretrained=identity.get("from", ""),
     )
 
 
@@ -175,6 +189,9 @@ def resolve(params: Params, run: str, profile: str) -> RunConfig:
     sampling = _variant(SAMPLERS, "sampling", row.get("sampling", "none"))
     settings["encoding"] = _variant(ENCODINGS, "encoding", row.get("encoding", "none"))
     settings["heatmap_channels"] = sampling.heatmap_channels
+    linkage = _variant(LINKAGES, "linkage", row.get("linkage", "none"))
+    generator = _pick(GeneratorConfig, settings)
+    check_linkage(linkage, generator.w_dim)
     return RunConfig(
         dataset=dataset,
         row=row_name,
@@ -183,10 +200,12 @@ def resolve(params: Params, run: str, profile: str) -> RunConfig:
         sampling=sampling,
         alignment=_variant(ALIGNMENTS, "alignment", row.get("alignment", "none")),
         attention=_build(GradCam, row.get("attention", {})),
-        generator=_pick(GeneratorConfig, settings),
+        generator=generator,
         discriminator=_pick(DiscriminatorConfig, settings),
         training=_pick(TrainingConfig, settings),
         execution=_pick(ExecutionConfig, settings),
+        linkage=linkage,
+        pretrained=row.get("from", ""),
     )
 
 

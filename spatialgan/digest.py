@@ -7,9 +7,10 @@ definition stands and under which alias it was imported don't count, so code can
 be renamed. Neither do comments, docstrings, formatting, annotations of functions, what `UNCOUNTED` names, this module,
 and the code of other packages.
 
-Two choices spare results that a change can't affect: `chosen` names the entry that a run uses of a dict of variants
+Three choices spare results that a change can't affect: `chosen` names the entry that a run uses of a dict of variants
 ({"SAMPLERS": "hierarchical"}), so a new variant makes nothing again; `settings` names dataclasses whose field values
-are compared by themselves (they are in a run's identity), so a changed default makes again only the rows that use it.
+are compared by themselves (they are in a run's identity), so a changed default makes again only the rows that use it; and what
+`OPTIONAL` names counts only for runs that have it, so that a new axis makes nothing again.
 
 What is imported by a computed name is not seen: measures and figures, which are found so, are entries of their own.
 """
@@ -20,12 +21,19 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from spatialgan.syntax import Definition, Module, Place, define, parse_module
+from spatialgan.syntax import Choice, Definition, Module, Place, define, parse_module
 
 PACKAGE = "spatialgan"
 
 # A module, or "<module>:<definition>". Neither the commit nor the places of files change a number.
 UNCOUNTED = {f"{PACKAGE}.digest", f"{PACKAGE}.results", f"{PACKAGE}.provenance:source_commit"}
+
+# What only some runs have, by the key of `chosen` that says so: fields, arguments and conditions of that name, and
+# entries of dicts. Such names must be used for nothing else.
+OPTIONAL = {
+    "LINKAGES": frozenset({"linkage", "EDITS.resample"}),
+    "PRETRAINED": frozenset({"pretrained"}),
+}
 
 
 def code_digest(entry: str, chosen: Mapping[str, str] = {}, settings: Collection[str] = ()) -> str:
@@ -104,12 +112,15 @@ class Package:
         self, place: Place, chosen: Mapping[str, str], settings: Collection[str]
     ) -> Definition:
         """Return a definition as it counts with these choices."""
-        key = (place, chosen.get(place[1]), ".".join(place) in settings)
-        if key not in self._definitions:
+        unused = (names for key, names in OPTIONAL.items() if key not in chosen)
+        choice = Choice(
+            chosen.get(place[1]), ".".join(place) in settings, frozenset[str]().union(*unused)
+        )
+        if (place, choice) not in self._definitions:
             module = self._module(place[0])
             assert module is not None
-            self._definitions[key] = define(self.resolve, module, place[1], *key[1:])
-        return self._definitions[key]
+            self._definitions[place, choice] = define(self.resolve, module, place[1], choice)
+        return self._definitions[place, choice]
 
     def _places(self, module: Module, rest: list[str]) -> Iterator[Place]:
         """Yield the definition that `rest` begins with, or all definitions of the module."""

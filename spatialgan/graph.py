@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spatialgan.analyses.registry import ANALYSES
 from spatialgan.digest import code_digest
 from spatialgan.evaluation.measures import DEFAULT_JUDGE, MEASURES, measure_and_segmenter
 from spatialgan.params import Params, split_run
@@ -27,10 +28,22 @@ OPENERS = {
     "segmenter": ("spatialgan.segmenters.registry.open_segmenter", "SEGMENTERS"),
 }
 WRITE_FIGURE = "spatialgan.reporting.figures.write_figure"
+WRITE_ANALYSIS = "spatialgan.analyses.write.write_analysis"
+WRITE_CLAIMS = "spatialgan.analyses.claims.write_claims"
+CLAIMS = "claims"  # the name of that step
 # By what a figure shows, the file of a run that it reads
 READ_OF_RUNS = {"curves": "curves", "samples": "samples", "snapshots": "snapshot"}
 TRAINED_SEGMENTERS = ("torchvision", "detectron2", "oracle")  # TRAINERS' keys; they need torch
 EXTRACTOR = Path(__file__).parent / "extractors" / "scene_extractor.safetensors"
+
+
+def segmenter_of_links(row: dict) -> str:
+    """Return the segmenter that finds what a row links axes to, "" where it links none to a class of objects."""
+    linkage = row.get("linkage", "none")
+    regions = linkage.get("regions", []) if isinstance(linkage, dict) else []
+    if not any(region.startswith("class:") for region in regions):
+        return ""
+    return linkage.get("segmenter", "torchvision")
 
 
 def _once(build: Callable[..., Step]) -> Callable[..., Step]:
@@ -90,15 +103,20 @@ class Graph:
     @_once
     def run(self, run: str) -> Step:
         """Return the step that trains a run."""
-        dataset, row, _ = split_run(run)
-        self.params.row(row)
-        files, data = self.results.run(run), self.dataset(dataset)
+        dataset, row, seed = split_run(run)
+        settings = self.params.row(row)
+        files, needs = self.results.run(run), [self.dataset(dataset)]
+        if "from" in settings:
+            needs.append(self.run(f"{dataset}/{settings['from']}/{seed}"))
+        looks = segmenter_of_links(settings)
+        if looks in TRAINED_SEGMENTERS:
+            needs.append(self.segmenter(dataset, looks))
         return Step(
             *("run", run, self.profile),
             small=(files.record, files.curves, files.samples, files.attention),
             heavy=(files.snapshot,),
-            needs=(data,),
-            reads=data.heavy,
+            needs=tuple(needs),
+            reads=tuple(path for need in needs for path in need.heavy),
             find_settings=lambda: self._config(run).identity(),
             find_code=lambda: self._config(run).code("spatialgan.training.loop.train"),
         )
@@ -189,6 +207,48 @@ class Graph:
             find_code=code,
         )
 
+    @_once
+    def analysis(self, name: str) -> Step:
+        """Return the step that makes an analysis of params/analyses.yaml."""
+        item = self.params.analysis(name)
+        kind = choose(ANALYSES, "kind of analysis", item["kind"])
+        runs = self.params.subjects(item, self.profile)
+        data = [self.dataset(split_run(run)[0]) for run in runs if kind.uses_archives]
+        suffixes = (".json", ".md", ".png")
+        return Step(
+            *("analysis", name, self.profile),
+            small=tuple(self.results.analysis(name, suffix) for suffix in suffixes),
+            needs=tuple(dict.fromkeys([*map(self.run, runs), *data])),
+            reads=(
+                *(self.results.run(run).snapshot for run in runs),
+                *dict.fromkeys(path for need in data for path in need.heavy),
+            ),
+            find_settings=lambda: {**item, "claims": self.params.claims_of(name)},
+            find_code=lambda: [
+                code_digest(WRITE_ANALYSIS, {"ANALYSES": item["kind"]}),
+                *dict.fromkeys(self._config(run).code(kind.function) for run in runs),
+            ],
+        )
+
+    @_once
+    def claims(self) -> Step:
+        """Return the step that writes what analyses and tables say of the paper's claims."""
+        sections = {name: self.params.tables[name] for name in self.params.orderings}
+        needs = [*map(self.analysis, self.params.analyses)]
+        for name in sections:
+            needs += self._needs_of_table(name)
+        return Step(
+            *("claims", CLAIMS, self.profile),
+            small=tuple(self.results.analysis(CLAIMS, suffix) for suffix in (".json", ".md")),
+            needs=tuple(dict.fromkeys(needs)),
+            find_settings=lambda: {"claims": self.params.claims, "sections": sections},
+            find_code=lambda: code_digest(WRITE_CLAIMS),
+        )
+
+    def evidence(self) -> list[Step]:
+        """Return all analyses and what they say of the paper's claims: made on request, for they need discriminators."""
+        return [*map(self.analysis, self.params.analyses), self.claims()]
+
     def runs_of_table(self, table: str) -> list[str]:
         """Return the runs that a table shows, each once."""
         sections = self.params.sections(table).values()
@@ -196,10 +256,10 @@ class Graph:
         return list(dict.fromkeys(runs))
 
     def targets(self) -> list[Step]:
-        """Return what the workflow makes by itself: usual tables, all figures, curves of the tables' runs."""
+        """Return what the workflow makes by itself: usual tables and figures, curves of the tables' runs."""
         tables = self.params.usual_tables
         runs = dict.fromkeys(run for table in tables for run in self.runs_of_table(table))
-        figures = [*(f"{name}_samples" for name in tables), *self.params.figures]
+        figures = [*(f"{name}_samples" for name in tables), *self.params.usual_figures]
         return [*map(self.table, tables), *map(self.figure, figures), *map(self.curves, runs)]
 
     def find(self, target: str) -> list[Step]:
@@ -217,6 +277,7 @@ class Graph:
         """Yield every step that has a name, each once."""
         params, seeds = self.params, self.line["seeds"]
         yield from map(self.table, params.tables)
+        yield from self.evidence()
         yield from map(
             self.figure, [*params.figures, *(f"{name}_samples" for name in params.tables)]
         )

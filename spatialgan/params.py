@@ -35,6 +35,9 @@ class Params:
     tables: dict
     metrics: dict
     figures: dict
+    analyses: dict
+    claims: dict
+    orderings: list[str]  # sections of tables whose orderings are claims too
     default_profile: str
 
     def profile(self, name: str) -> dict:
@@ -91,6 +94,11 @@ class Params:
             if not any("on_request" in item for item in self.sections(name).values())
         ]
 
+    @property
+    def usual_figures(self) -> list[str]:
+        """Return the figures of figures.yaml that are made without being asked for by name."""
+        return [name for name, item in self.figures.items() if "on_request" not in item]
+
     def measures(self, section: dict, profile: str) -> list[tuple[str, dict]]:
         """Return the metrics of a table's section, each by name with its entry of `metrics`.
 
@@ -141,13 +149,32 @@ class Params:
         """Return a figure of figures.yaml, or the samples that stand beside a table; raises ValueError for others."""
         return choose({**self.sample_figures, **self.figures}, "figure", name)
 
+    def subjects(self, item: dict, profile: str) -> list[str]:
+        """Return the names of all runs that an analysis looks at, in the order of its entry."""
+        line = self.profile(profile)
+        return [
+            f"{dataset}/{row}/{seed}"
+            for dataset, rows in item["subjects"].items()
+            if line["data"] in self.dataset(dataset)
+            for row in rows
+            for seed in line["seeds"]
+        ]
+
+    def analysis(self, name: str) -> dict:
+        """Return an entry of analyses.yaml; raises ValueError naming the valid ones."""
+        return choose(self.analyses, "analysis", name)
+
+    def claims_of(self, analysis: str) -> dict[str, dict]:
+        """Return the claims that an analysis has evidence of, by name."""
+        return {k: claim for k, claim in self.claims.items() if claim.get("analysis") == analysis}
+
 
 def load_params(folder: Path = Path("params")) -> Params:
     """Return the parameters in `folder`, checked against its schema and for names that nothing defines.
 
     Raises ValueError with one line that names file, place and fault.
     """
-    names = ("datasets", "runs", "profiles", "tables", "figures")
+    names = ("datasets", "runs", "profiles", "tables", "figures", "analyses")
     parsed = {name: _load_yaml(folder / f"{name}.yaml") for name in names}
     schema = _load_yaml(folder / "schema.yaml")
     for name in names:
@@ -159,6 +186,9 @@ def load_params(folder: Path = Path("params")) -> Params:
         tables=parsed["tables"]["tables"],
         metrics=parsed["tables"]["metrics"],
         figures=parsed["figures"],
+        analyses=parsed["analyses"]["analyses"],
+        claims=parsed["analyses"]["claims"],
+        orderings=parsed["analyses"]["orderings"],
         default_profile=parsed["profiles"]["default"],
     )
     _check_references(params, folder)
@@ -197,8 +227,15 @@ def _check_references(params: Params, folder: Path) -> None:
         for line in params.profiles.values():
             for dataset in line["datasets"]:
                 params.dataset(dataset)
+    for name, row in params.rows.items():
+        with _naming(f"{folder / 'runs'}.yaml, {name}"):
+            _check_origin(params, name, row)
     _check_widths(params, folder)
-    for file, items in (("tables", params.tables), ("figures", params.figures)):
+    for file, items in (
+        ("tables", params.tables),
+        ("figures", params.figures),
+        ("analyses", params.analyses),
+    ):
         for name, item in items.items():
             with _naming(f"{folder / file}.yaml, {name}"):
                 _check_item(params, item)
@@ -212,6 +249,21 @@ def _check_references(params: Params, folder: Path) -> None:
             raise ValueError(
                 f"{folder / 'figures'}.yaml, {name}: a table, or the samples beside one, has that name already"
             )
+
+    for name, claim in params.claims.items():
+        with _naming(f"{folder / 'analyses'}.yaml, claims, {name}"):
+            if "analysis" in claim:
+                params.analysis(claim["analysis"])
+    with _naming(f"{folder / 'analyses'}.yaml, orderings"):
+        for table in params.orderings:
+            if "rows" not in choose(params.tables, "table", table):
+                raise ValueError(f"'{table}' is a page of sections: name those")
+
+
+def _check_origin(params: Params, name: str, row: dict) -> None:
+    """Raise ValueError where a row goes on from one that isn't there, or that goes on from another itself."""
+    if "from" in row and "from" in params.row(row["from"]):
+        raise ValueError(f"goes on from '{row['from']}', which goes on from another row itself")
 
 
 def _check_widths(params: Params, folder: Path) -> None:
@@ -243,7 +295,11 @@ def _check_item(params: Params, item: dict) -> None:
     for table in item.get("sections", []):
         if "sections" in choose(params.tables, "table", table):
             raise ValueError(f"section '{table}' is a page of sections itself")
-    for row in item.get("rows", []):
+    for dataset, rows in item.get("subjects", {}).items():
+        params.dataset(dataset)
+        for row in rows:
+            params.row(row)
+    for row in [*item.get("rows", []), *item.get("controls", [])]:
         params.row(row)
     for dataset in item.get("datasets", []):
         params.dataset(dataset)

@@ -7,6 +7,7 @@ kept by DVC, have folders of their own; what is needed only while something is b
     runs/<run>/                     snapshots/<run>.safetensors
     segmenters/<dataset>/<name>.json    weights/<dataset>/<name>.safetensors
     metrics/<run>/<measure>.json    tables/<table>.*    numbers/<table>.json    figures/<figure>.png
+    analyses/<analysis>.{json,md,png}
 
 A run is "<dataset>/<row>/<seed>". Names may be a workflow's wildcards ("{dataset}"): paths are only built here.
 """
@@ -116,6 +117,10 @@ class Results:
     def figure(self, name: str) -> Path:
         """Return a figure."""
         return self.root / "figures" / f"{name}.png"
+
+    def analysis(self, name: str, suffix: str) -> Path:
+        """Return what an analysis found: its numbers (".json"), page (".md") or picture (".png")."""
+        return self.root / "analyses" / f"{name}{suffix}"
 
     def resume(self, run: str) -> Path:
         """Return the folder of a run's checkpoints."""

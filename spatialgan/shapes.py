@@ -38,6 +38,12 @@ _TRIALS = {
     "properties": {"method": TEXT, "length_px": {**COUNT, "minimum": 1}},
     "additionalProperties": {"anyOf": [SCALAR, {"type": "array", "items": MAYBE}]},
 }
+_EDITS = {
+    "type": "object",
+    "required": ["region", "level", "method"],
+    "properties": {"region": TEXT, "level": NUMBER, "method": TEXT},
+    "additionalProperties": {"anyOf": [SCALAR, {"type": "array", "items": MAYBE}]},
+}
 MEASURED = {
     "type": "object",
     "required": ["metrics", "protocol"],
@@ -56,6 +62,7 @@ MEASURED = {
         ),
         "commit": TEXT,
         "drags": {"type": "array", "items": _TRIALS},
+        "edits": {"type": "array", "items": _EDITS},
         "snapshot_sha256": TEXT,
     },
 }

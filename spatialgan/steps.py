@@ -28,6 +28,8 @@ VERBS = {
     "metric": "measure",
     "table": "write table",
     "figure": "draw figure",
+    "analysis": "make analysis",
+    "claims": "weigh the paper's",
 }
 HASH_KEYS = {"dataset": "sha256", "segmenter": "sha256", "run": "snapshot_sha256"}  # in records
 NOT_MADE = ""  # in place of the hash of an input
@@ -37,7 +39,7 @@ NOT_MADE = ""  # in place of the hash of an input
 class Step:
     """One step: its files, the steps it needs, and how to find out its settings and code."""
 
-    kind: str  # dataset, segmenter, run, curves, metric, table or figure
+    kind: str  # dataset, segmenter, run, curves, metric, table, figure, analysis or claims
     name: str  # among its kind, such as "cat/spatialgan/0"
     profile: str
     # outputs; the first is the record, written last, which carries the stamp

@@ -6,6 +6,7 @@ functions; names imported or defined in the module stand there as what they lead
 """
 
 import ast
+import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -54,16 +55,24 @@ def parse_module(name: str, path: Path) -> Module:
     return Module(name, definitions, dict(_imports(tree, package)))
 
 
-def define(
-    resolve: Resolve, module: Module, name: str, entry: str | None, is_settings: bool
-) -> Definition:
-    """Return a definition of a module: of a dict only one entry, of settings no defaults."""
+@dataclass(frozen=True)
+class Choice:
+    """What counts of definitions."""
+
+    entry: str | None = None  # of a dict the only one that counts; None: all
+    is_settings: bool = False  # defaults of fields don't count
+    absent: frozenset[str] = frozenset()  # names of what a run doesn't have: see `_is_absent`
+
+
+def define(resolve: Resolve, module: Module, name: str, choice: Choice) -> Definition:
+    """Return a definition of a module as it counts with a choice."""
     statements = module.definitions[name]
-    if entry is not None:
-        statements = [_keep_entry(s, entry) for s in statements]
-    if is_settings:
+    if choice.entry is not None:
+        statements = [_keep_entry(s, choice.entry) for s in statements]
+    if choice.is_settings:
         statements = [_without_defaults(s) for s in statements]
-    reader = _Reader(resolve, module)
+    statements = [_without_entries(s, name, choice.absent) for s in statements]
+    reader = _Reader(resolve, module, choice.absent)
     plain = [name, *(reader.plain(s, frozenset()) for s in statements)]
     text = json.dumps(plain).encode()
     return Definition(hashlib.sha256(text).hexdigest(), tuple(reader.references))
@@ -72,8 +81,8 @@ def define(
 class _Reader:
     """Turns syntax into nested lists and collects the definitions that it refers to."""
 
-    def __init__(self, resolve: Resolve, module: Module) -> None:
-        self._resolve, self._module = resolve, module
+    def __init__(self, resolve: Resolve, module: Module, absent: frozenset[str]) -> None:
+        self._resolve, self._module, self._absent = resolve, module, absent
         self.references: list[Place] = []
 
     def plain(self, node: object, local: frozenset[str]) -> object:
@@ -88,7 +97,10 @@ class _Reader:
         inner = local | _local_names(node) if isinstance(node, SCOPES) else local
         return [
             type(node).__name__,
-            *([n, self.plain(v, local if n in OUTER else inner)] for n, v in _fields(node)),
+            *(
+                [n, self.plain(v, local if n in OUTER else inner)]
+                for n, v in _fields(node, self._absent)
+            ),
         ]
 
     def _reference(self, chain: tuple[str, ...]) -> list:
@@ -129,7 +141,7 @@ def _local_names(scope: ast.AST) -> frozenset[str]:
     return frozenset(names - shared)
 
 
-def _fields(node: ast.AST) -> Iterator[tuple[str, object]]:
+def _fields(node: ast.AST, absent: frozenset[str]) -> Iterator[tuple[str, object]]:
     """Yield the fields of a node that count and aren't empty, so that Python versions agree."""
     is_function = isinstance(node, FUNCTIONS)
     for name, value in ast.iter_fields(node):
@@ -139,8 +151,25 @@ def _fields(node: ast.AST) -> Iterator[tuple[str, object]]:
             continue
         if name == "body" and (is_function or isinstance(node, ast.ClassDef)):
             value = _without_docstring(value)
+        if isinstance(value, list):
+            value = [item for item in value if not _is_absent(item, absent)]
         if value not in (None, []):
             yield name, value
+
+
+def _is_absent(node: object, absent: frozenset[str]) -> bool:
+    """Return whether a node is there only for what a run doesn't have.
+
+    That is a field or an argument of an absent name, or an `if` without `else` that asks for an attribute of that name.
+    """
+    if isinstance(node, ast.AnnAssign):
+        return isinstance(node.target, ast.Name) and node.target.id in absent
+    if isinstance(node, ast.keyword):
+        return node.arg in absent
+    if isinstance(node, ast.If) and not node.orelse:
+        asked = (part.attr for part in ast.walk(node.test) if isinstance(part, ast.Attribute))
+        return not absent.isdisjoint(asked)
+    return False
 
 
 def _bound_names(node: ast.stmt) -> list[str]:
@@ -191,6 +220,19 @@ def _keep_entry(statement: ast.stmt, key: str) -> ast.stmt:
     kept = [(k, v) for k, v in pairs if isinstance(k, ast.Constant) and k.value == key]
     entries = ast.Dict([k for k, _ in kept], [v for _, v in kept])
     return ast.Assign([ast.Name(CHOSEN)], entries)
+
+
+def _without_entries(statement: ast.stmt, name: str, absent: frozenset[str]) -> ast.stmt:
+    """Return the assignment of the dict literal `name` without the entries that are absent as "name.key"."""
+    if not isinstance(statement, ast.Assign | ast.AnnAssign):
+        return statement
+    if not isinstance(statement.value, ast.Dict):
+        return statement
+    pairs = zip(statement.value.keys, statement.value.values, strict=True)
+    kept = [p for p in pairs if f"{name}.{getattr(p[0], 'value', '')}" not in absent]
+    shorter = copy.copy(statement)
+    shorter.value = ast.Dict([k for k, _ in kept], [v for _, v in kept])
+    return shorter
 
 
 def _without_defaults(statement: ast.stmt) -> ast.stmt:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from spatialgan.graph import Graph
+from spatialgan.graph import CLAIMS, Graph
 from spatialgan.params import Params, load_params
 from spatialgan.provenance import source_commit
 from spatialgan.records import write_record
@@ -39,6 +39,7 @@ def main() -> None:
         "curves": lambda: graph.curves(name),
         "table": lambda: graph.table(name),
         "figure": lambda: graph.figure(name),
+        "analysis": lambda: graph.claims() if name == CLAIMS else graph.analysis(name),
     }[command]()
     with stamp(params, step) as made:
         if step.kind == "run":

@@ -220,7 +220,7 @@ WRONG_TYPES = {
     's.move(0, dx="x")': 'move: dx is "x", but must be a number',
     "s.move(0.5, dx=1)": "move: the object is 0.5, but must be a whole number",
     "s.restyle(None)": "restyle: the object is null, but must be a whole number",
-    "s.edit(3)": "unknown edit 3: choose one of move, place, resize, remove, copy, restyle, along",
+    "s.edit(3)": "unknown edit 3: choose one of move, place, resize, remove, copy, restyle, along, resample",
     "s.along(3)": "along: the file of directions is 3, but must be a text",
     "s.drag([0.1], [0.2])": "0.1 is not a point: give two coordinates, (y, x)",
     's.drag([("a", 0)], [(0, 0)])': 'a coordinate of a point is "a", but must be a number',

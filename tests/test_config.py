@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from spatialgan.config import ENCODING_NUMBERS, load_params, resolve, run_from_identity
+from spatialgan.graph import Graph
 from spatialgan.networks.encoding import ENCODINGS
 from tests.tiny import ROOT
 
@@ -170,3 +171,55 @@ def test_a_variant_with_an_unknown_field_names_the_known_ones(tmp_path):
     (tmp_path / "params/runs.yaml").write_text(yaml.safe_dump(rows))
     with pytest.raises(ValueError, match="'q'"):
         resolve(load_params(tmp_path / "params"), "cat/impulse/0", "laptop")
+
+
+def test_a_linkage_is_in_the_identity_of_rows_that_have_one_alone():
+    linked = resolve(PARAMS, "cat/link_tuned/0", "laptop").identity()
+    assert linked["linkage"]["regions"] == ["box:0,-0.5,2,1"] and linked["from"] == "baseline"
+    assert not {"linkage", "from"} & resolve(PARAMS, "cat/baseline/0", "laptop").identity().keys()
+
+
+def test_a_linked_row_s_code_is_not_its_twin_s():
+    entry = "spatialgan.training.loop.train"
+    codes = [
+        resolve(PARAMS, f"cat/{row}/0", "laptop").code(entry)
+        for row in ("link_left", "link_weak", "baseline", "baseline_tuned")
+    ]
+    assert codes[0] == codes[1] and len(set(codes[1:])) == 3
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"linkage": {"name": "relative", "regions": ["box:0,0,1,1"], "share": 0.5}}, ""),
+        (
+            {"linkage": {"name": "relative", "regions": ["box:0,0,1,1"] * 2, "share": 0.5}},
+            "2 links of 0.5 of 64",
+        ),
+        ({"linkage": {"name": "linked", "regions": ["box:0,0,1,1"]}}, "unknown linkage 'linked'"),
+        ({"from": "nothing"}, "runs.yaml, mine: unknown row 'nothing'"),
+        ({"from": "mine"}, "goes on from 'mine', which goes on from another row itself"),
+    ],
+)
+def test_links_and_origins_that_can_t_be_are_one_line(tmp_path, row, message):
+    shutil.copytree(ROOT / "params", tmp_path / "params")
+    rows = yaml.safe_load((tmp_path / "params/runs.yaml").read_text())
+    rows["mine"] = {"title": "Mine", **row}
+    (tmp_path / "params/runs.yaml").write_text(yaml.safe_dump(rows))
+    if not message:
+        resolve(load_params(tmp_path / "params"), "cat/mine/0", "laptop")
+        return
+    with pytest.raises(ValueError, match=message) as error:
+        resolve(load_params(tmp_path / "params"), "cat/mine/0", "laptop")
+    assert "\n" not in str(error.value)
+
+
+def test_a_run_needs_the_run_it_goes_on_from_and_the_segmenter_of_its_links():
+    graph = Graph(PARAMS, "laptop")
+    names = {
+        row: [need.title for need in graph.run(f"bedroom/{row}/0").needs]
+        for row in ("baseline", "link_tuned", "link_bed")
+    }
+    assert names["baseline"] == ["prepare bedroom"]
+    assert names["link_tuned"] == ["prepare bedroom", "train bedroom/baseline/0"]
+    assert names["link_bed"] == ["prepare bedroom", "train segmenter bedroom/torchvision"]

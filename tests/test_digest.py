@@ -142,6 +142,59 @@ def test_defaults_of_settings_do_not_count(edit) -> None:
     assert edit("parts/samplers.py", "width: int = 2", "breadth: int = 2")
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        (
+            "train.py",
+            "    from spatialgan.late",
+            "    if name.linkage > 0:\n        unrelated()\n    from spatialgan.late",
+        ),
+        ("parts/samplers.py", "    width: int = 5", "    width: int = 5\n    linkage: int = 5"),
+        ("parts/samplers.py", "half(n * self.width)", "half(n * self.width, linkage=double)"),
+    ],
+)
+def test_an_optional_axis_counts_only_for_runs_that_have_it(
+    package: Path, file: str, old: str, new: str
+) -> None:
+    """A condition, a field or an argument of its name."""
+    wide = {"SAMPLERS": "wide" if "width: int = 5" in old else "narrow"}
+
+    def digests() -> list[str]:
+        return [
+            Package(package).digest("spatialgan.train.train", {**wide, **has})
+            for has in ({}, {"LINKAGES": "relative"})
+        ]
+
+    before = digests()
+    text = (package / file).read_text(encoding="utf-8")
+    assert old in text
+    (package / file).write_text(text.replace(old, new), encoding="utf-8")
+    without, with_ = digests()
+    assert without == before[0] and with_ != before[1]
+
+
+def test_an_optional_entry_of_a_dict_counts_only_for_runs_that_have_its_axis(package: Path) -> None:
+    text = (package / "parts/samplers.py").read_text() + '\n\nEDITS = {"move": half}\n'
+    found = []
+    for entries in ('{"move": half}', '{"move": half, "resample": Wide}'):
+        (package / "parts/samplers.py").write_text(text.replace('{"move": half}', entries))
+        found += [
+            Package(package).digest("spatialgan.parts.samplers.EDITS", has)
+            for has in ({}, {"LINKAGES": "relative"})
+        ]
+    assert found[0] == found[2] and found[1] != found[3]
+
+
+def test_other_conditions_count(edit) -> None:
+    assert edit("late.py", "return 1", "if linkage:\n        pass\n    return 1")
+    assert edit(
+        "late.py",
+        "return 1",
+        "if late.linkage:\n        pass\n    else:\n        pass\n    return 1",
+    )
+
+
 def test_a_module_counts_as_a_whole(edit) -> None:
     assert edit("train.py", "    Broad()", "    pass", entry="spatialgan.train")
 

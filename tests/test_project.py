@@ -29,6 +29,7 @@ RESULT_FOLDERS = {
     "numbers",
     "tables",
     "figures",
+    "analyses",
     "resume",
     "logs",
     "benchmarks",

@@ -119,6 +119,10 @@ class Plan:
             return graph.table(wildcards["table"])
         if kind == "figure":
             return graph.figure(wildcards["figure"])
+        if kind == "analysis":
+            return graph.analysis(wildcards["analysis"])
+        if kind == "claims":
+            return graph.claims()
         run = run_name(wildcards)
         if kind == "metric":
             return graph.metric(run, *measure_and_segmenter(wildcards["measure"]))
@@ -137,7 +141,9 @@ class Plan:
         for path in step.reads:
             owner = owners[path]
             is_kept = path.is_file() or status.of(owner).state != CURRENT
-            if is_kept or owner.kind == "dataset" or self.train_again:
+            # Drawing a data set again is cheap. A current step doesn't wait for it: Snakemake would run the step, too.
+            is_redrawn = is_due and owner.kind == "dataset"
+            if is_kept or is_redrawn or self.train_again:
                 files.append(path)
             elif is_due and may_be_pulled(Path(), path):
                 raise ValueError(NOT_HERE.format(path=path))
@@ -146,7 +152,8 @@ class Plan:
                 files.append(path)
         if step.kind == "table":  # which shows them, but doesn't read them
             samples = self._graphs[step.profile].figure(f"{step.name}_samples")
-            files.append(samples.record)
+            if not self._leaves_as_it_is(samples):
+                files.append(samples.record)
         if is_due and step.kind == "metric":
             self._check_weights(step)
         if is_due and self.check_libraries:
@@ -157,6 +164,17 @@ class Plan:
         """Return a run with all its settings."""
         profile = self.params.profile_of(wildcards["root"])
         return resolve(self.params, run_name(wildcards), profile)
+
+    def _leaves_as_it_is(self, samples: Step) -> bool:
+        """Return whether a table's samples were drawn before and can't be drawn again without training again."""
+        status = self._statuses[samples.profile]
+        if self.train_again or not samples.record.is_file() or status.of(samples).state == CURRENT:
+            return False
+        owners = [need for need in samples.needs if status.of(need).state == CURRENT]
+        missing = [path for need in owners for path in need.heavy if not path.is_file()]
+        if missing:
+            self._say_once(f"{samples.record} stays as it is: {missing[0]} isn't here")
+        return bool(missing)
 
     def _say_once(self, message: str) -> None:
         if message not in self._said:

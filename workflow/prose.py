@@ -8,7 +8,8 @@ Three kinds of marks, comments that Markdown doesn't show:
     <!-- include results/workstation/tables/objective.md --> ... <!-- end include -->
     <!-- table results/workstation/tables/comove.md --> ... <!-- end table -->
 
-The first is a number: a JSON or YAML file, the keys that lead to the number in it, and how Python formats it (".0%"
+The first is a number: a JSON or YAML file, the keys that lead to the number in it (one may have slashes itself, as a run's
+name has), and how Python formats it (".0%"
 writes a share as a percentage). The second is a file without its first heading, its links made to lead where they led;
 the third only its first table.
 The tests compare every mark with its file, and refuse decimals in prose that have none.
@@ -50,7 +51,10 @@ def number(root: Path, file: str, keys: str, spec: str) -> str:
         if path.suffix == ".json"
         else yaml.safe_load(path.read_text(encoding="utf-8"))
     )
-    for key in keys.split("/"):
+    names = keys.split("/")
+    while names:
+        key = _key(found, names)
+        names = names[key.count("/") + 1 :]
         if isinstance(found, list) and key.isdecimal() and int(key) < len(found):
             found = found[int(key)]
         elif isinstance(found, dict) and key in found:
@@ -61,6 +65,12 @@ def number(root: Path, file: str, keys: str, spec: str) -> str:
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise ValueError(f"{keys} of {file} is no number but {found!r}")
     return format(found, spec)
+
+
+def _key(found: object, names: list[str]) -> str:
+    """Return the key that comes next: a name, or several with slashes between, such as a run's."""
+    joined = ["/".join(names[:length]) for length in range(1, len(names) + 1)]
+    return next((key for key in joined if isinstance(found, dict) and key in found), names[0])
 
 
 def block(root: Path, kind: str, file: str, page: Path) -> str:

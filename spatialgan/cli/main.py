@@ -69,6 +69,7 @@ for command in (
     report_commands.table,
     report_commands.figure,
     report_commands.curves,
+    report_commands.analysis,
     upkeep_commands.doctor,
     upkeep_commands.verify,
     upkeep_commands.status,

@@ -1,4 +1,4 @@
-"""The commands that write what people read: tables, figures and training curves."""
+"""The commands that write what people read: tables, figures, training curves and analyses."""
 
 from pathlib import Path
 
@@ -50,3 +50,24 @@ def curves(run: str, profile: str, params_dir: Path) -> None:
     params, profile = open_params(params_dir, profile)
     with stamp(params, Graph(params, profile).curves(run)):
         write_curves(params, run, profile)
+
+
+@click.command()
+@click.argument("name")
+@profile_option
+@params_option
+def analysis(name: str, profile: str, params_dir: Path) -> None:
+    """Make analysis NAME of params/analyses.yaml: numbers, page and picture; or weigh all evidence: claims."""
+    from spatialgan.analyses.claims import write_claims
+    from spatialgan.analyses.write import write_analysis
+    from spatialgan.graph import CLAIMS, Graph
+    from spatialgan.steps import stamp
+
+    params, profile = open_params(params_dir, profile)
+    graph = Graph(params, profile)
+    if name == CLAIMS:
+        with stamp(params, graph.claims()):
+            write_claims(params, profile)
+    else:
+        with stamp(params, graph.analysis(name)):
+            write_analysis(params, name, profile)

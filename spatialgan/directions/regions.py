@@ -69,7 +69,11 @@ class Box:
 
     def __call__(self, view: View) -> Bool[Tensor, "r r"]:
         """Return the pixels in the box."""
-        axis = pixel_positions(view.image.shape[-1], "half_pixel", torch.zeros(()))
+        return self.pixels(view.image.shape[-1])
+
+    def pixels(self, resolution: int) -> Bool[Tensor, "r r"]:
+        """Return the pixels in the box of any image of r pixels."""
+        axis = pixel_positions(resolution, "half_pixel", torch.zeros(()))
         rows, columns = (
             (axis - middle).abs() <= extent / 2
             for middle, extent in zip(self.center, self.size, strict=True)
@@ -115,10 +119,14 @@ class OfClass:
     def __call__(self, view: View) -> Bool[Tensor, "r r"]:
         """Return the masks of all instances of the class in one."""
         found = view.instances(view.image)
-        chosen = [i for i, name in enumerate(found.classes) if name == self.name]
-        if not chosen:
+        if self.name not in found.classes:
             seen = ", ".join(sorted(set(found.classes))) or "nothing"
             raise ValueError(f"the segmenter finds no '{self.name[:40]}' in this image, but {seen}")
+        return self.pixels(found)
+
+    def pixels(self, found: Instances) -> Bool[Tensor, "r r"]:
+        """Return the pixels of the class among instances; there may be none."""
+        chosen = [i for i, name in enumerate(found.classes) if name == self.name]
         return found.masks[chosen].any(dim=0).cpu()
 
 

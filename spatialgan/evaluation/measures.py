@@ -68,4 +68,14 @@ MEASURES: dict[str, Measure] = {
         depends_on=_columns("segmenter", "num_drags", "drag_steps"),
         code="spatialgan.evaluation.drags.DRAG_BENCHMARK",
     ),
+    "local_control": Measure(
+        inputs=(),
+        depends_on=_columns("num_comove", "num_drags", "sample_seed"),
+        code="spatialgan.evaluation.local_control.LOCAL_CONTROL",
+    ),
+    "links": Measure(
+        inputs=(),
+        depends_on=_columns("num_comove", "sample_seed"),
+        code="spatialgan.evaluation.links.LINKS",
+    ),
 }

@@ -75,6 +75,13 @@ def median_range(values: Sequence[float], digits: int) -> str:
     return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
 
 
+def median_spread_mean(values: Sequence[float], digits: int) -> str:
+    """Return the median, the range from 5 to 95 % and the mean, as "2.31 (1.20-9.87), 4.05"; "-" of nothing."""
+    if not values:
+        return NOT_RUN
+    return f"{median_range(values, digits)}, {statistics.fmean(values):.{digits}f}"
+
+
 def mean_interval(values: Sequence[float], digits: int) -> str:
     """Return the mean with its 95 % interval, as "0.021 ± 0.004 (n = 20)"; "-" of nothing."""
     if not values:
@@ -104,6 +111,9 @@ SUMMARIES = {
     "median": Summary(median_range, statistics.median, "median (5 to 95 %) over trials"),
     "mean": Summary(
         mean_interval, statistics.fmean, "mean and 95 % interval over the n trials that have it"
+    ),
+    "spread": Summary(
+        median_spread_mean, statistics.median, "median (5 to 95 %), mean, over images that have it"
     ),
     "count": Summary(count, statistics.fmean, "in how many trials"),
 }

@@ -4,7 +4,7 @@ What isn't there has not been run.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from spatialgan.params import Params
@@ -31,6 +31,8 @@ class Result:
     commit: str  # of the code that measured
     trials: list[dict]  # numbers per trial, in columns by method and length, where there are some
     training: dict  # the record of the training
+    # numbers per image, in columns by region, level and method, where there are some
+    edits: list[dict] = field(default_factory=list)
 
     @property
     def kind(self) -> str:
@@ -84,6 +86,7 @@ def _result(run: str, file: str, measured: dict, trained: dict) -> Result:
         protocol=measured["protocol"],
         commit=measured.get("commit", "unknown"),
         trials=measured.get("drags", []),
+        edits=measured.get("edits", []),
         training=trained,
     )
 

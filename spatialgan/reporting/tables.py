@@ -15,6 +15,7 @@ import pandas as pd
 
 from spatialgan.files import write_atomically
 from spatialgan.params import Params
+from spatialgan.reporting.edits import show_edits
 from spatialgan.reporting.footer import footer_lines
 from spatialgan.reporting.formats import (
     html_page,
@@ -32,6 +33,7 @@ from spatialgan.variants import choose
 LINES: dict[str, Callable[[Params, dict, str, list[Result]], Section]] = {
     "row": show_rows,
     "method": show_methods,
+    "edit": show_edits,
 }
 
 

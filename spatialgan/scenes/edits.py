@@ -20,7 +20,9 @@ from spatialgan.heatmaps.layout import Gaussians
 from spatialgan.scenes import checks
 from spatialgan.scenes.addresses import NUMBER, PAIR, WHAT, first_center, match_text, where_of
 from spatialgan.scenes.along import load_directions, moved_along
+from spatialgan.scenes.links import Resample
 from spatialgan.scenes.scene import CENTER_LIMIT, MAX_SEED, SceneData, StyleSeed
+from spatialgan.scenes.style_changes import with_code_of, without_codes
 from spatialgan.variants import choose, unknown_name
 
 
@@ -156,7 +158,9 @@ class Copy:
         styles = list(scene.styles)
         if len(styles) > 1:
             styles[1 + target] = styles[1 + index]
-        return replace(scene, layout=layout, styles=tuple(styles))
+            changes = with_code_of(scene.changes, 1 + target, 1 + index)
+            return replace(scene, layout=layout, styles=tuple(styles), changes=changes)
+        return replace(scene, layout=layout)
 
 
 @dataclass(frozen=True)
@@ -174,7 +178,7 @@ class Restyle:
         return cls(found[1], int(found[2]) if found[2] else None)
 
     def __call__(self, scene: SceneData) -> SceneData:
-        """Return the scene with other styles and the same layout.
+        """Return the scene with other styles, as their seeds draw them, and the same layout.
 
         Raises ValueError where the model has no such style.
         """
@@ -183,7 +187,7 @@ class Restyle:
             StyleSeed(self._next(style.seed), code) if code in chosen else style
             for code, style in enumerate(scene.styles)
         )
-        return replace(scene, styles=styles)
+        return replace(scene, styles=styles, changes=without_codes(scene.changes, chosen))
 
     def _next(self, seed: int) -> int:
         return (
@@ -292,4 +296,5 @@ EDITS: dict[str, type[Edit]] = {
     "copy": Copy,
     "restyle": Restyle,
     "along": Along,
+    "resample": Resample,
 }

@@ -17,8 +17,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from spatialgan.documents import parse_json
-from spatialgan.studio import answers, dragging
+from spatialgan.studio import answers
 from spatialgan.studio.admission import Admission, Guard
+from spatialgan.studio.answers import Models
+from spatialgan.studio.dragging import drag_job
+from spatialgan.studio.inverting import inversion_job
+from spatialgan.studio.streams import Job, Occupied, Slots, streamed
 from spatialgan.studio.worker import Busy, Gone, Worker
 
 STATIC = Path(__file__).parent / "static"
@@ -42,11 +46,11 @@ class TooLarge(Exception):
 class Desk:
     """What all requests share."""
 
-    models: answers.Models
+    models: Models
     worker: Worker = field(default_factory=Worker)
-    slots: dragging.Slots = field(default_factory=dragging.Slots)
+    slots: Slots = field(default_factory=Slots)
 
-    def answers(self, answer: Callable[[Any, answers.Models], bytes], kind: str) -> Endpoint:
+    def answers(self, answer: Callable[[Any, Models], bytes], kind: str) -> Endpoint:
         """Return an endpoint that answers a JSON body with what a function makes of it."""
 
         async def endpoint(request: Request) -> Response:
@@ -68,18 +72,15 @@ class Desk:
         gif = await self.worker.run(request, partial(answers.joined, parts))
         return Response(gif, media_type="image/gif")
 
-    async def drag(self, request: Request) -> Response:
-        """Answer a drag with the stream of its steps."""
-        data = await read_json(request)
-        client = request.headers.get(dragging.CLIENT_HEADER, "")[:64]
-        self.slots.take(client)
-        try:
-            job = await dragging.start(request, self.worker, data, self.models)
-        except BaseException:
-            self.slots.free(client)
-            raise
-        steps = dragging.events(request, self.worker, job)
-        return dragging.DragStream(steps, self.slots, client)
+    def streams(self, job_of: Callable[[Any, Models], Job]) -> Endpoint:
+        """Return an endpoint that answers a JSON body with the steps of the job that it describes."""
+
+        async def endpoint(request: Request) -> Response:
+            data = await read_json(request)
+            job = partial(job_of, data, self.models)
+            return await streamed(request, self.worker, self.slots, job)
+
+        return endpoint
 
 
 async def read_json(request: Request) -> Any:
@@ -115,7 +116,7 @@ def _refused(request: Request, error: Exception) -> Response:
     match error:
         case TooLarge():
             return JSONResponse({"error": f"the body is larger than {MAX_BODY:,} bytes"}, 413)
-        case dragging.Occupied():
+        case Occupied():
             return JSONResponse({"error": str(error)}, 409)
         case Busy():
             return JSONResponse({"error": "too many requests wait: try again in a moment"}, 503)
@@ -124,7 +125,7 @@ def _refused(request: Request, error: Exception) -> Response:
     return Response(status_code=CLIENT_GONE)
 
 
-def studio_app(models: answers.Models, admission: Admission) -> ASGIApp:
+def studio_app(models: Models, admission: Admission) -> ASGIApp:
     """Return the studio of some open models, as an ASGI app behind its guard.
 
     Raises ValueError where a model has heatmaps that no scene can describe.
@@ -146,7 +147,8 @@ def studio_app(models: answers.Models, admission: Admission) -> ASGIApp:
         "/edit": desk.answers(answers.edited, "application/json"),
         "/strip": desk.answers(answers.strip, "image/png"),
         "/film": desk.film,
-        "/drag": desk.drag,
+        "/drag": desk.streams(drag_job),
+        "/invert": desk.streams(inversion_job),
     }
     files = _static_files()
     gets = {**files, "/models": list_models}
@@ -154,6 +156,6 @@ def studio_app(models: answers.Models, admission: Admission) -> ASGIApp:
         *(Route(path, endpoint, methods=["GET"]) for path, endpoint in gets.items()),
         *(Route(path, endpoint, methods=["POST"]) for path, endpoint in posts.items()),
     ]
-    known = (ValueError, TooLarge, Busy, Gone, ClientDisconnect, dragging.Occupied)
+    known = (ValueError, TooLarge, Busy, Gone, ClientDisconnect, Occupied)
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(known, _refused))
     return Guard(app, replace(admission, public=frozenset(files)))

@@ -1,77 +1,29 @@
-"""Drags, streamed: a client sees each step as it happens, and ends the drag by going away.
+"""Drags: from what the page sends to a job whose steps are streamed.
 
-The stream is of server-sent events. Each `data:` line is JSON: {"step", "outcome", "distance" (of the farthest
-handle, in image widths), "handles"}; a few times a second, and at the end, also {"image" (base64 of RGBA rows),
-"scene" (the document of that state)}. {"error": ...} ends a drag that can't be done.
+The progress of a step is {"step", "distance" (of the farthest handle, in image widths), "handles"}.
 """
 
 import base64
 import binascii
-import json
 import math
-import time
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from PIL import Image
-from starlette.requests import Request
-from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from spatialgan.dragging import drag_scene
-from spatialgan.dragging.drag import GOING, DragSettings, DragState, Problem, drag_states
-from spatialgan.models.opened import OpenedModel
+from spatialgan.dragging.drag import DragSettings, DragState, Problem, drag_states
 from spatialgan.scenes import checks
-from spatialgan.scenes.render import render_scene
-from spatialgan.scenes.scene import SceneData
-from spatialgan.scenes.scene_file import scene_text
-from spatialgan.studio.answers import Models, open_document, rgba_bytes
-from spatialgan.studio.worker import Gone, Worker
+from spatialgan.studio.answers import Models, open_document
+from spatialgan.studio.streams import Job
 
-CLIENT_HEADER = "x-spatialgan-client"  # a name that the page makes up for itself
-MAX_DRAGS = 4  # of all clients together
 MAX_STEPS = 1000
 TOLERANCE_RANGE = (0.75, 100.0)  # px, as in `spatialgan drag`
-IMAGE_SECONDS = 0.12  # between two images of a stream
 FIELDS = {"scene", "handles", "targets", "method", "mask", "max_steps", "tolerance_px"}
 
 
-class Occupied(Exception):
-    """A drag of this client, or too many of others, are running."""
-
-
-@dataclass
-class Slots:
-    """Which clients have a drag running."""
-
-    clients: set[str] = field(default_factory=set)
-
-    def take(self, client: str) -> None:
-        """Take a slot; raises Occupied, in one line for people, where there is none."""
-        if client in self.clients:
-            raise Occupied("a drag is running already: stop it first")
-        if len(self.clients) >= MAX_DRAGS:
-            raise Occupied("other people's drags are running: try again in a moment")
-        self.clients.add(client)
-
-    def free(self, client: str) -> None:
-        """Give a slot back."""
-        self.clients.discard(client)
-
-
-@dataclass(frozen=True)
-class Job:
-    """A drag about to run."""
-
-    scene: SceneData
-    model: OpenedModel
-    problem: Problem
-    states: Iterator[DragState]
-
-
-def prepare(data: Any, models: Models) -> Job:
+def drag_job(data: Any, models: Models) -> Job[DragState]:
     """Return the drag that a request describes; raises ValueError, naming the place."""
     if not isinstance(data, dict) or set(data) != FIELDS:
         raise ValueError(f"a drag must be a JSON object with {', '.join(sorted(FIELDS))}")
@@ -86,7 +38,12 @@ def prepare(data: Any, models: Models) -> Job:
     fixed = _fixed(data["mask"], drag_scene.feature_resolution(model.snapshot))
     settings = DragSettings(max_steps=steps, tolerance_px=tolerance)
     problem = drag_scene.drag_problem(scene, model.snapshot, *pairs, fixed, settings)
-    return Job(scene, model, problem, drag_states(problem, method))
+    return Job(
+        model,
+        drag_states(problem, method),
+        partial(_progress, problem),
+        partial(drag_scene.dragged_scene, scene),
+    )
 
 
 def _points(data: dict, name: str) -> list[tuple[float, float]]:
@@ -116,66 +73,10 @@ def _fixed(mask: Any, resolution: int) -> torch.Tensor:
     return fixed
 
 
-def progress(job: Job, state: DragState) -> dict:
+def _progress(problem: Problem, state: DragState) -> dict:
     """Return how far a drag has come, as JSON data."""
     return {
         "step": state.step,
-        "outcome": state.outcome,
-        "distance": round(job.problem.to_go(state.handles).max().item(), 6),
+        "distance": round(problem.to_go(state.handles).max().item(), 6),
         "handles": [[round(y, 5), round(x, 5)] for y, x in state.handles.tolist()],
     }
-
-
-def picture(job: Job, state: DragState) -> dict:
-    """Return the scene that a drag has reached and its image, as JSON data."""
-    scene = drag_scene.dragged_scene(job.scene, state)
-    image = rgba_bytes(render_scene(scene, job.model.snapshot))
-    return {"image": base64.b64encode(image).decode(), "scene": scene_text(scene)}
-
-
-async def events(request: Request, worker: Worker, job: Job) -> AsyncIterator[str]:
-    """Yield the events of a drag until it ends or the client has gone; renders of others come in between."""
-    shown = -math.inf
-
-    def step() -> dict:
-        nonlocal shown
-        state = next(job.states)
-        event = progress(job, state)
-        if state.outcome != GOING or time.monotonic() - shown > IMAGE_SECONDS:
-            event |= picture(job, state)
-            shown = time.monotonic()
-        return event
-
-    outcome = GOING
-    while outcome == GOING:
-        try:
-            event = await worker.run(request, step)
-        except Gone:
-            return
-        except ValueError as error:
-            event = {"error": str(error), "outcome": "refused"}
-        outcome = event["outcome"]
-        yield f"data: {json.dumps(event)}\n\n"
-
-
-class DragStream(StreamingResponse):
-    """The stream of a drag; the client's slot is free again when it ends, however it ends."""
-
-    media_type = "text/event-stream"
-
-    def __init__(self, content: AsyncIterator[str], slots: Slots, client: str) -> None:
-        super().__init__(content)
-        self.slots = slots
-        self.client = client
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the events."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self.slots.free(self.client)
-
-
-async def start(request: Request, worker: Worker, job_data: Any, models: Models) -> Job:
-    """Return the prepared drag of a request, whose preparation takes its turn with the worker."""
-    return await worker.run(request, lambda: prepare(job_data, models))

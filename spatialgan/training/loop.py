@@ -27,7 +27,9 @@ from spatialgan.snapshot import Snapshot, mean_style, save_snapshot
 from spatialgan.tensor_file import exclusive
 from spatialgan.training.feed import real_batches
 from spatialgan.training.grids import overlay_grid, sample_grid
+from spatialgan.training.linked_regions import open_finder
 from spatialgan.training.phases import Step, phases_of, run_phase, update_ema
+from spatialgan.training.pretrained import begin_from, pretrained_snapshot
 from spatialgan.training.processes import Processes
 from spatialgan.training.run_folder import (
     RunFolder,
@@ -92,6 +94,8 @@ def train(job: TrainingJob) -> None:
         "dataset_sha256": described_sha256(files),
         "code": config.code("spatialgan.training.loop.train"),
     }
+    if config.pretrained:
+        fixed["pretrained_sha256"] = file_sha256(pretrained_snapshot(config, job.results))
     folder = open_run_folder(job.results, config.name, fixed)
     if job.processes.rank == 0:
         # one lock for all settings of a run: its outputs are of one training
@@ -114,6 +118,10 @@ def _check_batch(config: RunConfig, processes: Processes) -> None:
 def _train(job: TrainingJob, config: RunConfig, archive: ImageArchive, folder: RunFolder) -> None:
     processes = job.processes
     state = new_state(config, processes.device)
+    if config.pretrained:
+        begin_from(pretrained_snapshot(config, job.results), state)
+    if config.linkage.regions:
+        state.linkage = open_finder(config, job.results, processes.device.type)
     restore_newest(folder, state)
     processes.barrier()
     meter = Meter(config, state, processes)

@@ -1,4 +1,4 @@
-"""The four phases of a training step: what each minimizes, which network it updates, and how often.
+"""The phases of a training step: what each minimizes, which network it updates, and how often.
 
 A phase is a function `(Step) -> loss`; it draws its own inputs from (seed, phase, images shown). Losses
 follow StyleGAN2; the generator's main phase adds the alignment of heatmaps and D's attention, which is
@@ -166,6 +166,12 @@ def phases_of(config: RunConfig) -> list[Phase]:
     phases = [Phase("g", g_main, 1)]
     if training.pl_weight:
         phases.append(Phase("g", g_path, training.pl_interval))
+    if config.linkage.regions:
+        from spatialgan.training.linking import (
+            g_link,
+        )  # which draws its inputs as the phases here do
+
+        phases.append(Phase("g", g_link, config.linkage.interval))
     phases.append(Phase("d", d_main, 1))
     if training.r1_gamma:
         phases.append(Phase("d", d_r1, training.r1_interval))

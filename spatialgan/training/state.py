@@ -13,6 +13,7 @@ from spatialgan.networks.discriminator import Discriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.rng import generator_for
 from spatialgan.training.curves import Curves
+from spatialgan.training.linked_regions import RegionFinder
 
 
 @dataclass
@@ -29,6 +30,7 @@ class TrainState:
     num_skipped: int = 0  # phases skipped for non-finite gradients
     num_skipped_in_a_row: dict[str, int] = field(default_factory=lambda: {"g": 0, "d": 0})
     curves: Curves = field(default_factory=Curves)
+    linkage: RegionFinder = field(default_factory=RegionFinder)  # finds the linked regions
 
 
 def new_state(config: RunConfig, device: torch.device) -> TrainState:

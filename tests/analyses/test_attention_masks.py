@@ -1,36 +1,14 @@
-"""Attention against masks: what every scene shares counts for nothing, a run's points start untrained."""
+"""Attention against masks over a training: a run's points start untrained."""
 
 import json
 
-import pytest
-import torch
 from click.testing import CliRunner
 
-from analyses.attention_masks import beyond_others, gradient_norm, main, readings
+from analyses.attention_masks import main
+from spatialgan.analyses.maps import readings
 from spatialgan.results import Results
 from spatialgan.training import loop
 from tests.tiny import tiny_archive, tiny_config
-
-
-def test_a_map_that_every_scene_shares_is_not_beyond_other_masks():
-    masks = torch.rand(20, 8, 8, generator=torch.Generator().manual_seed(0)).round()
-    own, others = beyond_others(masks, masks)
-    assert own == pytest.approx(1) and abs(others.mean()) < 0.1
-    central = torch.ones(20, 8, 8)
-    central[:, 2:6, 2:6] = 2
-    own, others = beyond_others(central, masks)
-    assert (own - others).mean() == pytest.approx(0, abs=0.05)
-    aligned = torch.zeros(20, 8, 8)
-    aligned[:, 2:6, 2:6] = 1
-    own, others = beyond_others(central, aligned)
-    assert own == pytest.approx(1) and others == pytest.approx(1)
-
-
-def test_gradient_norm_in_closed_form():
-    features = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(1)).requires_grad_()
-    weights = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(2))
-    (found,) = gradient_norm((features * weights).sum(dim=(1, 2, 3)), [features])
-    torch.testing.assert_close(found, weights.norm(dim=0).expand(2, 4, 4))
 
 
 def test_points_of_a_run_begin_untrained(tmp_path):

@@ -23,7 +23,7 @@ from tests.tiny import ROOT
 
 pytestmark = [pytest.mark.campaign, pytest.mark.unchecked]
 
-FILES = ("runs", "profiles", "datasets", "tables", "figures")
+FILES = ("runs", "profiles", "datasets", "tables", "figures", "analyses")
 SCALARS = (
     *(".nan", ".inf", "-.inf", "8.0", '"3"', "three", "~", "[]", "{}", "1e400", "0x10", "1_000"),
     *("2024-01-01", "2024-99-99", "!!python/object/apply:os.system [x]", "!!binary x", "*a", "yes"),
@@ -110,3 +110,5 @@ def make_all(params: Params) -> None:
             assert list(graph.table(table).needs) is not None
         for figure in params.figures:
             assert list(graph.figure(figure).needs) is not None
+        for step in graph.evidence():
+            assert list(step.needs) is not None

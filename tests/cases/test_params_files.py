@@ -89,7 +89,7 @@ def test_an_entry_that_makes_no_sense_is_named(
     assert said in refusal(path, f"{path.read_text(encoding='utf-8')}\n{more}\n")
 
 
-@pytest.mark.parametrize("file", ["runs", "figures", "tables", "datasets", "profiles"])
+@pytest.mark.parametrize("file", ["runs", "figures", "tables", "datasets", "profiles", "analyses"])
 def test_aliases_of_aliases_are_counted_before_they_are_written_out(
     folder: Path, file: str
 ) -> None:

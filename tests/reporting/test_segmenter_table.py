@@ -136,6 +136,7 @@ def test_it_is_made_only_when_asked_for(params: Params) -> None:
     assert not {"segmenters", "judge"} & set(params.usual_tables)
     params.tables["page"] = {"title": "A page", "sections": ["comove", "segmenters"]}
     assert "page" not in params.usual_tables
+    assert "moving" in params.usual_figures and "resampling" not in params.usual_figures
 
 
 def snakemake(folder: Path, detectron2: str, *options: str) -> str:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from spatialgan.heatmaps.layout import Gaussians, Layout
+from spatialgan.scenes.changes import Changes
 from spatialgan.scenes.edits import EDITS, apply_edit, parse_edit
 from spatialgan.scenes.scene import SceneData, StyleSeed
 
@@ -140,3 +141,18 @@ def test_what_is_no_edit_is_refused_with_its_form(name, text, message):
 def test_every_edit_says_what_it_looks_like():
     for name, cls in EDITS.items():
         assert cls.SYNTAX and cls.__doc__, name
+
+
+def test_what_was_added_to_a_style_goes_with_the_style():
+    """A drag's or an inversion's change of a style is no part of another style."""
+    change = torch.arange(1.0, 5.0).view(1, 1, 4, 1).expand(1, 2, 4, 3)
+    room = replace(ROOM, changes=Changes(latent=change, channels=2 * change))
+    restyled = edited(room, "restyle", "1").changes
+    for after, factor in ((restyled.latent, 1), (restyled.channels, 2)):
+        assert after[0, 1, :, 2].tolist() == [factor * 1, factor * 2, 0, factor * 4]
+    assert edited(room, "restyle", "all").changes.latent.numel() == 0
+    copied = edited(edited(room, "remove", "1"), "copy", "2:0.1,-0.2").changes
+    assert copied.latent[0, 1, :, 2].tolist() == [1, 2, 4, 4]
+    cat = replace(CAT, changes=Changes(latent=torch.ones(1, 2, 3)))
+    assert edited(cat, "restyle", "all").changes.latent.numel() == 0
+    assert edited(cat, "move", "0:0.1,0").changes is cat.changes

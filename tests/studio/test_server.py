@@ -23,8 +23,8 @@ from spatialgan.scenes.scene_file import scene_text
 from spatialgan.studio import answers, serve, worker
 from spatialgan.studio.admission import LOOPBACK, Admission
 from spatialgan.studio.app import studio_app
-from spatialgan.studio.dragging import Occupied, Slots
 from spatialgan.studio.serve import admission_of, listen
+from spatialgan.studio.streams import Occupied, Slots
 from tests.studio.damage import malformed
 from tests.tiny import tiny_snapshot
 
@@ -155,6 +155,46 @@ def test_a_drag_that_can_not_be_done_is_one_line(client, change, message):
     assert still_renders(client)
 
 
+def photo_of(client, seed):
+    """Return the image of a seed's scene as the page would send a photo."""
+    rgba = client.post("/render", json={**LEAST, "seed": seed}).content
+    rgb = bytes(value for i, value in enumerate(rgba) if i % 4 != 3)
+    return base64.b64encode(rgb).decode()
+
+
+@pytest.mark.unchecked
+def test_a_photo_is_found_step_by_step_and_becomes_a_scene(client):
+    request = {"model": "room", "photo": photo_of(client, 300), "max_steps": 12}
+    with client.stream("POST", "/invert", json=request) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        steps = events(answer)
+    assert [step["step"] for step in steps] == list(range(13))
+    assert steps[-1]["outcome"] == "steps" and steps[-1]["psnr"] > steps[0]["psnr"]
+    image = client.post("/render", content=steps[-1]["scene"]).content
+    assert base64.b64decode(steps[-1]["image"]) == image
+    moved = {"scene": json.loads(steps[-1]["scene"]), "edits": ["move 0:0,0.3"]}
+    assert client.post("/edit", json=moved).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"photo": "AAAA"}, "photo has 3 bytes: 16 rows of 16 RGB pixels are 768"),
+        ({"photo": "#"}, "photo is not text in base64"),
+        ({"photo": 3}, "photo"),
+        ({"model": "dog"}, "choose one of room, cat"),
+        ({"max_steps": 0}, "max_steps is 0"),
+        ({"max_steps": 1.5}, "max_steps"),
+        ({"extra": 1}, "a photo must come as a JSON object with"),
+    ],
+)
+def test_a_photo_that_is_none_is_one_line(client, change, message):
+    request = {"model": "room", "photo": base64.b64encode(bytes(768)).decode(), "max_steps": 1}
+    answer = client.post("/invert", json={**request, **change})
+    assert answer.status_code == 400 and message in answer.json()["error"]
+    assert still_renders(client)
+
+
 def ask(app, path, body, **headers):
     """Return the status that a POST gets whose client has gone once the body is read."""
     statuses = []
@@ -198,10 +238,10 @@ def test_a_request_whose_client_has_gone_is_not_computed(models, monkeypatch):
         assert ask(app, "/drag", drag, **{"x-spatialgan-client": "me"}) == 499
 
 
-def test_one_drag_at_a_time_per_client_and_few_of_all():
+def test_one_job_at_a_time_per_client_and_few_of_all():
     slots = Slots()
     slots.take("me")
-    with pytest.raises(Occupied, match="a drag is running already: stop it first"):
+    with pytest.raises(Occupied, match="worked on already: stop it first"):
         slots.take("me")
     for name in ("you", "she", "he"):
         slots.take(name)
@@ -240,7 +280,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_requests_that_are_not_the_page_s_are_refused(client, name):
     headers, status = REFUSED[name]
-    for path in ("/render", "/edit", "/strip", "/film", "/drag", "/nowhere"):
+    for path in ("/render", "/edit", "/strip", "/film", "/drag", "/invert", "/nowhere"):
         answer = client.post(path, json=LEAST, headers=headers)
         assert answer.status_code == status, path
         assert "access-control-allow-origin" not in answer.headers
@@ -351,7 +391,7 @@ def test_malformed_scenes_end_in_a_line_wherever_a_scene_goes(client):
     "body", [b"", b"\xff\xfe", b"[" * 200_000, b'{"a": 1, "a": 2}', b"NaN", b"9" * 5000, b"null"]
 )
 def test_a_body_that_is_no_scene_is_one_line(client, body):
-    for path in ("/render", "/edit", "/strip", "/film", "/drag"):
+    for path in ("/render", "/edit", "/strip", "/film", "/drag", "/invert"):
         answer = client.post(path, content=body)
         assert answer.status_code == 400 and answer.json()["error"]
     assert still_renders(client)

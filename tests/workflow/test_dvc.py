@@ -115,12 +115,14 @@ class Checkout:
 
 
 def shrink(params: Path) -> None:
-    """Leave three small tables and one figure."""
+    """Leave three small tables and one figure, and no analyses."""
     tables = yaml.safe_load((params / "tables.yaml").read_text())
     tables["tables"] = {"pair": SECTION, "other": OTHER, "moved": MOVED}
     (params / "tables.yaml").write_text(yaml.safe_dump(tables))
     figures = {"curves": {"kind": "curves", "title": "Curves", "rows": ["baseline", "sel"]}}
     (params / "figures.yaml").write_text(yaml.safe_dump(figures))
+    none = {"analyses": {}, "claims": {}, "orderings": ["pair"]}
+    (params / "analyses.yaml").write_text(yaml.safe_dump(none))
 
 
 @pytest.fixture(scope="module")

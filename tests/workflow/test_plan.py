@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from spatialgan.evaluation.measures import MEASURES, measure_and_segmenter
+from spatialgan.graph import Graph
 from spatialgan.params import Params, load_params
+from spatialgan.status import Status
 from spatialgan.steps import Step
 from tests.stand_in import pretend_all
 from tests.tiny import ROOT, tiny_config
@@ -42,6 +44,8 @@ def test_wildcards_lead_to_the_step_that_makes_the_file(params: Params) -> None:
         ("metric", {"measure": "comove_oracle"}, "cat/sel/0/comove_oracle"),
         ("table", {"table": "objective"}, "objective"),
         ("figure", {"figure": "moves"}, "moves"),
+        ("analysis", {"analysis": "attention"}, "attention"),
+        ("claims", {}, "claims"),
     ):
         step = found.step(kind, {**RUN, **more})
         assert (step.kind, step.name, step.profile) == (kind, name, "smoke")
@@ -65,6 +69,29 @@ def test_a_table_comes_with_its_samples(params: Params) -> None:
     assert "results/smoke/figures/capacity_samples.png" in found.inputs(step).files
 
 
+def test_samples_that_show_weights_that_are_not_here_stay_as_they_are(
+    params: Params, caplog: pytest.LogCaptureFixture
+) -> None:
+    picture = "results/smoke/figures/capacity_samples.png"
+    steps = Graph(params, "smoke").figure("capacity_samples").needs
+    pretend_all(params, steps)
+    Path(picture).parent.mkdir(parents=True)
+    Path(picture).touch()  # of no known make: due
+    where = {**RUN, "table": "capacity"}
+    assert (
+        picture in (found := Plan(params, Path("marker"))).inputs(found.step("table", where)).files
+    )
+    (missing,) = steps[0].heavy
+    missing.unlink()
+    assert (
+        picture
+        not in (found := Plan(params, Path("marker"))).inputs(found.step("table", where)).files
+    )
+    assert f"{picture} stays as it is: {missing} isn't here" in caplog.text
+    found = Plan(params, Path("marker"), train_again=True)
+    assert picture in found.inputs(found.step("table", where)).files
+
+
 def test_a_current_step_needs_no_weights(params: Params) -> None:
     found, step = metric(params)
     pretend_all(params, [step])
@@ -75,9 +102,8 @@ def test_a_current_step_needs_no_weights(params: Params) -> None:
     found, step = metric(params)
     inputs = found.inputs(step)
     assert inputs.is_current
-    # the data set may be drawn again; nobody trains a current run again
-    assert not any("snapshots" in path for path in inputs.files)
-    assert "results/smoke/archives/cat.zip" in inputs.files
+    # nobody trains a current run again, or draws its data
+    assert not any("snapshots" in path or "archives" in path for path in inputs.files)
 
 
 def test_weights_that_are_needed_and_not_here_are_asked_for(params: Params) -> None:
@@ -152,6 +178,35 @@ def test_stages_hold_everything_that_all_needs_once(params: Params) -> None:
     }
     names = [step.name for step in found["runs"]]
     assert len(names) == len(set(names)) and "cat/sel/0" in names and "bedroom/indoor/0" in names
+
+
+def test_analyses_are_made_on_request_and_claims_of_all_of_them(params: Params) -> None:
+    graph = Plan(params, Path("marker")).graph("smoke")
+    evidence = graph.evidence()
+    assert [step.name for step in evidence] == [*params.analyses, "claims"]
+    assert not {step.record for step in evidence} & {step.record for step in graph.targets()}
+    needs = {step.record for step in graph.claims().needs}
+    assert {step.record for step in evidence[:-1]} <= needs
+    assert graph.metric("cat/flatten/0", "fidelity").record in needs  # of a table's ordering
+    assert graph.find("attention") == [graph.analysis("attention")]
+    assert graph.find("results/smoke/analyses/claims.md") == [graph.claims()]
+
+
+def test_an_analysis_is_stale_where_its_entry_or_a_claim_of_its_own_changes(
+    params: Params,
+) -> None:
+    def state(name: str) -> str:
+        changed = load_params()
+        return Status(changed).of(Graph(changed, "smoke").analysis(name)).state
+
+    pretend_all(params, [Graph(params, "smoke").analysis(name) for name in ("levels", "same_pose")])
+    path = Path("params/analyses.yaml")
+    text = path.read_text()
+    assert [state("levels"), state("same_pose")] == ["current", "current"]
+    path.write_text(text.replace("The body moves with level 0", "The cat moves with level 0"))
+    assert [state("levels"), state("same_pose")] == ["stale", "current"]
+    path.write_text(text.replace("num: 24", "num: 25"))
+    assert [state("levels"), state("same_pose")] == ["current", "stale"]
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,15 @@ def test_what_is_not_there_is_named(tmp_path):
         number(tmp_path, "a.json", "cat/fid", ".2f")
 
 
+def test_a_key_may_have_slashes(tmp_path):
+    (tmp_path / "a.json").write_text('{"cat": {"sel/0": {"fid": 1}}, "cat/sel/1": [2]}')
+    assert number(tmp_path, "a.json", "cat/sel/0/fid", "d") == "1"
+    (tmp_path / "b.json").write_text('{"cat/sel/1": [2]}')
+    assert number(tmp_path, "b.json", "cat/sel/1/0", "d") == "2"
+    with pytest.raises(ValueError, match="has no 'cat' .*use one of cat/sel/1"):
+        number(tmp_path, "b.json", "cat/sel/2/0", "d")
+
+
 def test_decimals_in_prose_are_found_and_those_of_code_are_not():
     text = "A `0.1`, [b](c-0.2.md), <!-- 0.3 -->, https://d/0.4\n```\n0.5\n```\nand 0.6 of v0.7.1"
     assert DECIMAL.findall(unmarked(text)) == ["0.6"]

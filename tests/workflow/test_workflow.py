@@ -26,12 +26,11 @@ from tests.workflow import warm
 TABLE = "results/smoke/tables/ablation.md"
 ROWS = {
     "baseline",
-    "sel",
     "spatialgan",
     "kernel7",
     "indoor",
 }  # of every kind of sampling and encoding
-STEERED = {"sel", "spatialgan", "kernel7"}
+STEERED = {"spatialgan", "kernel7"}
 NOT_STEERED = {"baseline"}
 MANY_OBJECTS = {"indoor"}  # on bedroom
 NEW = time.time()
@@ -39,11 +38,13 @@ RUN = "results/smoke/runs/face/spatialgan/0/train.json"  # no part of the table 
 
 
 class Tree:
-    """A copy of the project in which Snakemake runs."""
+    """A copy of the project in which Snakemake runs, with the command `spatialgan` of a folder where one is given."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, commands: Path | None = None) -> None:
         self.folder = folder
-        self.environment = copy_project(folder)
+        self.cold = copy_project(folder)  # the environment with the command as it is installed
+        places = [str(commands)] * bool(commands) + [self.cold["PATH"]]
+        self.environment = {**self.cold, "PATH": os.pathsep.join(places)}
 
     def command(self, *arguments: str) -> list[str]:
         """Return a Snakemake command line."""
@@ -83,17 +84,24 @@ def with_rows(tables: Path, rows: set[str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield a folder with a `spatialgan` that needs no start."""
+    with warm.commands(tmp_path_factory.mktemp("commands")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def smoke(commands: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
     """Return a project in which an ablation table of some rows has been made in the smoke profile."""
-    tree = Tree(tmp_path_factory.mktemp("smoke"))
+    tree = Tree(tmp_path_factory.mktemp("smoke"), commands)
     with_rows(tree.folder / "params/tables.yaml", ROWS)
     return ablated(tree)
 
 
 @pytest.fixture
-def whole(tmp_path: Path) -> Tree:
+def whole(commands: Path, tmp_path: Path) -> Tree:
     """Return a project in which the whole table has been made."""
-    return ablated(Tree(tmp_path / "whole"))
+    return ablated(Tree(tmp_path / "whole", commands))
 
 
 def ablated(tree: Tree) -> Tree:
@@ -219,7 +227,7 @@ def test_the_folder_says_which_profile(smoke: Tree) -> None:
     other = next(name for name in params.profiles if len(params.profile(name)["seeds"]) > 1)
     jobs = smoke.snakemake("--dry-run", f"{params.root(other)}/tables/objective.md").stdout
     for seed in params.profile(other)["seeds"]:
-        assert f"{params.root(other)}/runs/cat/sel/{seed}/train.json" in jobs
+        assert f"{params.root(other)}/runs/cat/spatialgan/{seed}/train.json" in jobs
     everything = smoke.snakemake("--dry-run", "--config", f"profile={other}").stdout
     assert f"{params.root(other)}/tables/fidelity.md" in everything
     assert f"{params.root(params.default_profile)}/tables/fidelity.md" not in everything
@@ -245,31 +253,46 @@ def test_a_mistake_in_params_is_one_clear_line(smoke: Tree, edit) -> None:
     ]
 
 
-def test_a_clone_without_heavy_files_and_records_of_snakemake_has_nothing_to_do(
-    smoke: Tree, edit
-) -> None:
-    """As git brings it: other times, no .snakemake/, no weights. Then one line says what to pull."""
+@pytest.fixture
+def clone(smoke: Tree) -> Iterator[Tree]:
+    """Yield the project as git brings it: other times, no .snakemake/, no heavy files."""
     heavy = [smoke.folder / "results/smoke" / name for name in ("snapshots", "archives", "weights")]
     hidden = [*heavy, smoke.folder / ".snakemake"]
-    lock, cache = smoke.folder / "dvc.lock", smoke.folder / ".dvc/cache"
     aside = [path.rename(path.with_name(f"{path.name}.aside")) for path in hidden]
+    for age, path in enumerate(sorted(smoke.folder.glob("results/**/*"))):
+        os.utime(path, (NEW - age, NEW - age))
+    yield smoke
+    for path, other in zip(hidden, aside, strict=True):
+        shutil.rmtree(path, ignore_errors=True)
+        other.rename(path)
+
+
+def test_a_clone_has_nothing_to_do(clone: Tree) -> None:
+    assert clone.planned(TABLE) == set()
+
+
+def test_in_a_clone_a_changed_row_makes_exactly_that_row(clone: Tree, edit) -> None:
+    edit("params/runs.yaml", "kernel_size: 7", "kernel_size: 5")
+    assert clone.planned(TABLE) == {
+        ("prepare", "cat"),  # the training reads it
+        ("train", "kernel7"),
+        ("fidelity", "kernel7"),
+        ("table", "ablation"),  # its samples show other rows too, whose weights aren't here
+    }
+
+
+def test_in_a_clone_one_line_says_what_to_pull(clone: Tree, edit) -> None:
+    lock, cache = clone.folder / "dvc.lock", clone.folder / ".dvc/cache"
+    edit("spatialgan/evaluation/fidelity.py", "NEIGHBORS = 3", "NEIGHBORS = 4")
+    lock.write_text(
+        "stages: {runs: {outs: [{path: results/smoke/snapshots, md5: a.dir}]}}", encoding="utf-8"
+    )
+    cache.mkdir(parents=True)
     try:
-        for age, path in enumerate(sorted(smoke.folder.glob("results/**/*"))):
-            os.utime(path, (NEW - age, NEW - age))
-        assert smoke.planned(TABLE) == set()
-        edit("spatialgan/evaluation/fidelity.py", "NEIGHBORS = 3", "NEIGHBORS = 4")
-        lock.write_text(
-            "stages: {runs: {outs: [{path: results/smoke/snapshots, md5: a.dir}]}}",
-            encoding="utf-8",
-        )
-        cache.mkdir(parents=True)
-        output = smoke.snakemake("--dry-run", TABLE)
+        output = clone.snakemake("--dry-run", TABLE)
     finally:
-        lock.unlink(missing_ok=True)
-        shutil.rmtree(cache, ignore_errors=True)
-        for path, other in zip(hidden, aside, strict=True):
-            shutil.rmtree(path, ignore_errors=True)
-            other.rename(path)
+        lock.unlink()
+        shutil.rmtree(cache)
     assert output.returncode != 0
     said = output.stdout + output.stderr  # of a dry run, errors too
     assert re.search(
@@ -278,8 +301,8 @@ def test_a_clone_without_heavy_files_and_records_of_snakemake_has_nothing_to_do(
 
 
 def test_a_training_is_not_repeated_for_a_forced_measure(smoke: Tree) -> None:
-    snapshot = smoke.folder / "results/smoke/snapshots/cat/sel/0.safetensors"
-    metric = "results/smoke/metrics/cat/sel/0/fidelity.json"
+    snapshot = smoke.folder / "results/smoke/snapshots/cat/spatialgan/0.safetensors"
+    metric = "results/smoke/metrics/cat/spatialgan/0/fidelity.json"
     aside = snapshot.rename(snapshot.with_suffix(".aside"))
     forced = ("--forcerun", "measure", "--", metric)
     try:
@@ -302,7 +325,7 @@ def test_a_killed_workflow_goes_on_where_it_was(smoke: Tree, edit) -> None:
     running = subprocess.Popen(
         smoke.command(RUN),
         cwd=smoke.folder,
-        env=smoke.environment,
+        env=smoke.cold,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         process_group=0,

@@ -1,7 +1,7 @@
 // Who computes. The page knows only `can` and these methods, so another back end can take this one's place, as
 // ../browser/backend.js does: list(), complete(scene), edit(scene, edits), text(scene), render(scene, signal), png(scene),
-// and, each where `can` has its name, strip(before, after), film(scenes), drag(request, signal). Parts of the page that
-// need one of these have its name in `data-needs`. Scenes are plain objects (docs/scenes.md).
+// and, each where `can` has its name, strip(before, after), film(scenes), drag(request, signal), invert(request, signal).
+// Parts of the page that need one of these have its name in `data-needs`. Scenes are plain objects (docs/scenes.md).
 
 import { ask, post } from "./asking.js";
 import { Jobs } from "./jobs.js";
@@ -10,7 +10,7 @@ import { parseScene } from "./scene.js";
 const CLIENT = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(16)).join("");
 
 export class HttpBackend {
-  can = new Set(["drag", "film", "strip"]);
+  can = new Set(["drag", "film", "invert", "strip"]);
   #images = new Jobs(new URL("images.js", import.meta.url));
 
   constructor(token) {
@@ -67,8 +67,17 @@ export class HttpBackend {
   }
 
   // The states of a drag, as they come; whoever stops listening ends it.
-  async *drag(request, signal) {
-    const answer = await this.#post("drag", request, { signal });
+  drag(request, signal) {
+    return this.#stream("drag", request, signal);
+  }
+
+  // The states of the search for a photo's scene, likewise.
+  invert(request, signal) {
+    return this.#stream("invert", request, signal);
+  }
+
+  async *#stream(path, request, signal) {
+    const answer = await this.#post(path, request, { signal });
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
     for (;;) {

@@ -1,4 +1,4 @@
-// Scenes and pictures in and out: files, drops, links, the command line.
+// Scenes, photos and pictures in and out: files, drops, links, the command line.
 
 import { fileName } from "./names.js";
 import { parseScene } from "./scene.js";
@@ -9,8 +9,8 @@ const MAX_STATIONS = 25; // scenes of a film
 const $ = (selector) => document.querySelector(selector);
 
 export class Files {
-  constructor(studio) {
-    this.studio = studio;
+  constructor(studio, photo) {
+    Object.assign(this, { studio, photo });
     const saving = {
       "#save-png": () => this.#save("png", studio.backend.png(studio.scene)),
       "#save-scene": () => this.#save("json", this.#document()),
@@ -51,6 +51,7 @@ export class Files {
     $("#file").value = "";
     if (!file) return;
     this.studio.attempt(async () => {
+      if (file.type.startsWith("image/")) return this.photo.open(file);
       if (file.size > MAX_BYTES) throw new Error("This file is larger than any scene.");
       await this.studio.open(parseScene(await file.text()), `Open ${file.name.slice(0, 20)}`);
     });

@@ -5,6 +5,7 @@ import { Files, sceneOf } from "./files.js";
 import { HttpBackend } from "./backend.js";
 import { Keys } from "./keys.js";
 import { ObjectCard, SceneCard, ViewCard } from "./panel.js";
+import { Photo } from "./photo.js";
 import { Points } from "./points.js";
 import { Levels, Stage } from "./stage.js";
 import { Strip } from "./strip.js";
@@ -82,7 +83,7 @@ new ObjectCard(studio);
 new SceneCard(studio);
 new ViewCard(studio);
 new Strip(studio);
-new Files(studio);
+new Files(studio, new Photo(studio));
 new Tabs(new Points(studio, stage.marks), stage);
 
 await studio.attempt(async () => {

@@ -1,0 +1,1 @@
+"""Analyses: the paper's figures as numbers with intervals and controls, each beside its picture."""

@@ -1,0 +1,122 @@
+"""What an analysis is given: an entry of params/analyses.yaml, and the trained runs that it is to look at.
+
+Networks are opened when they are asked for. A training's discriminator is no result of its own: it is in the last
+checkpoint of the run's folder, which stays there until it is removed by hand, or trained over.
+
+Shapes: n samples, r resolution.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spatialgan import drawn
+from spatialgan.config import RunConfig
+from spatialgan.networks.discriminator import Discriminator
+from spatialgan.results import Results
+from spatialgan.snapshot import Snapshot, draw_samples, load_snapshot, render
+from spatialgan.tensor_file import load_tensors
+from spatialgan.training.state import new_state
+
+FIRST_INDEX = 10_000_000  # of scenes that no data set holds
+SEED = 0  # of generated samples
+NO_DISCRIMINATOR = (
+    "{run}: the discriminator that it was trained against is not here: {folder} holds no checkpoint of the end of this"
+    " training. Put its last checkpoint back, or train {run} again"
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A trained run."""
+
+    run: str  # "<dataset>/<row>/<seed>"
+    title: str  # of its row
+    results: Results
+
+    @property
+    def dataset(self) -> str:
+        """Return the data set that it learned from."""
+        return self.run.split("/")[0]
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """Return its generator; raises ValueError where the file is missing or damaged."""
+        return load_snapshot(self.results.run(self.run).snapshot)
+
+    @property
+    def config(self) -> RunConfig:
+        """Return its configuration."""
+        return self.snapshot.config
+
+    @cached_property
+    def discriminator(self) -> Discriminator:
+        """Return the discriminator at the end of this very training.
+
+        Raises ValueError, in one line, where no checkpoint of the run's folder is of it.
+        """
+        for path in self.results.checkpoints(self.run):
+            tensors, header = load_tensors(path)
+            if self._is_end(tensors, header):
+                d = Discriminator(self.config.discriminator)
+                own = {k.removeprefix("d."): t for k, t in tensors.items() if k.startswith("d.")}
+                d.load_state_dict(own)
+                return d.requires_grad_(False)
+        raise ValueError(
+            NO_DISCRIMINATOR.format(run=self.run, folder=self.results.resume(self.run))
+        )
+
+    def untrained(self) -> Discriminator:
+        """Return the discriminator before the first step, its weights as they were drawn."""
+        return new_state(self.config, torch.device("cpu")).d
+
+    def images(self, num: int) -> Float[Tensor, "n 3 r r"]:
+        """Return the first samples of the generator, in about [-1, 1]."""
+        return render(self.snapshot, draw_samples(self.config, SEED, 0, num))
+
+    def _is_end(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> bool:
+        """Return whether a checkpoint's averaged generator is the snapshot's, weight by weight."""
+        if header.get("kind") != "checkpoint":
+            return False
+        mine = self.snapshot.generator.state_dict()
+        theirs = {k.removeprefix("g_ema."): t for k, t in tensors.items() if k.startswith("g_ema.")}
+        return mine.keys() == theirs.keys() and all(mine[k].equal(theirs[k]) for k in mine)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be looked at."""
+
+    subjects: tuple[Subject, ...]
+    item: Mapping[str, Any]  # the entry of params/analyses.yaml
+
+    @property
+    def num(self) -> int:
+        """Return on how many samples numbers are measured."""
+        return self.item["num"]
+
+    def is_control(self, subject: Subject) -> bool:
+        """Return whether the claims are not about a subject's row."""
+        return subject.run.split("/")[1] in self.item.get("controls", [])
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Drawn scenes that no network was trained on."""
+
+    images: Float[Tensor, "n 3 r r"]  # in [-1, 1]
+    masks: Float[Tensor, "n r r"]  # 1 where a whole object is seen
+
+
+def draw_scenes(kind: str, num: int, resolution: int) -> Scenes:
+    """Return new drawn scenes of a kind, with the masks of everything that is a whole object."""
+    drawings = [drawn.draw(kind, 0, FIRST_INDEX + i, resolution) for i in range(num)]
+    images = torch.from_numpy(np.stack([d.image for d in drawings])).permute(0, 3, 1, 2)
+    masks = [np.any([i.mask for i in d.instances if not i.owner], axis=0) for d in drawings]
+    return Scenes(images.float() / 127.5 - 1, torch.from_numpy(np.stack(masks)).float())

@@ -1,0 +1,107 @@
+"""Parts: classes of pixels in drawings, and what a network that finds them says of where they are."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from spatialgan import drawn
+from spatialgan.analyses import parts
+from spatialgan.analyses.continuity import frechet, with_impulses
+from spatialgan.analyses.levels import part_ways
+from spatialgan.analyses.parts import Parser, labels
+from spatialgan.analyses.pose import explained
+from spatialgan.heatmaps.samplers import SAMPLERS
+
+
+class Colors(nn.Module):
+    """A network that knows: what is red is the ear, what is green the body."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return 40 * torch.stack([images[:, 2], images[:, 1], images[:, 0]], dim=1)
+
+
+PARSER = Parser(Colors(), ("background", "body", "ear"), {})  # pyright: ignore[reportArgumentType]
+
+
+def picture(ear: tuple[int, int], body: tuple[int, int]) -> torch.Tensor:
+    """Return an image with a red and a green square of 4 pixels, whose corners are given."""
+    image = -torch.ones(3, 32, 32)
+    image[2] = 1
+    for channel, (y, x) in ((0, ear), (1, body)):
+        image[:, y : y + 4, x : x + 4] = -1
+        image[channel, y : y + 4, x : x + 4] = 1
+    return image
+
+
+def test_pixels_belong_to_the_innermost_part() -> None:
+    drawing = drawn.draw("cat", 0, 0, 64)
+    names = ("background", "cat", "head", "eye")
+    found = labels(drawing, names)
+    masks = {one.name: one.mask for one in drawing.instances}
+    assert (found[masks["eye"]] == 3).all()
+    assert set(np.unique(found[masks["head"]])) == {2, 3}
+    assert (found[~masks["cat"]] == 0).all()
+
+
+def test_a_part_that_moves_with_the_offset_goes_all_the_way() -> None:
+    before = torch.stack([picture((8, 8), (20, 20))] * 2)
+    after = torch.stack([picture((8, 12), (20, 20)), picture((12, 8), (20, 20))])
+    offsets = torch.tensor([[0.0, 0.25], [0.0, 0.25]])  # 4 of 32 pixels to the right
+    along, aside = part_ways(PARSER, "ear", before, after, offsets)
+    assert along == pytest.approx([1, 0], abs=1e-3)
+    assert aside == pytest.approx([0, -1], abs=1e-3)
+    along, aside = part_ways(PARSER, "body", before, after, offsets)
+    assert along == pytest.approx([0, 0], abs=1e-3) and aside == pytest.approx([0, 0], abs=1e-3)
+
+
+def test_a_part_that_is_not_there_goes_nowhere_known() -> None:
+    images = torch.stack([picture((8, 8), (20, 20))])
+    empty = -torch.ones(1, 3, 32, 32)
+    empty[:, 2] = 1
+    along, _ = part_ways(PARSER, "ear", images, empty, torch.tensor([[0.0, 0.25]]))
+    assert np.isnan(along).all()
+    assert PARSER.whole(images).sum() == 32 and PARSER.whole(empty).sum() == 0
+
+
+@pytest.mark.unchecked
+def test_training_finds_the_cat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "NUM_TRAINED", 80)
+    monkeypatch.setattr(parts, "NUM_TESTED", 20)
+    monkeypatch.setattr(parts, "STEPS", 60)
+    parser = parts.open_parser.__wrapped__("cat", 16)
+    assert parser.iou["background"] > 0.75 and parser.iou["body"] > 0.4
+
+
+def test_the_share_that_lines_explain() -> None:
+    draws = np.random.default_rng(0)
+    lines, noise = draws.normal(size=(30, 1)), draws.normal(size=(30, 6))
+    for weight, share in ((0.0, 0.0), (1.0, 0.5), (3.0, 0.9)):
+        found = explained(weight * lines + noise)
+        assert found is not None and found.value == pytest.approx(share, abs=0.12)
+        assert found.low <= found.value <= found.high
+    decided = explained(np.repeat(lines, 6, axis=1))
+    assert decided is not None and decided.value == pytest.approx(1)
+    holes = np.repeat(lines, 6, axis=1)
+    holes[:28] = np.nan
+    assert explained(holes) is None
+
+
+def test_frechet_distance_in_closed_form() -> None:
+    draws = np.random.default_rng(0)
+    a = draws.normal(size=(500, 3))
+    assert frechet(a, a) == pytest.approx(0, abs=1e-6)
+    assert frechet(a, a + [3.0, 4.0, 0.0]) == pytest.approx(25)
+    variances = np.var(a, axis=0, ddof=1).sum()
+    assert frechet(a, 3 * a - 2 * a.mean(axis=0)) == pytest.approx(4 * variances, rel=1e-6)
+
+
+def test_impulses_replace_the_share_that_is_asked_for() -> None:
+    layout = SAMPLERS["hierarchical"]()(200, torch.Generator().manual_seed(0))
+    none, some = with_impulses(layout, 0.0), with_impulses(layout, 0.2)
+    for level in range(3):
+        size = 4 << level
+        torch.testing.assert_close(none.render(level, size), layout.render(level, size))
+        changed = some.render(level, size)[some.levels[level].mask]
+        assert set(changed.unique().tolist()) == {0.0, 1.0}
+        assert some.levels[level].mask.float().mean().item() == pytest.approx(0.2, abs=0.03)
