@@ -23,6 +23,8 @@ from pathlib import Path
 import click
 import yaml
 
+from spatialgan.files import write_atomically
+
 PAGES = ("README.md", "docs/*.md")
 NUMBER = re.compile(r"(<!--\s+(\S+\.(?:json|yaml))\s+([^>]*?)\s+(\S+)\s+-->)(.*?)(<!-- -->)", re.S)
 BLOCK = re.compile(r"(<!-- (include|table) (\S+) -->\n)(.*?)(<!-- end \2 -->)", re.S)
@@ -130,7 +132,7 @@ def main() -> None:
     for page in pages(root):
         text = rendered(root, page)
         if text != page.read_text(encoding="utf-8"):
-            page.write_text(text, encoding="utf-8")
+            write_atomically(page, text.encode())
             click.echo(f"{page} written")
 
 

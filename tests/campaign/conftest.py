@@ -19,7 +19,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,22 +78,25 @@ def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
 
 
 def _end_of_share(request: pytest.FixtureRequest) -> float:
-    """Return when a test is to end: it has the part of the time left that its shares are of those left.
-
-    Where none is left, on a busy machine, the test is skipped.
-    """
+    """Return when a test is to end, by the monotonic clock; 0 where the campaign has no minutes."""
     minutes = request.config.getoption("campaign_minutes")
     if not minutes:
         return 0
-    inputs = getattr(request.config, "workerinput", {})
-    started = inputs.get(PROPERTY, STARTED)
-    items, now = request.session.items, time.monotonic()
+    started = getattr(request.config, "workerinput", {}).get(PROPERTY, STARTED)
+    items = request.node.session.items
     mine = [item for item in items if _process(item) == _process(request.node)]
     left = mine[mine.index(request.node) :]
-    time_left = started + 60 * minutes - now
-    if time_left <= 0:
+    return end_of_share(time.monotonic(), started + 60 * minutes, list(map(_shares, left)))
+
+
+def end_of_share(now: float, ends: float, shares: Sequence[int]) -> float:
+    """Return when a test ends that has the first of the shares that are left of the time until `ends`, in seconds.
+
+    Where no time is left, on a busy machine, the test is skipped.
+    """
+    if now >= ends:
         pytest.skip("no time is left")
-    return now + time_left * _shares(request.node) / sum(map(_shares, left))
+    return now + (ends - now) * shares[0] / sum(shares)
 
 
 def _shares(item: pytest.Item) -> int:

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from spatialgan import models
 from spatialgan.cli.main import main
 from spatialgan.files import write_atomically
+from tests.imports import checkpoints
 from tests.tiny import tiny_snapshot
 
 DIGITS = "1" + "0" * 400
@@ -61,6 +62,10 @@ def run(*arguments: str) -> Result:
         (f"scene room --seed {DIGITS} --truncation 9223372036854775808 -o /proc/x.json", "seed is"),
         ("scene room --truncation 9223372036854775808 -o s.json", "truncation_psi is 9.22337e+18"),
         ("scene room -o /proc/x.json", "/proc/x.json: cannot be written"),
+        (
+            "directions room.json --region object:0 -o models/room.safetensors",
+            "models/room.safetensors, which is read",
+        ),
     ],
 )
 def test_an_output_that_would_destroy_something_is_refused(
@@ -69,11 +74,32 @@ def test_an_output_that_would_destroy_something_is_refused(
     shutil.copy("room.json", "room.png")
     os.mkfifo("pipe.png")
     Path("read_only.png").touch(0o444)
-    before = {path: path.is_file() and path.read_bytes() for path in place.iterdir()}
+    before = {path: path.is_file() and path.read_bytes() for path in place.rglob("*")}
     result = run(*line.split())
     assert result.exit_code == 1 and result.stderr.count("\n") == 1
     assert result.stderr.startswith("spatialgan: ") and said in result.stderr
-    assert {path: path.is_file() and path.read_bytes() for path in place.iterdir()} == before
+    assert {path: path.is_file() and path.read_bytes() for path in place.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "drag room.json --from 0,0 --to 0,0.1 --tolerance nan",
+        "invert room.png --model room --seconds nan",
+        "encoder room -o e.safetensors --seed 9223372036854775808",
+        f"directions room.json --region object:0 --count {DIGITS}",
+    ],
+)
+def test_a_number_that_is_none_or_out_of_range_is_refused(place: Path, line: str) -> None:
+    result = run(*line.split())
+    assert result.exit_code == 2 and "Invalid value for" in result.stderr
+
+
+def test_an_imported_model_goes_where_a_link_leads(place: Path) -> None:
+    checkpoints.write_checkpoint(Path("other.pkl"), G_ema=checkpoints.generator(with_sel=False))
+    Path("link.safetensors").symlink_to("models/other.safetensors")
+    assert run("import", "other.pkl", "-o", "link.safetensors").exit_code == 0
+    assert Path("link.safetensors").is_symlink() and Path("models/other.safetensors").is_file()
 
 
 def test_a_link_is_followed_and_stays(place: Path) -> None:

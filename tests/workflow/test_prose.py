@@ -1,11 +1,14 @@
 """The numbers of README.md and docs/: each comes from a file, and is the one that the file has now."""
 
+import errno
+import os
 import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from workflow.prose import number, pages, rendered, unmarked
+from workflow.prose import main, number, pages, rendered, unmarked
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = pages(ROOT)
@@ -87,3 +90,19 @@ def test_a_key_may_have_slashes(tmp_path):
 def test_decimals_in_prose_are_found_and_those_of_code_are_not():
     text = "A `0.1`, [b](c-0.2.md), <!-- 0.3 -->, https://d/0.4\n```\n0.5\n```\nand 0.6 of v0.7.1"
     assert DECIMAL.findall(unmarked(text)) == ["0.6"]
+
+
+def test_a_full_disk_leaves_the_page_as_it_was(tmp_path, monkeypatch):
+    def failing(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), arguments[0])
+
+    monkeypatch.chdir(tmp_path)
+    Path("a.json").write_text('{"b": 1}')
+    page, text = Path("README.md"), "It is <!-- a.json b d -->9<!-- -->.\n"
+    page.write_text(text)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", failing)
+        assert CliRunner().invoke(main, []).exit_code == 1
+    assert page.read_text() == text
+    assert CliRunner().invoke(main, []).exit_code == 0
+    assert page.read_text() == text.replace("9", "1")
