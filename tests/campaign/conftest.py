@@ -134,7 +134,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when != "teardown":
         return
     for name, counts in report.user_properties:
-        if name == PROPERTY:
+        if name == PROPERTY and isinstance(counts, dict):
             for what, (tried, failed) in counts.items():
                 total = _totals.setdefault(what, [0, 0])
                 total[0] += tried

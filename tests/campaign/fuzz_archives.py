@@ -172,6 +172,10 @@ def add_something(root: Path, dice: random.Random) -> None:
     folder = root / dice.choice((".", ".", "sub", "sub/deep", "odd \x1b[31m", "x.png"))
     name = dice.choice([*NAMES[:2], *NAMES[6:-3], NAMES[-1]]).replace("/", "_")
     path = folder / name
+    if os.path.lexists(
+        path
+    ):  # writing to a pipe would wait, and through a link would change what is elsewhere
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         match dice.randrange(10):
@@ -193,7 +197,7 @@ def add_something(root: Path, dice: random.Random) -> None:
             case _:
                 path.write_bytes(contents(dice))
     except (FileExistsError, IsADirectoryError, NotADirectoryError, OSError, IndexError):
-        pass  # taken already
+        pass  # a folder's name is a file's already
 
 
 def _listen(path: Path) -> None:
