@@ -118,7 +118,7 @@ def requests(models: dict[str, OpenedModel]) -> list[tuple[Callable[[Any], Any],
         (lambda data: answers.open_document(data, models), scene),
         (lambda data: answers.edited(data, models), {"scene": scene, "edits": list(WORDS[:3])}),
         (lambda data: answers.stations_of(data, models), {"scenes": [scene, scene]}),
-        (lambda data: dragging.prepare(data, models), drag),
+        (lambda data: dragging.drag_job(data, models), drag),
     ]
 
 
