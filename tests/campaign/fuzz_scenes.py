@@ -21,7 +21,7 @@ from spatialgan.scenes.complete import complete_scene, scene_from_seed
 from spatialgan.scenes.document import parse_document
 from spatialgan.scenes.edits import apply_edit, parse_words
 from spatialgan.scenes.scene_file import load_scene, scene_text
-from spatialgan.studio import answers, dragging
+from spatialgan.studio import answers, dragging, inverting
 from tests.campaign.conftest import Campaign
 from tests.campaign.damage import damaged_bytes, damaged_data, json_bytes, take
 from tests.tiny import tiny_snapshot
@@ -114,11 +114,14 @@ def requests(models: dict[str, OpenedModel]) -> list[tuple[Callable[[Any], Any],
         **{"scene": scene, "handles": [[0.0, 0.0]], "targets": [[0.0, 0.5]], "method": "latent"},
         **{"mask": mask, "max_steps": 3, "tolerance_px": 1.0},
     }
+    pixels = base64.b64encode(bytes(3 * 16 * 16)).decode()
+    photo = {"model": "room", "photo": pixels, "max_steps": 3}
     return [
         (lambda data: answers.open_document(data, models), scene),
         (lambda data: answers.edited(data, models), {"scene": scene, "edits": list(WORDS[:3])}),
         (lambda data: answers.stations_of(data, models), {"scenes": [scene, scene]}),
         (lambda data: dragging.drag_job(data, models), drag),
+        (lambda data: inverting.inversion_job(data, models), photo),
     ]
 
 
