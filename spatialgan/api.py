@@ -69,7 +69,7 @@ Arguments = ParamSpec("Arguments")
 def load(model: str | Path) -> "Model":
     """Return a shipped model by its name, or any model by the path of its snapshot.
 
-    Raises ValueError, naming the shipped models, where there is no such model.
+    Raises ValueError, naming the shipped models, if there is no such model.
     """
     return Model(open_model(str(model)))
 
@@ -177,7 +177,7 @@ class Scene:
     def edit(self, *edits: Edit | str) -> "Scene":
         """Return the scene after edits, in the order given; as text they are written "move 0:0,0.4".
 
-        Raises ValueError, naming the edit, where one is not an edit or the scene can't be edited so.
+        Raises ValueError, naming the edit, if one is not an edit or the scene can't be edited so.
         """
         data = self.data
         for edit in edits:
@@ -197,7 +197,7 @@ class Scene:
     def strip(self, before: "Scene") -> Image.Image:
         """Return an earlier scene, this one, and how much each pixel changed, side by side.
 
-        Raises ValueError where they are of different models.
+        Raises ValueError if they are of different models.
         """
         _check_same_model([before, self])
         return films.draw_strip(before.data, self.data, self.model.opened.snapshot)
@@ -205,7 +205,7 @@ class Scene:
     def film(self, *before: "Scene") -> Film:
         """Return a film through earlier scenes to this one, on which everything changes gradually.
 
-        Raises ValueError where there is none, or where they are of different models.
+        Raises ValueError if there is none, or if they are of different models.
         """
         if not before:
             raise ValueError("a film starts from an earlier scene: write after.film(before)")
@@ -225,8 +225,8 @@ class Scene:
         """Return the scene with the content at each handle (y, x) dragged to its target, and how that went.
 
         `method` is a key of DRAGS (docs/drag.md), `mask` a square picture, or the path of one: white may
-        change, black stays as it is; without a mask everything may change. Raises ValueError where the
-        points are no pairs inside the image, and where the model lacks what the method needs.
+        change, black stays as it is; without a mask everything may change. Raises ValueError if the
+        points are no pairs inside the image, and if the model lacks what the method needs.
         """
         drag, snapshot = drag_scene.find_drag(method), self.model.opened.snapshot
         ends = drag_scene.pair_points(handles, targets)

@@ -83,7 +83,7 @@ class Forecast:
 def examine(params: Params, run: str, profile: str) -> Forecast:
     """Return what a run of a profile will need on this machine; trains a few steps that are thrown away.
 
-    Raises ValueError where the run can't be trained in any case.
+    Raises ValueError if the run can't be trained in any case.
     """
     config, results = resolve(params, run, profile), params.results(profile)
     gpus = torch.cuda.device_count()

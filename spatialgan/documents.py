@@ -64,8 +64,8 @@ def open_regular(path: Path) -> BufferedReader:
 def read_bytes(path: Path, limit: int = MAX_DOCUMENT) -> bytes:
     """Return the bytes of a regular file.
 
-    Raises ValueError, naming the file, where it is missing, may not be read, is of another kind or has more than
-    `limit` bytes; OSError, naming it too, where the system fails: that says nothing about the file.
+    Raises ValueError, naming the file, if it is missing, may not be read, is of another kind or has more than
+    `limit` bytes; OSError, naming it too, if the system fails: that says nothing about the file.
     """
     try:
         with open_regular(path) as file:
@@ -83,14 +83,14 @@ def read_bytes(path: Path, limit: int = MAX_DOCUMENT) -> bytes:
 def read_error(path: Path | str, error: OSError) -> Exception:
     """Return an error of reading a file as one that names it.
 
-    A ValueError where it comes from what stands under the name, such as a file that may not be read; else Unread.
+    A ValueError if it comes from what stands under the name, such as a file that may not be read; else Unread.
     """
     words = f"{path}: cannot be read ({error.strerror or error})"
     return ValueError(words) if error.errno in LASTING else Unread(words)
 
 
 def read_text(path: Path, limit: int = MAX_DOCUMENT) -> str:
-    """Return the text of a file in UTF-8; raises ValueError as `read_bytes`, and where it is none."""
+    """Return the text of a file in UTF-8; raises ValueError as `read_bytes`, and if it is none."""
     try:
         return read_bytes(path, limit).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -180,7 +180,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def _check_depth(text: str) -> None:
-    """Raise ValueError where collections nest so deep that the parser in C would end the process."""
+    """Raise ValueError if collections nest so deep that the parser in C would end the process."""
     depth = 0
     for event in yaml.parse(text, Loader=Loader):
         if isinstance(event, yaml.CollectionStartEvent):

@@ -133,7 +133,7 @@ def checked_scenes(snapshot: Snapshot) -> tuple[GeneratorInputs, Float[Tensor, "
 
 @torch.no_grad()
 def export_model(model: OpenedModel, license_name: str = "") -> OnnxModel:
-    """Return a model as ONNX; raises ModuleNotFoundError where the extra is missing.
+    """Return a model as ONNX; raises ModuleNotFoundError if the extra is missing.
 
     Its metadata have the snapshot's sha256, sizes and license: that of the shipped models, or the name given.
     """
@@ -197,7 +197,7 @@ def largest_difference(exported: OnnxModel, snapshot: Snapshot) -> float:
     """Return the largest difference from `render` on the checked scenes, in parts of the images' range.
 
     The scenes are rendered together and the first also alone, so that the batch is seen to be free. Raises
-    ModuleNotFoundError where the extra is missing.
+    ModuleNotFoundError if the extra is missing.
     """
     import onnxruntime
 

@@ -263,7 +263,7 @@ class Graph:
         return [*map(self.table, tables), *map(self.figure, figures), *map(self.curves, runs)]
 
     def find(self, target: str) -> list[Step]:
-        """Return the steps of a name, or the one that makes a file; raises ValueError where there is none."""
+        """Return the steps of a name, or the one that makes a file; raises ValueError if there is none."""
         named = [step for step in self._all() if target == step.name]
         found = named or [step for step in self._all() if Path(target) in step.outputs]
         if not found:

@@ -196,7 +196,7 @@ def load_params(folder: Path = Path("params")) -> Params:
 
 
 def split_run(run: str) -> tuple[str, str, int]:
-    """Return data set, row and seed of a run's name; raises ValueError where it is not of that form."""
+    """Return data set, row and seed of a run's name; raises ValueError if it is not of that form."""
     parts = run.split("/")
     if len(parts) != 3 or not re.fullmatch(SEED, parts[2]) or int(parts[2]) > MAX_SEED:
         raise ValueError(
@@ -221,7 +221,7 @@ def _validate(parsed: Any, schema: dict, name: str, folder: Path) -> None:
 
 
 def _check_references(params: Params, folder: Path) -> None:
-    """Raise ValueError where an entry names a row, data set, metric, table or profile that isn't there."""
+    """Raise ValueError if an entry names a row, data set, metric, table or profile that isn't there."""
     with _naming(folder / "profiles.yaml"):
         params.profile(params.default_profile)
         for line in params.profiles.values():
@@ -261,13 +261,13 @@ def _check_references(params: Params, folder: Path) -> None:
 
 
 def _check_origin(params: Params, name: str, row: dict) -> None:
-    """Raise ValueError where a row goes on from one that isn't there, or that goes on from another itself."""
+    """Raise ValueError if a row goes on from one that isn't there, or that goes on from another itself."""
     if "from" in row and "from" in params.row(row["from"]):
         raise ValueError(f"goes on from '{row['from']}', which goes on from another row itself")
 
 
 def _check_widths(params: Params, folder: Path) -> None:
-    """Raise ValueError where a generator would have layers without channels."""
+    """Raise ValueError if a generator would have layers without channels."""
     rows = [("profiles", {}), *params.rows.items()]
     for profile, line in params.profiles.items():
         for name, row in rows:

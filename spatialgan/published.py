@@ -16,6 +16,6 @@ def published_path(url: str) -> Path:
 
 
 def check_present(path: Path, url: str) -> None:
-    """Raise ValueError, naming the URL, where a published file is missing."""
+    """Raise ValueError, naming the URL, if a published file is missing."""
     if not path.is_file():
         raise ValueError(f"{path} is missing: get it from {url}")

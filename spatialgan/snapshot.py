@@ -60,7 +60,7 @@ def load_snapshot(path: Path, device: str = "cpu") -> Snapshot:
 def load_hashed(path: Path, device: str = "cpu") -> tuple[Snapshot, str]:
     """Return the generator in a snapshot file, and the sha256 of the very bytes that it was made of.
 
-    Raises ValueError where the file is missing, damaged or no snapshot, OSError where it can't be read.
+    Raises ValueError if the file is missing, damaged or no snapshot, OSError if it can't be read.
     """
     found = read_tensors(path)
     tensors, header = found.tensors, found.header
@@ -87,7 +87,7 @@ def load_hashed(path: Path, device: str = "cpu") -> tuple[Snapshot, str]:
 
 
 def _check_sizes(config: RunConfig, is_imported: bool) -> None:
-    """Raise ValueError where a generator's numbers are none that one is built of."""
+    """Raise ValueError if a generator's numbers are none that one is built of."""
     whole(config.__dict__, "seed", MAX_SEED)
     check_fields(replace(config, seed=0, execution=ExecutionConfig()))
     sizes = config.generator

@@ -102,7 +102,7 @@ def made_from(params: Params, step: Step) -> dict:
 
 
 def check_needs(step: Step) -> None:
-    """Raise ValueError, in one line, where the record of a needed step isn't what was written."""
+    """Raise ValueError, in one line, if the record of a needed step isn't what was written."""
     for need in step.needs:
         if need.record.suffix == ".json" and need.record.is_file():
             read_sealed(need.record)

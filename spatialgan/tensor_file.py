@@ -59,7 +59,7 @@ def tensors_sha256(tensors: dict[str, Tensor], header: str = "") -> str:
 def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> None:
     """Write tensors and their JSON header atomically, after reading the file back.
 
-    Raises OSError, naming path and needed bytes, where the disk is too full; the old file then stays.
+    Raises OSError, naming path and needed bytes, if the disk is too full; the old file then stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # strides are no part of a safetensors file: a channels-last weight is stored as its shape says
@@ -109,8 +109,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
 def read_tensors(path: Path) -> TensorFile:
     """Return what a file holds.
 
-    Raises ValueError, in one line that names the file, where it is missing, DamagedFile where it is truncated or
-    altered, and OSError where it can't be read: that says nothing about what it holds.
+    Raises ValueError, in one line that names the file, if it is missing, DamagedFile if it is truncated or
+    altered, and OSError if it can't be read: that says nothing about what it holds.
     """
     if not path.exists():
         raise ValueError(f"{path} does not exist")

@@ -15,7 +15,7 @@ MAX_SHOWN = 60  # characters of an unknown name that a message repeats
 def choose(options: Mapping[str, Option], what: str, name: str) -> Option:
     """Return options[name], where `what` says in words what is chosen ("encoding").
 
-    Raises ValueError, naming the valid options, where there is no such name.
+    Raises ValueError, naming the valid options, if there is no such name.
     """
     check_choice(options, what, name)
     return options[name]

@@ -225,7 +225,7 @@ def _dvc_config(project: Path) -> configparser.ConfigParser:
 
 
 def _locked(lock: Path) -> Iterator[tuple[str, str]]:
-    """Yield path and md5 of everything dvc.lock describes; raises ValueError where it is none."""
+    """Yield path and md5 of everything dvc.lock describes; raises ValueError if it is none."""
     if not lock.exists():
         return
     document = read_yaml(lock)

@@ -41,7 +41,7 @@ def exactly(value: float) -> Number:
 def mean_of(samples: Float[np.ndarray, " n"]) -> Number:
     """Return the mean of a number over samples with its bootstrap interval; NaN samples don't count.
 
-    Raises ValueError where there is none.
+    Raises ValueError if there is none.
     """
     samples = np.asarray(samples, dtype=np.float64)
     samples = samples[np.isfinite(samples)]
@@ -54,7 +54,7 @@ def mean_of(samples: Float[np.ndarray, " n"]) -> Number:
 def share_of(part: Float[np.ndarray, " n"], whole: Float[np.ndarray, " n"]) -> Number:
     """Return the mean of one number over that of another of the same samples, with its bootstrap interval.
 
-    Raises ValueError where the other's mean is not above 0.
+    Raises ValueError if the other's mean is not above 0.
     """
     ratio = Ratio(np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64))
     if not ratio.denominator.sum() > 0:

@@ -64,7 +64,7 @@ def beyond(
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """Return how each map agrees with the mask of its image, and how it does with those of others, on average.
 
-    Raises ValueError where there are too few samples to have others.
+    Raises ValueError if there are too few samples to have others.
     """
     if len(maps) <= NUM_OTHERS:
         raise ValueError(f"{len(maps)} samples: at least {NUM_OTHERS + 1} are needed to compare")

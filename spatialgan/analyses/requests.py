@@ -47,7 +47,7 @@ class Subject:
 
     @cached_property
     def snapshot(self) -> Snapshot:
-        """Return its generator; raises ValueError where the file is missing or damaged."""
+        """Return its generator; raises ValueError if the file is missing or damaged."""
         return load_snapshot(self.results.run(self.run).snapshot)
 
     @property
@@ -59,7 +59,7 @@ class Subject:
     def discriminator(self) -> Discriminator:
         """Return the discriminator at the end of this very training.
 
-        Raises ValueError, in one line, where no checkpoint of the run's folder is of it.
+        Raises ValueError, in one line, if no checkpoint of the run's folder is of it.
         """
         for path in self.results.checkpoints(self.run):
             tensors, header = load_tensors(path)

@@ -122,7 +122,7 @@ def _file_id(archive: zipfile.ZipFile) -> tuple[int, ...]:
 def open_zip(path: Path) -> zipfile.ZipFile:
     """Return the ZIP opened for reading.
 
-    Raises ValueError in one line where it is none, and OSError, naming it, where the system fails to read it.
+    Raises ValueError in one line if it is none, and OSError, naming it, if the system fails to read it.
     """
     try:
         kind = unusual_kind(path.stat().st_mode)

@@ -38,7 +38,7 @@ class Header:
 
 
 def data_file(path: Path) -> Path:
-    """Return the file of a database, which may be named by its folder; raise ValueError where there is none."""
+    """Return the file of a database, which may be named by its folder; raise ValueError if there is none."""
     if not path.exists():
         raise ValueError(
             f"{path}: there is no such LSUN database; docs/data.md says what goes where"
@@ -55,7 +55,7 @@ def data_file(path: Path) -> Path:
 def read_header(path: Path) -> Header:
     """Return the header of a database.
 
-    Raises ValueError, in one line that names the database, where it is no LMDB of 64 bits or smaller than it says.
+    Raises ValueError, in one line that names the database, if it is no LMDB of 64 bits or smaller than it says.
     """
     file = data_file(path)
     try:
@@ -93,7 +93,7 @@ def _meta(page: bytes) -> Header | None:
 
 
 def check_library() -> None:
-    """Raise ValueError that names the extra where the library is missing."""
+    """Raise ValueError that names the extra if the library is missing."""
     try:
         import lmdb  # noqa: F401
     except ImportError as error:
@@ -103,7 +103,7 @@ def check_library() -> None:
 def read_entries(path: Path, max_bytes: int) -> Generator[tuple[bytes, bytes | None], None, None]:
     """Yield key and value of all entries in key order; None in place of a value longer than `max_bytes`.
 
-    Raises ValueError, in one line that names the database, where it is damaged.
+    Raises ValueError, in one line that names the database, if it is damaged.
     """
     read_header(path)
     command = [sys.executable, "-P", str(CHILD), str(path.resolve()), str(max_bytes)]

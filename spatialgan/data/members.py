@@ -74,7 +74,7 @@ def is_image_name(name: str) -> bool:
 
 
 def decode_image(name: str, data: bytes) -> UInt8[np.ndarray, "h w 3"]:
-    """Return the upright sRGB image in `data`; raise BadMember where that is impossible."""
+    """Return the upright sRGB image in `data`; raise BadMember if that is impossible."""
     if not data:
         raise BadMember(name, "0 bytes")
     if name.lower().endswith(FOREIGN_SUFFIXES):
@@ -97,7 +97,7 @@ def decode_image(name: str, data: bytes) -> UInt8[np.ndarray, "h w 3"]:
 def opened_picture(data: bytes) -> Iterator[Image.Image]:
     """Yield the picture in `data`, of which only the header has been read.
 
-    Raises BadPicture, in words that name no file, where it is in no format of FORMATS, is too large, or where anything
+    Raises BadPicture, in words that name no file, if it is in no format of FORMATS, is too large, or if anything
     that the block does with it finds damage.
     """
     try:
@@ -126,7 +126,7 @@ def opened_picture(data: bytes) -> Iterator[Image.Image]:
 def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """Return the bytes of a ZIP member with a verified CRC.
 
-    Raises BadMember for tricks and damage, and OSError, naming the ZIP, where the system fails to read it.
+    Raises BadMember for tricks and damage, and OSError, naming the ZIP, if the system fails to read it.
     """
     reason = name_problem(info)
     if reason:

@@ -76,7 +76,7 @@ def prepare_dataset(
 
     All means those of the source, or its first `max_images` where the row says so.
     With `on_bad: skip` the archive holds those of the first `num_images` that are good. Returns at once
-    if both files are there and match. Raises ValueError where the row or an image is wrong.
+    if both files are there and match. Raises ValueError if the row or an image is wrong.
     """
     source = source_of(row)
     if resolution < 4 or resolution & (resolution - 1):
@@ -128,7 +128,7 @@ def source_of(row: dict) -> Source:
 
 
 def load_manifest(path: Path) -> Manifest:
-    """Return the manifest in a file; raise ValueError where there is none."""
+    """Return the manifest in a file; raise ValueError if there is none."""
     found = _record(path)
     kinds = get_type_hints(Manifest)
     for one in fields(Manifest):
@@ -148,7 +148,7 @@ def load_manifest(path: Path) -> Manifest:
 
 
 def described_sha256(files: DatasetFiles) -> str:
-    """Return the sha256 that a data set's manifest gives; raises ValueError where there is none."""
+    """Return the sha256 that a data set's manifest gives; raises ValueError if there is none."""
     found = _record(files.manifest).get("sha256")
     if not isinstance(found, str) or not found:
         raise ValueError(f"{files.manifest}: not a dataset manifest (spatialgan prepare makes one)")

@@ -44,7 +44,7 @@ PROBED_DRAWINGS = 8  # drawn again to tell whether the drawing code still gives 
 
 @dataclass(frozen=True)
 class Entry:
-    """One image to be read; reading raises BadMember if it is unusable, and OSError where the system fails."""
+    """One image to be read; reading raises BadMember if it is unusable, and OSError if the system fails."""
 
     name: str
     read: Callable[[], UInt8[np.ndarray, "r r 3"]]

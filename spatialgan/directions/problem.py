@@ -48,7 +48,7 @@ class Problem:
         return gram_matrices(self.jacobian, self.mask[None])
 
     def check(self) -> None:
-        """Raise ValueError where the region is empty, or leaves nothing outside."""
+        """Raise ValueError if the region is empty, or leaves nothing outside."""
         check_masks(self.mask[None])
 
 
@@ -61,7 +61,7 @@ class Found:
 
 
 def regularized(b: Float[Tensor, "d d"], tau: float) -> Float[Tensor, "d d"]:
-    """Return B + tau tr(B) I [ReSeFa, Eq. 10]; raises ValueError where it is singular still."""
+    """Return B + tau tr(B) I [ReSeFa, Eq. 10]; raises ValueError if it is singular still."""
     added = tau * b.trace()
     if not added > 0:
         raise ValueError(

@@ -46,7 +46,7 @@ class Region(Protocol):
         ...
 
     def __call__(self, view: View) -> Bool[Tensor, "r r"]:
-        """Return the pixels of the region; raises ValueError where the image has no such one."""
+        """Return the pixels of the region; raises ValueError if the image has no such one."""
         ...
 
 
@@ -143,7 +143,7 @@ class Painted:
         return cls(Path(text))
 
     def __call__(self, view: View) -> Bool[Tensor, "r r"]:
-        """Return the pixels that are at least half white; raises ValueError where the file is no such picture."""
+        """Return the pixels that are at least half white; raises ValueError if the file is no such picture."""
         return read_gray(self.path, view.image.shape[-1]) >= 0.5
 
 
@@ -157,7 +157,7 @@ def parse_region(text: str) -> Region:
 
 
 def region_mask(region: Region, view: View) -> Bool[Tensor, "r r"]:
-    """Return a region's pixels; raises ValueError where it has none, or is the whole image."""
+    """Return a region's pixels; raises ValueError if it has none, or is the whole image."""
     mask = region(view)
     check_masks(mask[None])
     return mask

@@ -114,7 +114,7 @@ class DragState:
 def drag_states(problem: Problem, drag: Drag) -> Iterator[DragState]:
     """Yield the state before the first step and after each; the last one's outcome is not GOING.
 
-    Raises ValueError where the model lacks what the method optimizes.
+    Raises ValueError if the model lacks what the method optimizes.
     """
     settings = problem.settings
     with torch.no_grad():
@@ -178,7 +178,7 @@ def _gradient(
 ) -> Tensor:
     """Return the gradient of motion supervision and fixed mask for one unknown's change [DragGAN, Eq. 1].
 
-    Raises ValueError where the change can't reach the features.
+    Raises ValueError if the change can't reach the features.
     """
     if not features.requires_grad:
         raise ValueError(

@@ -81,7 +81,7 @@ def _tensor(points: Sequence[Point]) -> Float[Tensor, "p 2"]:
 def read_masks(paths: Sequence[Path], resolution: int) -> Float[Tensor, "f f"]:
     """Return where nothing may change, 0 to 1: whatever is black in any of the square pictures.
 
-    Raises ValueError, naming the file, where one is not such a picture, and where nothing may change at all.
+    Raises ValueError, naming the file, if one is not such a picture, and if nothing may change at all.
     """
     fixed = torch.zeros(resolution, resolution)
     for path in paths:
@@ -126,7 +126,7 @@ def drag_problem(
 
 
 def check_method(snapshot: Snapshot, drag: Drag) -> None:
-    """Raise ValueError where a method needs heatmaps in the synthesis network and the model has none there."""
+    """Raise ValueError if a method needs heatmaps in the synthesis network and the model has none there."""
     generator = snapshot.generator
     if generator.config.parts.code_size > 0 and drag is not DRAGS["latent"]:
         raise ValueError(

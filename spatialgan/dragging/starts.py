@@ -30,7 +30,7 @@ class Jump:
         """Return c' = c + lambda (t - s) for each object with handles s near its center c [paper, Eq. 6].
 
         Where several handles are near one, the mean of their ways counts; a hierarchy moves as one.
-        Raises ValueError where the model has no heatmaps.
+        Raises ValueError if the model has no heatmaps.
         """
         gaussians = gaussians_of(inputs.layout)
         layout = Layout(tuple(gaussians), len(inputs.layout))

@@ -71,7 +71,7 @@ def fidelity_protocol(setup: Setup) -> dict:
 def fidelity_observations(snapshot: Snapshot, setup: Setup, done: Sequence[dict]) -> Iterator[dict]:
     """Yield the metrics, in one batch: they are no means over samples.
 
-    Raises ValueError where there are too few images.
+    Raises ValueError if there are too few images.
     """
     if done:
         return

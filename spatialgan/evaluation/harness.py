@@ -86,7 +86,7 @@ class Procedure:
 
         `code` is the dotted name of this procedure. Finished batches are kept beside `output`; a killed measurement
         resumes after them if protocol, snapshot and code are still the same, with an identical result.
-        Raises ValueError, in one line, where the snapshot is missing or damaged.
+        Raises ValueError, in one line, if the snapshot is missing or damaged.
         """
         snapshot, sha256 = load_hashed(snapshot_path, setup.device)
         protocol = self.protocol(setup)
@@ -149,7 +149,7 @@ def open_setup(measure: Measure, line: Mapping, results: Results, dataset: str) 
 
 
 def check_described(path: Path, sha256: str, record: Path, key: str) -> None:
-    """Raise ValueError where a file's record, if there is one, describes another file: a kill came between the two."""
+    """Raise ValueError if a file's record, if there is one, describes another file: a kill came between the two."""
     if record.is_file() and read_record(record).get(key) != sha256:
         raise ValueError(f"{path} is not the file that {record} describes: make it again")
 

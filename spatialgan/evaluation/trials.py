@@ -95,7 +95,7 @@ def trial_batches(
 ) -> Iterator[Trials]:
     """Yield `num_trials` trials of samples `start` and on, those of `batch_size` samples at a time.
 
-    Raises ValueError where samples have nothing to try.
+    Raises ValueError if samples have nothing to try.
     """
     missing, first = num_trials, start
     while missing > 0:

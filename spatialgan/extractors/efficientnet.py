@@ -112,7 +112,7 @@ def network_input(images: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 224 22
 
 
 def weights_file() -> Path:
-    """Return the weights in the installed package; raises ValueError where they are missing or others."""
+    """Return the weights in the installed package; raises ValueError if they are missing or others."""
     try:
         path = Path(str(distribution(PACKAGE).locate_file(FILE)))
     except PackageNotFoundError:

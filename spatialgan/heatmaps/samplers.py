@@ -242,7 +242,7 @@ class MultiObject:
     def __call__(self, n: int, generator: Generator) -> Layout:
         """Return n layouts of one level.
 
-        Raises ValueError where hardly any draw keeps its objects apart.
+        Raises ValueError if hardly any draw keeps its objects apart.
         """
         level = self._draw(n, generator)
         for _ in range(MAX_REDRAWS):

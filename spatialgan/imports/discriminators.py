@@ -34,7 +34,7 @@ MAX_GROUP = 1024  # images
 def translate_discriminator(network: Part) -> tuple[Discriminator, Conventions]:
     """Return a discriminator of ours and its conventions, from a released one.
 
-    Raises ValueError, with the part's path, where the network is one that ours cannot compute.
+    Raises ValueError, with the part's path, if the network is one that ours cannot compute.
     """
     require_plain(network)
     last = network.part("b4")
@@ -129,7 +129,7 @@ def save_discriminator(
 
 
 def load_discriminator(path: Path) -> Discriminator:
-    """Return the discriminator in a file; raises ValueError where the file is damaged or holds none."""
+    """Return the discriminator in a file; raises ValueError if the file is damaged or holds none."""
     tensors, header = load_tensors(path)
     if header.get("kind") != KIND:
         raise ValueError(

@@ -27,7 +27,7 @@ SEL_FLOOR = 0.01  # what the predecessor adds to its heatmaps
 def translate_generator(network: Part) -> tuple[Generator, Tensor, Conventions]:
     """Return a generator of ours, its mean style [w] and its conventions, from a released generator.
 
-    Raises ValueError, with the part's path, where the network is one that ours cannot compute.
+    Raises ValueError, with the part's path, if the network is one that ours cannot compute.
     """
     require_plain(network)
     synthesis, mapping = network.part("synthesis"), network.part("mapping")
@@ -67,7 +67,7 @@ def clamp_of(network: Part, layer: str) -> float:
 def find_channels(widths: dict[int, int], path: str) -> tuple[int, int]:
     """Return (channel_base, channel_max) with min(base // r, max) channels at each resolution r.
 
-    Raises ValueError where there are none.
+    Raises ValueError if there are none.
     """
     largest = max(widths.values())
     base = max(r * width for r, width in widths.items())

@@ -26,7 +26,7 @@ class Ledger:
     num_bytes: int = 0
 
     def enter(self, path: str, num_bytes: int) -> None:
-        """Note a tensor; raises ValueError where a few stored bytes are used for too many tensors."""
+        """Note a tensor; raises ValueError if a few stored bytes are used for too many tensors."""
         self.paths.add(path)
         self.num_bytes += num_bytes
         if self.num_bytes > MAX_BYTES:
@@ -141,7 +141,7 @@ class Part:
                     raise ValueError(f"{part.path}: resample_filter is not [1, 3, 3, 1]")
 
     def check_all_used(self) -> None:
-        """Raise ValueError, naming one, where a tensor of the network has no place in ours."""
+        """Raise ValueError, naming one, if a tensor of the network has no place in ours."""
         for part in self.walk():
             for name in part.tensors():
                 if f"{part.path}.{name}" not in self.taken.paths:

@@ -121,7 +121,7 @@ def save_encoder(path: Path, encoder: Encoder, model: OpenedModel, record: dict)
 
 
 def load_encoder(path: Path, model: OpenedModel) -> Encoder:
-    """Return the encoder in a file; raises ValueError, naming the file, where it is none or another model's."""
+    """Return the encoder in a file; raises ValueError, naming the file, if it is none or another model's."""
     tensors, header = load_tensors(path)
     if header.get("format") != FORMAT:
         raise ValueError(f"{path} is not an encoder, whose format is '{FORMAT}'")

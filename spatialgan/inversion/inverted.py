@@ -27,7 +27,7 @@ MOVED = 0.5  # how far the strip's edit moves an object, in [-1, 1] units, towar
 
 
 def inverted_scene(model: OpenedModel, found: Found) -> SceneData:
-    """Return the scene that an inversion has found; raises ValueError where a number is none that a scene can have."""
+    """Return the scene that an inversion has found; raises ValueError if a number is none that a scene can have."""
     codes = range(1 + model.snapshot.config.generator.num_objects)
     scene = SceneData(
         model.name,

@@ -80,7 +80,7 @@ def scene() -> Perceptual:
 
 
 def efficientnet() -> Perceptual:
-    """Return EfficientNet-Lite0, trained on ImageNet: the extra `judge`. Raises ValueError where it is missing."""
+    """Return EfficientNet-Lite0, trained on ImageNet: the extra `judge`. Raises ValueError if it is missing."""
     weights = lite0.weights_file()
     network = lite0.load_efficientnet(weights)
 
@@ -102,7 +102,7 @@ def none() -> Perceptual:
 
 
 def open_perceptual(name: str) -> Perceptual:
-    """Return a ready network; raises ValueError where the name is unknown or what it needs is missing."""
+    """Return a ready network; raises ValueError if the name is unknown or what it needs is missing."""
     return choose(PERCEPTUAL, "perceptual distance", name)()
 
 

@@ -79,7 +79,7 @@ def gaussian_columns(
 ) -> tuple[Float[Tensor, "n k 2"], Float[Tensor, "n k"], Float[Tensor, "n k"]]:
     """Return centers, standard deviations and presences of all levels together, level by level.
 
-    Raises ValueError where a level isn't made of Gaussians.
+    Raises ValueError if a level isn't made of Gaussians.
     """
     levels = [level for level in layout.levels if isinstance(level, Gaussians)]
     if len(levels) < len(layout.levels):

@@ -72,7 +72,7 @@ def other_axes(linkage: Relative | Absolute, w_dim: int) -> slice:
 
 
 def check_linkage(linkage: Linkage, w_dim: int) -> None:
-    """Raise ValueError where a link would have no axes, or the links leave none to the others."""
+    """Raise ValueError if a link would have no axes, or the links leave none to the others."""
     if isinstance(linkage, Unlinked):
         return
     others = other_axes(linkage, w_dim)

@@ -51,7 +51,7 @@ Made by `{command}`. License: Apache-2.0, like the code.
 def ship_model(params: Params, run: str, profile: str, stem: Path) -> tuple[Path, Path]:
     """Write <stem>.safetensors and <stem>.md from a run's snapshot and metrics, and return both paths.
 
-    Raises ValueError where the model would be larger than MAX_BYTES, or its metrics are another snapshot's.
+    Raises ValueError if the model would be larger than MAX_BYTES, or its metrics are another snapshot's.
     """
     dataset, row, seed = split_run(run)
     params.dataset(dataset)

@@ -34,7 +34,7 @@ class Series:
 
 
 def write_curves(params: Params, run: str, profile: str) -> Path:
-    """Draw the curves of a finished run, and return the picture's path; raises ValueError where there are none."""
+    """Draw the curves of a finished run, and return the picture's path; raises ValueError if there are none."""
     files = params.results(profile).run(run)
     if not files.curves.is_file():
         raise ValueError(f"{files.curves} does not exist: train {run} first")

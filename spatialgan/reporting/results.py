@@ -43,7 +43,7 @@ class Result:
 def load_results(params: Params, section: dict, profile: str) -> list[Result]:
     """Return the results behind a table's section, in its order; runs without any are left out.
 
-    Raises ValueError where a record is damaged, or is of another snapshot than its run's.
+    Raises ValueError if a record is damaged, or is of another snapshot than its run's.
     """
     results = params.results(profile)
     files = list(dict.fromkeys(style["file"] for _, style in params.measures(section, profile)))

@@ -17,7 +17,7 @@ PAIR = rf"(?P<y>{NUMBER}),(?P<x>{NUMBER})"
 def where_of(what: int | str, layout: Layout) -> moves.Where:
     """Return the sub-heatmaps that 1 or "1" (an object) or "2/1" (level/index) names.
 
-    Raises ValueError for anything else, and where the layout has no such one.
+    Raises ValueError for anything else, and if the layout has no such one.
     """
     if isinstance(what, str):
         if re.fullmatch(WHAT, what) is None:
@@ -32,7 +32,7 @@ def where_of(what: int | str, layout: Layout) -> moves.Where:
 
 
 def match_text(pattern: str, text: str, syntax: str) -> re.Match[str]:
-    """Return the match of a whole text; raises ValueError, showing the syntax, where there is none."""
+    """Return the match of a whole text; raises ValueError, showing the syntax, if there is none."""
     found = re.fullmatch(pattern, text)
     if found is None:
         raise ValueError(f"'{text[:40]}' is not of the form {syntax}")

@@ -220,7 +220,7 @@ def build_network(config: Any, device: str, min_score: float) -> nn.Module:
 
 
 def open_trained(weights: Path, device: str, min_score: float) -> Detectron:
-    """Return the segmenter in a file of `DetectronLearner.save`; ValueError where it is none."""
+    """Return the segmenter in a file of `DetectronLearner.save`; ValueError if it is none."""
     require()
     from detectron2.config import CfgNode
 
@@ -237,7 +237,7 @@ def open_trained(weights: Path, device: str, min_score: float) -> Detectron:
 
 
 def open_published(name: str, file: str, weights: Path, device: str, min_score: float) -> Detectron:
-    """Return a network of the model zoo with its weights; ValueError where they are damaged."""
+    """Return a network of the model zoo with its weights; ValueError if they are damaged."""
     config = published_config(file)
     from detectron2.checkpoint import DetectionCheckpointer
     from detectron2.data import MetadataCatalog
@@ -253,7 +253,7 @@ def open_published(name: str, file: str, weights: Path, device: str, min_score: 
 
 
 def require() -> None:
-    """Raise ValueError that says how to install detectron2 where it isn't."""
+    """Raise ValueError that says how to install detectron2 if it isn't."""
     try:
         import_module("detectron2")
     except ModuleNotFoundError as error:

@@ -54,7 +54,7 @@ def open_segmenter(
 ) -> Segmenter:
     """Return a ready segmenter that trusts instances of at least `min_score`.
 
-    Raises ValueError, in one line, where it is unknown, or its weights or library are missing.
+    Raises ValueError, in one line, if it is unknown, or its weights or library are missing.
     """
     kind = choose(SEGMENTERS, "segmenter", name)
     if kind.url:

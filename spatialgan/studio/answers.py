@@ -104,7 +104,7 @@ def png(data: Any, models: Models) -> bytes:
 def attention(data: Any, models: Models) -> bytes:
     """Return where the discriminator looks in the image of a scene: for each of `looked_at`, rows of bytes.
 
-    Each map has the size of the image and goes from 0 to 255. Raises ValueError where the model has no discriminator.
+    Each map has the size of the image and goes from 0 to 255. Raises ValueError if the model has no discriminator.
     """
     scene, model = open_document(data, models)
     if model.discriminator is None:

@@ -128,7 +128,7 @@ def _refused(request: Request, error: Exception) -> Response:
 def studio_app(models: Models, admission: Admission) -> ASGIApp:
     """Return the studio of some open models, as an ASGI app behind its guard.
 
-    Raises ValueError where a model has heatmaps that no scene can describe.
+    Raises ValueError if a model has heatmaps that no scene can describe.
     """
     desk = Desk(models)
     listing = json.dumps({"models": answers.describe(models)}).encode()

@@ -63,7 +63,7 @@ class Slots:
     clients: set[str] = field(default_factory=set)
 
     def take(self, client: str) -> None:
-        """Take a slot; raises Occupied, in one line for people, where there is none."""
+        """Take a slot; raises Occupied, in one line for people, if there is none."""
         if client in self.clients:
             raise Occupied("a drag or a photo is being worked on already: stop it first")
         if len(self.clients) >= MAX_JOBS:
@@ -82,7 +82,7 @@ async def streamed(
 ) -> StreamingResponse:
     """Return the stream of a job, whose preparation takes its turn with the worker.
 
-    Raises Occupied where the client has one running, and ValueError where `prepare` does.
+    Raises Occupied if the client has one running, and ValueError if `prepare` does.
     """
     client = request.headers.get(CLIENT_HEADER, "")[:64]
     slots.take(client)

@@ -78,8 +78,8 @@ def _multiplies_bf16(device: torch.device) -> bool:
 def train(job: TrainingJob) -> None:
     """Train a run to its end, from its newest checkpoint on.
 
-    Raises ValueError for a run or data set that cannot be trained, RuntimeError where another process
-    trains it, Preempted after SIGTERM or Ctrl-C, FloatingPointError where training diverges.
+    Raises ValueError for a run or data set that cannot be trained, RuntimeError if another process
+    trains it, Preempted after SIGTERM or Ctrl-C, FloatingPointError if training diverges.
     """
     config = resolve_precision(job.config, job.processes.device)
     _check_batch(config, job.processes)
