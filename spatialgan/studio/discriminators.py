@@ -42,7 +42,7 @@ def _beside(model: OpenedModel, discriminator: Discriminator, path: Path) -> Ope
     judged, made = discriminator.config.resolution, model.snapshot.config.generator.resolution
     if judged != made:
         raise ValueError(
-            f"{path} judges images of {judged} px, but those of {model.name} have {made} px"
+            f"{path} takes images of {judged} px, but {model.name} makes images of {made} px"
         )
     return replace(model, discriminator=discriminator)
 
@@ -76,7 +76,7 @@ def read_discriminator(path: Path) -> Discriminator:
     if kind == KIND:
         return load_discriminator(path)
     if kind != "checkpoint":
-        raise ValueError(f"{path} holds no discriminator: it is a {kind}, not a run's checkpoint")
+        raise ValueError(f"{path} has no discriminator: it is a {kind}, not a run's checkpoint")
     return _of_checkpoint(tensors, header)
 
 

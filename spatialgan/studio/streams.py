@@ -1,8 +1,8 @@
-"""Long jobs, streamed: a client sees each step as it happens, and ends the job by going away.
+"""Long jobs, streamed: a client sees each step as it happens, and ends the job by disconnecting.
 
-The stream is of server-sent events. Each `data:` line is JSON: how far the job has come; a few times a second, and at
+The stream consists of server-sent events. Each `data:` line is JSON: the job's progress; a few times a second, and at
 the end, also {"image" (base64 of RGBA rows), "scene" (the document of that state)}. {"error": ...} ends a job that
-can't be done.
+fails.
 """
 
 import base64
@@ -65,10 +65,10 @@ class Slots:
     def take(self, client: str) -> None:
         """Take a slot; raises Occupied, in one line for people, if there is none."""
         if client in self.clients:
-            raise Occupied("a drag or a photo is being worked on already: stop it first")
+            raise Occupied("a drag or a photo is already in progress: stop it first")
         if len(self.clients) >= MAX_JOBS:
             raise Occupied(
-                "other people's drags and photos are being worked on: try again in a moment"
+                "the studio is busy with other people's drags and photos: try again in a moment"
             )
         self.clients.add(client)
 
@@ -126,7 +126,7 @@ def _picture(scene: SceneData, model: OpenedModel) -> dict[str, Any]:
 
 
 class _Stream(StreamingResponse):
-    """The stream of a job; the client's slot is free again when it ends, however it ends."""
+    """The stream of a job. Frees the client's slot on any exit."""
 
     media_type = "text/event-stream"
 
