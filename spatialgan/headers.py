@@ -1,4 +1,4 @@
-"""What a file's header says is checked before anything is built of it.
+"""A file's header is checked before anything is built from it.
 
 A header that matches its hash may still be one that this program didn't write. So types and ranges are checked, and
 a network may take no more memory than the file's tensors account for.
@@ -74,7 +74,7 @@ def check_fields(instance: Any, place: str = "", most: int = MAX_NUMBER) -> None
 def filled(build: Callable[[], Network], weights: Mapping[str, Tensor]) -> Network:
     """Return a network with these weights.
 
-    Raises ValueError if they aren't the network's; one that asks for much more memory is not built.
+    Raises ValueError if the weights don't fit; a network that asks for much more memory is not built.
     """
     with _Bounded(SLACK + MAX_COPIES * sum(tensor.numel() for tensor in weights.values())):
         network = build()

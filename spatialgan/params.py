@@ -1,4 +1,4 @@
-"""The experiment as data: params/ read, checked against its JSON schema, and asked what belongs to what.
+"""The experiment as data: params/, checked against its JSON schema, and what belongs to what in it.
 
 No torch here: reports and the workflow's targets are made from this alone. `spatialgan.config` turns a
 row into what one training needs.
@@ -84,7 +84,7 @@ class Params:
 
     @property
     def usual_tables(self) -> list[str]:
-        """Return the tables that are made without being asked for by name.
+        """Return the tables that are made by default.
 
         A section that says `on_request` is not, nor a page with such a section.
         """
@@ -96,7 +96,7 @@ class Params:
 
     @property
     def usual_figures(self) -> list[str]:
-        """Return the figures of figures.yaml that are made without being asked for by name."""
+        """Return the figures of figures.yaml that are made by default."""
         return [name for name, item in self.figures.items() if "on_request" not in item]
 
     def measures(self, section: dict, profile: str) -> list[tuple[str, dict]]:
@@ -261,7 +261,7 @@ def _check_references(params: Params, folder: Path) -> None:
 
 
 def _check_origin(params: Params, name: str, row: dict) -> None:
-    """Raise ValueError if a row goes on from one that isn't there, or that goes on from another itself."""
+    """Raise ValueError if a row continues a missing row, or one that itself continues another."""
     if "from" in row and "from" in params.row(row["from"]):
         raise ValueError(f"goes on from '{row['from']}', which goes on from another row itself")
 
@@ -284,7 +284,7 @@ def _check_widths(params: Params, folder: Path) -> None:
 
 @contextmanager
 def _naming(place: str | Path) -> Iterator[None]:
-    """Put the place before the message of a ValueError."""
+    """Prefix the message of a ValueError with the place."""
     try:
         yield
     except ValueError as error:

@@ -70,7 +70,7 @@ def read_stamp(record: Path) -> dict:
 def write_stamp(record: Path, stamp: dict) -> None:
     """Put a stamp into a JSON or PNG file, in place of the one it has; a JSON file that isn't there is made.
 
-    Raises ValueError if a JSON file is no record with its checksum.
+    Raises ValueError if a JSON file is not a record with a valid checksum.
     """
     if record.suffix == ".png":
         write_atomically(record, _with_png_text(record.read_bytes(), stamp))

@@ -11,7 +11,7 @@ VARIABLE = "SPATIALGAN_WEIGHTS"
 
 
 def published_path(url: str) -> Path:
-    """Return where the file that is published at a URL lies on this machine, under the name it has there."""
+    """Return the path on this machine of the file published at a URL, under the same name."""
     return Path(os.environ.get(VARIABLE, FOLDER)) / url.rpartition("/")[2]
 
 

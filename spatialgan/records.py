@@ -25,7 +25,7 @@ def write_record(path: Path, record: dict) -> None:
 def read_record(path: Path) -> dict[str, Any]:
     """Return a record with its checksum.
 
-    Raises ValueError, in one line that names the file, if it is no JSON object or was altered; OSError if it
+    Raises ValueError, in one line that names the file, if it is not a JSON object or was altered; OSError if it
     can't be read.
     """
     try:

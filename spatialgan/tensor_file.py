@@ -1,7 +1,7 @@
 """Atomic safetensors files with a JSON header: snapshots (weights to use) and checkpoints (state to resume).
 
 Conventions: a file appears under its name only when it is complete, on disk and read back; a file that
-doesn't verify is never deleted and never used. No pickle anywhere. The file's metadata hold one JSON document with
+doesn't verify is never deleted and never used. No pickle anywhere. The file's metadata have one JSON document with
 the header and a sha256 over header and tensors, so that a flipped bit is noticed at load. Files of before that
 have the sha256 of their tensors only; they are read, and a warning says that their header can't be checked.
 """
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class DamagedFile(ValueError):
-    """A file was read whole, and isn't what was written."""
+    """A file was read whole, but isn't what was written."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> None:
 
 
 def halved(tensors: Mapping[str, Tensor], exact: Collection[str] = ()) -> dict[str, Tensor]:
-    """Return tensors as they are stored to be small: floating-point ones as fp16, but for those named in `exact`.
+    """Return tensors in a compact form: floating-point ones as fp16, except those named in `exact`.
 
     Raises ValueError for a tensor with values beyond fp16.
     """

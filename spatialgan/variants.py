@@ -1,4 +1,4 @@
-"""Choosing by name: the one message for a name that nothing has.
+"""Choosing by name, and the one message for an unknown name.
 
 A variant is an entry of a dict (SAMPLERS, ENCODINGS, ...), and its key is what params/, a scene or the
 command line calls it. Names come from files and from people, so messages show them escaped and shortened.

@@ -1,6 +1,6 @@
-"""Maps against masks, and what can be said of a map by itself.
+"""Maps against masks, and properties of a map alone.
 
-Objects stand mostly in the middle of their images, so any central map agrees with their masks. What counts is how much
+Objects are usually near the center of their images, so any central map agrees with their masks. What counts is how much
 better a map agrees with the mask of its own image than with those of other images: `beyond`.
 
 Shapes: n samples, h x w pixels of a map.

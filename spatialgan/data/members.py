@@ -63,9 +63,9 @@ class BadMember(ValueError):
 
 
 def is_image_name(name: str) -> bool:
-    """Return whether the name ends like an image, also one that we don't read.
+    """Return whether the name ends like an image's, even in a format that we don't read.
 
-    What macOS stores beside a file (`__MACOSX/`, `._name`) is none.
+    What macOS stores beside a file (`__MACOSX/`, `._name`) doesn't count.
     """
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if "__MACOSX" in parts or (parts and parts[-1].startswith("._")):
@@ -165,7 +165,7 @@ def name_problem(info: zipfile.ZipInfo) -> str:
 
 
 def _check_size(picture: Image.Image, num_bytes: int) -> None:
-    """Raise BadPicture for a size that only an attack has."""
+    """Raise BadPicture for a size that only an attack would have."""
     width, height = picture.size
     pixels = width * height
     is_plain = pixels > PLAIN_PIXELS and pixels > PIXELS_PER_BYTE * num_bytes
@@ -174,7 +174,7 @@ def _check_size(picture: Image.Image, num_bytes: int) -> None:
 
 
 def _check_depth(picture: Image.Image) -> None:
-    """Raise BadPicture for more than 8 bits per channel, of which Pillow drops the lower half without a word."""
+    """Raise BadPicture for more than 8 bits per channel, since Pillow silently drops the lower half."""
     depths = getattr(picture, "tag_v2", {}).get(BITS_PER_SAMPLE, ())
     deep = picture.format == "PNG" and any(";16" in str(tile) for tile in picture.tile)  # pyright: ignore[reportAttributeAccessIssue]
     if deep or any(depth > 8 for depth in depths) or picture.mode.startswith(("I", "F")):
@@ -182,7 +182,7 @@ def _check_depth(picture: Image.Image) -> None:
 
 
 def _as_rgb(picture: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
-    """Return the upright pixels as RGB where nothing is lost by it."""
+    """Return the upright pixels as RGB, if that loses nothing."""
     turn = TURNS.get(picture.getexif().get(ORIENTATION, 1))
     if turn is not None:
         picture = picture.transpose(turn)

@@ -84,7 +84,7 @@ def _shrunk(values: Tensor, by: Tensor) -> Tensor:
 def project(inside: Float[Tensor, "d d"], outside: Float[Tensor, "d d"], relax: int) -> Found:
     """Return the principal directions of `inside`, projected on the null space of `outside`.
 
-    A direction of which less than SMALLEST is left is none. Raises ValueError if none is left.
+    A direction of which less than SMALLEST is left is dropped. Raises ValueError if none is left.
     """
     values, principal = _range_of(inside)
     if not len(values):

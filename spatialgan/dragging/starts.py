@@ -1,4 +1,4 @@
-"""How a drag begins: from the image as it is, or after one coarse jump of heatmaps [paper, Eq. 6].
+"""How a drag begins: from the unchanged image, or after one coarse jump of heatmaps [paper, Eq. 6].
 
 A start is a function `(inputs, handles, targets) -> Start`.
 
@@ -51,7 +51,7 @@ class Jump:
 
 @dataclass(frozen=True)
 class Stay:
-    """No jump: start from the image as it is."""
+    """No jump: start from the unchanged image."""
 
     def __call__(
         self, inputs: SynthesisInputs, handles: Float[Tensor, "p 2"], targets: Float[Tensor, "p 2"]

@@ -1,6 +1,6 @@
-"""The harness: everything that all measures do alike, from opening a snapshot to saving the record.
+"""The harness: what all measures have in common, from opening a snapshot to saving the record.
 
-A measure observes in batches and makes numbers of the observations (`Procedure`). The harness loads and hashes the
+A measure observes in batches and turns the observations into numbers (`Procedure`). The harness loads and hashes the
 snapshot, opens the archive, extractor or segmenter that the measure declares in MEASURES, keeps finished batches on
 disk so that a killed measurement can be resumed, and writes the record.
 """
@@ -149,7 +149,7 @@ def open_setup(measure: Measure, line: Mapping, results: Results, dataset: str) 
 
 
 def check_described(path: Path, sha256: str, record: Path, key: str) -> None:
-    """Raise ValueError if a file's record, if there is one, describes another file: a kill came between the two."""
+    """Raise ValueError if a file's record describes another file, because a kill came between the two."""
     if record.is_file() and read_record(record).get(key) != sha256:
         raise ValueError(f"{path} is not the file that {record} describes: make it again")
 

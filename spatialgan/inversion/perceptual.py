@@ -1,4 +1,4 @@
-"""PERCEPTUAL: how far two images are apart to a network, which forgives what a shift of a pixel does.
+"""PERCEPTUAL: how different two images look to a network, which tolerates shifts of a pixel.
 
 A network's maps at several depths are compared as in LPIPS [Zhang et al., 2018, Eq. 1] with all channels alike:
 each pixel's features are scaled to length 1, and squared differences are summed over channels and averaged over
@@ -97,7 +97,7 @@ def efficientnet() -> Perceptual:
 
 
 def none() -> Perceptual:
-    """Return what sees no difference: pixels alone count."""
+    """Return a network that sees no difference, so that only pixels count."""
     return Perceptual("none", "", lambda images: ())
 
 

@@ -100,7 +100,7 @@ def layout_of(
     presence: Float[Tensor, "n k"],
     counts: Sequence[int],
 ) -> Layout:
-    """Return the layout of columns whose levels have so many sub-heatmaps each."""
+    """Return the layout of columns whose levels have these numbers of sub-heatmaps."""
     if not counts:
         return Layout((), len(centers))
     parts = zip(*(x.split(list(counts), dim=1) for x in (centers, sigmas, presence)), strict=True)

@@ -44,7 +44,7 @@ class Relative:
 
 @dataclass(frozen=True)
 class Absolute:
-    """The unwanted change by itself, as the paper's regularizer has it."""
+    """The unwanted change alone, as in the paper's regularizer."""
 
     regions: tuple[str, ...]
     share: float = 0.25

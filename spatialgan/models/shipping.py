@@ -1,4 +1,4 @@
-"""Make a shipped model of a finished run: its weights in half the bytes, and a card that says what it is.
+"""Make a shipped model from a finished run: its weights in half the bytes, and a card that describes it.
 
 Weights are stored as fp16 and computed with as fp32, so that a model stays small and its images bit-stable;
 they differ a little from the run's own, and the card says how much.
@@ -112,7 +112,7 @@ def model_card(params: Params, profile: str, source: Path, weights: Path, metric
 def _metrics(paths: Iterable[Path], snapshot_sha256: str) -> str:
     """Return a run's metrics as Markdown, with the protocol of each file.
 
-    Raises ValueError for metrics of another snapshot than the one with this sha256, and for what are none.
+    Raises ValueError for files that aren't metrics, or are metrics of a snapshot with another sha256.
     """
     parts = []
     for path in paths:

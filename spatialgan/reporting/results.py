@@ -1,6 +1,6 @@
-"""What runs have left on disk, read for tables and figures; and the check that numbers may stand side by side.
+"""Results of runs, read from disk for tables and figures, and the check that they may be compared.
 
-What isn't there has not been run.
+A missing file means that the run hasn't been made.
 """
 
 from collections.abc import Iterable

@@ -209,7 +209,7 @@ def learning_targets(truth: Instances, classes: Sequence[str], device: str) -> d
 
 
 def open_trained(weights: Path, device: str, min_score: float) -> MaskRcnn:
-    """Return the segmenter in a file of `save_network`; ValueError if it is none."""
+    """Return the segmenter in a file of `save_network`; ValueError if it is not one."""
     found = read_tensors(weights)
     header = found.header
     if header.get("format") != FORMAT:

@@ -1,4 +1,4 @@
-"""Discriminators beside the models: a snapshot holds none, so one is given as a file, or is found in the last
+"""Discriminators for the models: a snapshot has none, so one is given as a file, or is found in the last
 checkpoint of the snapshot's run. The studio shows where they look.
 """
 
@@ -32,7 +32,7 @@ def looked_at(model: OpenedModel) -> list[int]:
 def with_discriminator(model: OpenedModel, path: Path) -> OpenedModel:
     """Return a model with the discriminator of a file: a run's checkpoint, or what `spatialgan import` wrote.
 
-    Raises ValueError, naming the file, if it is damaged, holds none, or one for images of another size.
+    Raises ValueError, naming the file, if it is damaged, contains no discriminator, or one for images of another size.
     """
     return _beside(model, read_discriminator(path), path)
 
@@ -70,7 +70,7 @@ def with_own_discriminator(model: OpenedModel) -> OpenedModel:
 
 
 def read_discriminator(path: Path) -> Discriminator:
-    """Return the discriminator in a file, on the CPU; raises ValueError if it is damaged or holds none."""
+    """Return the discriminator in a file, on the CPU; raises ValueError if it is damaged or contains none."""
     tensors, header = load_tensors(path)
     kind = header.get("kind", "file of another program")
     if kind == KIND:

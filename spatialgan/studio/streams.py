@@ -31,7 +31,7 @@ IMAGE_SECONDS = 0.12  # between two images of a stream
 
 
 class State(Protocol):
-    """How far a job has come."""
+    """The progress of a job."""
 
     @property
     def outcome(self) -> str:
@@ -63,7 +63,7 @@ class Slots:
     clients: set[str] = field(default_factory=set)
 
     def take(self, client: str) -> None:
-        """Take a slot; raises Occupied, in one line for people, if there is none."""
+        """Take a slot; raises Occupied, in one line for people, if none is free."""
         if client in self.clients:
             raise Occupied("a drag or a photo is already in progress: stop it first")
         if len(self.clients) >= MAX_JOBS:

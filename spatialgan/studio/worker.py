@@ -1,4 +1,4 @@
-"""The one worker that computes: jobs take turns, and one whose client has gone is not computed."""
+"""The one worker that computes: jobs take turns, and a job is skipped if its client has gone."""
 
 import asyncio
 from collections.abc import Callable

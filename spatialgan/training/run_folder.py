@@ -1,4 +1,4 @@
-"""Where a training keeps the checkpoints it resumes from, and where it puts what it made.
+"""Where a training keeps the checkpoints it resumes from, and where it puts its results.
 
 Checkpoints are under `Results.resume(run)`, in a folder <key>, outside the workflow's declared outputs, because a
 workflow deletes the outputs of a job that was killed. The key is a hash of everything that must not change when a
@@ -84,7 +84,7 @@ def restore_newest(folder: RunFolder, state: TrainState) -> None:
 
 
 def _counters(path: Path, header: dict, fixed: dict) -> dict:
-    """Return the counters in a checkpoint's header; raises ValueError if they are none of this training."""
+    """Return the counters in a checkpoint's header; raises ValueError if they can't be this training's."""
     if header.get("kind") != "checkpoint" or header.get("fixed") != fixed:
         raise ValueError(f"{path} is no checkpoint of this training: move it away")
     with describing(path, "state of a training"):
