@@ -69,7 +69,7 @@ Arguments = ParamSpec("Arguments")
 def load(model: str | Path) -> "Model":
     """Return a shipped model by its name, or any model by the path of its snapshot.
 
-    Raises ValueError, naming the shipped models, where there is no such model.
+    Raises ValueError, naming the shipped models, if there is no such model.
     """
     return Model(open_model(str(model)))
 
@@ -77,7 +77,7 @@ def load(model: str | Path) -> "Model":
 def open_scene(path: str | Path) -> "Scene":
     """Return the scene in a file, as `Scene.save` or `spatialgan scene` wrote it, or as a person did.
 
-    Raises ValueError, in one line that names the file and the place, for everything that is not a scene.
+    Raises ValueError, in one line that names the file and the place, for anything that is not a scene.
     """
     data, opened = load_scene(Path(path))
     return Scene(Model(opened), data)
@@ -157,7 +157,7 @@ def _add_edit_methods() -> None:
 class Scene:
     """A scene of a model: everything that one image is made of. Each edit returns a new scene.
 
-    What an edit is of: `1` is object 1 (a hierarchy is the only object, 0, of its model), and `"2/1"` is
+    Edits name their object: `1` is object 1 (a hierarchy is its model's only object, 0), and `"2/1"` is
     sub-heatmap 1 of level 2 alone.
     """
 
@@ -177,7 +177,7 @@ class Scene:
     def edit(self, *edits: Edit | str) -> "Scene":
         """Return the scene after edits, in the order given; as text they are written "move 0:0,0.4".
 
-        Raises ValueError, naming the edit, where one is not an edit or the scene can't be edited so.
+        Raises ValueError, naming the edit, if it is not an edit or doesn't fit the scene.
         """
         data = self.data
         for edit in edits:
@@ -197,7 +197,7 @@ class Scene:
     def strip(self, before: "Scene") -> Image.Image:
         """Return an earlier scene, this one, and how much each pixel changed, side by side.
 
-        Raises ValueError where they are of different models.
+        Raises ValueError if they are of different models.
         """
         _check_same_model([before, self])
         return films.draw_strip(before.data, self.data, self.model.opened.snapshot)
@@ -205,7 +205,7 @@ class Scene:
     def film(self, *before: "Scene") -> Film:
         """Return a film through earlier scenes to this one, on which everything changes gradually.
 
-        Raises ValueError where there is none, or where they are of different models.
+        Raises ValueError if none are given, or if they are of different models.
         """
         if not before:
             raise ValueError("a film starts from an earlier scene: write after.film(before)")
@@ -222,11 +222,11 @@ class Scene:
         mask: str | Path | Image.Image | None = None,
         settings: DragSettings = DRAG_SETTINGS,
     ) -> tuple["Scene", DragSummary]:
-        """Return the scene with the content at each handle (y, x) dragged to its target, and how that went.
+        """Return the scene with the content at each handle (y, x) dragged to its target, and a summary of the drag.
 
         `method` is a key of DRAGS (docs/drag.md), `mask` a square picture, or the path of one: white may
-        change, black stays as it is; without a mask everything may change. Raises ValueError where the
-        points are no pairs inside the image, and where the model lacks what the method needs.
+        change, black stays the same; without a mask everything may change. Raises ValueError if the
+        points are not pairs inside the image, or if the model lacks what the method needs.
         """
         drag, snapshot = drag_scene.find_drag(method), self.model.opened.snapshot
         ends = drag_scene.pair_points(handles, targets)

@@ -180,7 +180,7 @@ def _generator_from_identity(values: dict) -> GeneratorConfig:
 def resolve(params: Params, run: str, profile: str) -> RunConfig:
     """Return the configuration of "<dataset>/<row>/<seed>" in a profile.
 
-    Raises ValueError, naming the valid options, where a part of the name is unknown.
+    Raises ValueError, naming the valid options, if a part of the name is unknown.
     """
     dataset, row_name, seed = split_run(run)
     params.dataset(dataset)

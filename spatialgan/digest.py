@@ -1,4 +1,4 @@
-"""A hash of the code behind a result, so that a change makes again exactly what it can affect.
+"""A hash of the code behind a result, so that a change remakes exactly what it can affect.
 
 It starts at a module or definition and follows names: a definition (function, class, constant) counts if something
 that counts refers to it, and so do statements that run on import. Imports inside functions are followed too. What is
@@ -9,7 +9,7 @@ and the code of other packages.
 
 Three choices spare results that a change can't affect: `chosen` names the entry that a run uses of a dict of variants
 ({"SAMPLERS": "hierarchical"}), so a new variant makes nothing again; `settings` names dataclasses whose field values
-are compared by themselves (they are in a run's identity), so a changed default makes again only the rows that use it; and what
+are compared separately (they are in a run's identity), so a changed default remakes only the rows that use it; and what
 `OPTIONAL` names counts only for runs that have it, so that a new axis makes nothing again.
 
 What is imported by a computed name is not seen: measures and figures, which are found so, are entries of their own.
@@ -55,7 +55,7 @@ def _this_package() -> "Package":
 
 
 class Package:
-    """The source of the package as it is in a folder, each file parsed once."""
+    """The source of the package in a folder, each file parsed once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -148,7 +148,7 @@ class Package:
         raise ValueError(f"{dotted} names no module")
 
     def _module(self, name: str) -> Module | None:
-        """Return a module by its dotted name, None where there is none."""
+        """Return a module by its dotted name, None if there is none."""
         if name not in self._modules:
             stem = self._folder.joinpath(*name.split(".")[1:])
             files = [stem.with_suffix(".py")] if stem != self._folder else []

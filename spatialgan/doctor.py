@@ -1,4 +1,4 @@
-"""What a training will need, before it is started: memory, disk and time, from a few measured steps.
+"""What a training will need, before it starts: memory, disk and time, from a few measured steps.
 
 The steps are real ones of the run's own networks, with noise in place of the data set, which need not be there
 yet: of one image first, then of as many as PATIENCE and MEMORY allow, up to this process's share of the batch.
@@ -61,7 +61,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run will need, and what there is."""
+    """What a run will need, and what is available."""
 
     config: RunConfig
     device: torch.device
@@ -81,9 +81,9 @@ class Forecast:
 
 
 def examine(params: Params, run: str, profile: str) -> Forecast:
-    """Return what a run of a profile will need on this machine; trains a few steps that are thrown away.
+    """Return what a run of a profile will need on this machine; trains a few steps and discards them.
 
-    Raises ValueError where the run can't be trained in any case.
+    Raises ValueError if the run can't be trained at all.
     """
     config, results = resolve(params, run, profile), params.results(profile)
     gpus = torch.cuda.device_count()
@@ -170,7 +170,7 @@ def _noise_step(config: RunConfig, state: TrainState, batch: int, device: torch.
 def _work_seconds(step: Step, deadline: float) -> list[float]:
     """Return the mean seconds of each phase and of the moving average, without those left at the deadline.
 
-    The first round of all counts only where there is no second.
+    The very first round counts only if there is no second.
     """
     works = [*(partial(run_phase, phase) for phase in phases_of(step.config)), update_ema]
     taken: list[list[float]] = [[] for _ in works]
@@ -193,12 +193,12 @@ def _peak_bytes(device: torch.device) -> int:
 
 
 def _free_bytes(device: torch.device) -> int:
-    """Return the bytes that can be had on the device."""
+    """Return the bytes that are available on the device."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory()
 
 
 def available_memory() -> int:
-    """Return the bytes of main memory that can be had without swapping."""
+    """Return the bytes of main memory that are available without swapping."""
     table = Path("/proc/meminfo")
     if table.is_file():
         lines = dict(line.split(":") for line in table.read_text(encoding="utf-8").splitlines())
@@ -226,7 +226,7 @@ def _lacks_of_machine(forecast: Forecast) -> Iterator[str]:
 
 
 def _lacks_of_files(params: Params, config: RunConfig, profile: str) -> Iterator[str]:
-    """Yield what the training, and measuring it afterwards, would not find."""
+    """Yield what the training, and measuring it afterwards, would lack."""
     line, results = params.profile(profile), params.results(profile)
     row = params.source(config.dataset, profile)
     archive = results.dataset(config.dataset).archive
@@ -247,7 +247,7 @@ def _lacks_of_files(params: Params, config: RunConfig, profile: str) -> Iterator
 
 
 def describe(forecast: Forecast) -> str:
-    """Return the forecast for people, one line a subject."""
+    """Return the forecast for people, one line per subject."""
     config, measured = forecast.config, forecast.measured
     least = "" if measured.whole else "at least "
     timed = measured.seconds * measured.batch / measured.share

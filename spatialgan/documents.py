@@ -1,7 +1,7 @@
-"""Files that nobody vouches for, read whole: bytes, text, JSON and YAML.
+"""Untrusted files, read whole: bytes, text, JSON and YAML.
 
-What opens here is a regular file of bounded size: opening a pipe would wait for ever, and a device may give data
-without an end. Everything that is wrong is a ValueError of one line that begins with the file's name.
+Only regular files of limited size are opened: opening a pipe would wait forever, and a device may give data
+endlessly. Any fault is a ValueError of one line that begins with the file's name.
 """
 
 import errno
@@ -37,11 +37,11 @@ Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Unread(OSError):
-    """The system failed to read a file, which the message names: it may not fail the next time, so nothing is damaged."""
+    """The system failed to read a file, which the message names: it may succeed next time, so the file isn't damaged."""
 
 
 def unusual_kind(mode: int) -> str:
-    """Return what a file that is no regular one is, from its mode: "a pipe"; "" for a regular one."""
+    """Return the kind of a file from its mode, such as "a pipe"; "" for a regular file."""
     return "" if stat.S_ISREG(mode) else KINDS.get(stat.S_IFMT(mode), "no file")
 
 
@@ -64,8 +64,8 @@ def open_regular(path: Path) -> BufferedReader:
 def read_bytes(path: Path, limit: int = MAX_DOCUMENT) -> bytes:
     """Return the bytes of a regular file.
 
-    Raises ValueError, naming the file, where it is missing, may not be read, is of another kind or has more than
-    `limit` bytes; OSError, naming it too, where the system fails: that says nothing about the file.
+    Raises ValueError, naming the file, if it is missing, may not be read, is of another kind or has more than
+    `limit` bytes; OSError, naming it too, if the system fails: that says nothing about the file.
     """
     try:
         with open_regular(path) as file:
@@ -83,14 +83,14 @@ def read_bytes(path: Path, limit: int = MAX_DOCUMENT) -> bytes:
 def read_error(path: Path | str, error: OSError) -> Exception:
     """Return an error of reading a file as one that names it.
 
-    A ValueError where it comes from what stands under the name, such as a file that may not be read; else Unread.
+    A ValueError if what is under that name is at fault, such as a file that may not be read; otherwise Unread.
     """
     words = f"{path}: cannot be read ({error.strerror or error})"
     return ValueError(words) if error.errno in LASTING else Unread(words)
 
 
 def read_text(path: Path, limit: int = MAX_DOCUMENT) -> str:
-    """Return the text of a file in UTF-8; raises ValueError as `read_bytes`, and where it is none."""
+    """Return the text of a file in UTF-8; raises ValueError as `read_bytes` does, and if it is not text."""
     try:
         return read_bytes(path, limit).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -180,7 +180,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def _check_depth(text: str) -> None:
-    """Raise ValueError where collections nest so deep that the parser in C would end the process."""
+    """Raise ValueError if collections nest so deep that the parser in C would end the process."""
     depth = 0
     for event in yaml.parse(text, Loader=Loader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -234,6 +234,6 @@ def _words(error: yaml.YAMLError) -> str:
 
 
 def _with_path(path: Path, error: Exception) -> str:
-    """Return an error's words behind the file's name, which they may begin with already."""
+    """Return an error's words after the file's name, which they may already begin with."""
     words = str(error) or type(error).__name__
     return words if words.startswith(f"{path}: ") else f"{path}: {words}"

@@ -3,7 +3,7 @@
 The graph is `snapshot.render` of one snapshot, in fp32, whatever the size of the batch. Its inputs:
 
 - `z` [n z], or [n m z] where objects have styles of their own, from N(0, 1)
-- `truncation_psi` [n]: 1 leaves the styles as they are, 0 makes all of them the mean style
+- `truncation_psi` [n]: 1 leaves the styles unchanged, 0 makes all of them the mean style
 - `noise` [n p], from N(0, 1): the noise maps of all convolutions, flattened and joined; 0 for none
 - per level of heatmaps l: `level<l>_centers` [n k 2], (y, x) in [-1, 1]; `level<l>_sigmas` [n k]; `level<l>_presences` [n k].
   A sampler that draws pixels has `level<l>_maps` [n k s s] in their place, or `_mask` and `_extremes` beside them.
@@ -47,10 +47,10 @@ NAMES: dict[type, tuple[str, ...]] = {
 
 
 class TracedLayout(Layout):
-    """A layout whose number of samples is left open: only a tracer makes one."""
+    """A layout whose number of samples is open: only a tracer makes one."""
 
     def __post_init__(self) -> None:
-        """Check nothing: a number that is compared is no longer open."""
+        """Check nothing: comparing a number would fix it."""
 
 
 class Exported(nn.Module):
@@ -133,7 +133,7 @@ def checked_scenes(snapshot: Snapshot) -> tuple[GeneratorInputs, Float[Tensor, "
 
 @torch.no_grad()
 def export_model(model: OpenedModel, license_name: str = "") -> OnnxModel:
-    """Return a model as ONNX; raises ModuleNotFoundError where the extra is missing.
+    """Return a model as ONNX; raises ModuleNotFoundError if the extra is missing.
 
     Its metadata have the snapshot's sha256, sizes and license: that of the shipped models, or the name given.
     """
@@ -197,7 +197,7 @@ def largest_difference(exported: OnnxModel, snapshot: Snapshot) -> float:
     """Return the largest difference from `render` on the checked scenes, in parts of the images' range.
 
     The scenes are rendered together and the first also alone, so that the batch is seen to be free. Raises
-    ModuleNotFoundError where the extra is missing.
+    ModuleNotFoundError if the extra is missing.
     """
     import onnxruntime
 
@@ -221,6 +221,6 @@ def write_onnx(path: Path, exported: OnnxModel) -> None:
 
 
 def check_name(path: Path) -> None:
-    """Raise ValueError unless a file's name is that of an ONNX model."""
+    """Raise ValueError unless a file's name ends in .onnx."""
     if path.suffix != SUFFIX:
         raise ValueError(f"{path} must end in {SUFFIX}")

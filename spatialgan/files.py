@@ -1,6 +1,6 @@
 """Reading files whole, writing them atomically, and hashing them.
 
-Everything that the package writes goes through `atomic_file`, but for lines that are added to partial results. A file
+Everything that the package writes goes through `atomic_file`, except lines added to partial results. A file
 that can't be read or written is an OSError or a ValueError that names it; what is wrong with a file that was read whole
 is for its reader to say.
 """
@@ -23,7 +23,7 @@ def file_sha256(path: Path) -> str:
 
 
 def read_whole(path: Path) -> bytes:
-    """Return a file's bytes; raises OSError, which names the file, where it can't be read to its end."""
+    """Return a file's bytes; raises OSError, which names the file, if it can't be read to its end."""
     with _reading(path), open_regular(path) as file:
         return file.read()
 
@@ -38,7 +38,7 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def listing_sha256(path: Path) -> str:
-    """Return a hash of names, sizes and times of everything in a folder, or of one file; "" where nothing is there.
+    """Return a hash of names, sizes and times of everything in a folder, or of one file; "" if nothing is there.
 
     It changes with every change of the files, and takes about a second for 200,000 of them.
     """
@@ -72,7 +72,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 def atomic_file(path: Path) -> Iterator:
     """Yield a binary file that becomes `path` when the block ends, or is deleted if the block raises.
 
-    Raises ValueError where it cannot be written, or is there and no regular file (a device, a FIFO).
+    Raises ValueError if it cannot be written, or exists and is not a regular file (a device, a FIFO).
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -106,7 +106,7 @@ def _new_file(path: Path):
 
 
 def _check_regular(path: Path) -> None:
-    """Raise ValueError where a path is a device, a FIFO or a socket."""
+    """Raise ValueError if a path is a device, a FIFO or a socket."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

@@ -38,7 +38,7 @@ EXTRACTOR = Path(__file__).parent / "extractors" / "scene_extractor.safetensors"
 
 
 def segmenter_of_links(row: dict) -> str:
-    """Return the segmenter that finds what a row links axes to, "" where it links none to a class of objects."""
+    """Return the segmenter that finds what a row links axes to, "" if it links none to a class of objects."""
     linkage = row.get("linkage", "none")
     regions = linkage.get("regions", []) if isinstance(linkage, dict) else []
     if not any(region.startswith("class:") for region in regions):
@@ -240,14 +240,14 @@ class Graph:
         return list(dict.fromkeys(runs))
 
     def targets(self) -> list[Step]:
-        """Return what the workflow makes by itself: usual tables and figures, curves of the tables' runs."""
+        """Return what the workflow makes by default: usual tables and figures, curves of the tables' runs."""
         tables = self.params.usual_tables
         runs = dict.fromkeys(run for table in tables for run in self.runs_of_table(table))
         figures = [*(f"{name}_samples" for name in tables), *self.params.usual_figures]
         return [*map(self.table, tables), *map(self.figure, figures), *map(self.curves, runs)]
 
     def find(self, target: str) -> list[Step]:
-        """Return the steps of a name, or the one that makes a file; raises ValueError where there is none."""
+        """Return the steps with a name, or the step that makes a file; raises ValueError if there is none."""
         named = [step for step in self._all() if target == step.name]
         found = named or [step for step in self._all() if Path(target) in step.outputs]
         if not found:

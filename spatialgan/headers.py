@@ -1,4 +1,4 @@
-"""What a file's header says is checked before anything is built of it.
+"""A file's header is checked before anything is built from it.
 
 A header that matches its hash may still be one that this program didn't write. So types and ranges are checked, and
 a network may take no more memory than the file's tensors account for.
@@ -42,7 +42,7 @@ def describing(path: Path, what: str) -> Iterator[None]:
 
 
 def whole(header: Mapping, name: str, most: int = MAX_NUMBER) -> int:
-    """Return a whole number from 0 to `most`; raises ValueError where the header holds none."""
+    """Return a whole number from 0 to `most`; raises ValueError if the header holds none."""
     value = header.get(name)
     if type(value) is not int or not 0 <= value <= most:
         raise ValueError(f"{name} is {shown(value)}, not a whole number from 0 to {most}")
@@ -50,7 +50,7 @@ def whole(header: Mapping, name: str, most: int = MAX_NUMBER) -> int:
 
 
 def texts(header: Mapping, name: str) -> list[str]:
-    """Return a list of texts; raises ValueError where the header holds none."""
+    """Return a list of texts; raises ValueError if the header holds none."""
     value = header.get(name)
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ValueError(f"{name} is {shown(value)}, not a list of texts")
@@ -74,7 +74,7 @@ def check_fields(instance: Any, place: str = "", most: int = MAX_NUMBER) -> None
 def filled(build: Callable[[], Network], weights: Mapping[str, Tensor]) -> Network:
     """Return a network with these weights.
 
-    Raises ValueError where they aren't the network's; one that asks for much more memory is not built.
+    Raises ValueError if the weights don't fit; a network that asks for much more memory is not built.
     """
     with _Bounded(SLACK + MAX_COPIES * sum(tensor.numel() for tensor in weights.values())):
         network = build()

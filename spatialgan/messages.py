@@ -1,10 +1,10 @@
-"""Words for people, whatever is in them: names and contents of files reach a terminal only with their escapes shown."""
+"""Text for people: names and contents of files reach a terminal only with control characters escaped."""
 
 from collections.abc import Sequence
 
 
 class Listed(ValueError):
-    """A fault that many things have: one line that says what it is, and a line for each that is named."""
+    """A fault that many things share: one line that says what it is, and a line for each thing named."""
 
     def __init__(self, head: str, lines: Sequence[str]) -> None:
         super().__init__("\n".join([head, *(f"  {line}" for line in lines)]))

@@ -1,4 +1,4 @@
-"""The experiment as data: params/ read, checked against its JSON schema, and asked what belongs to what.
+"""The experiment as data: params/, checked against its JSON schema, and what belongs to what in it.
 
 No torch here: reports and the workflow's targets are made from this alone. `spatialgan.config` turns a
 row into what one training needs.
@@ -84,7 +84,7 @@ class Params:
 
     @property
     def usual_tables(self) -> list[str]:
-        """Return the tables that are made without being asked for by name.
+        """Return the tables that are made by default.
 
         A section that says `on_request` is not, nor a page with such a section.
         """
@@ -96,7 +96,7 @@ class Params:
 
     @property
     def usual_figures(self) -> list[str]:
-        """Return the figures of figures.yaml that are made without being asked for by name."""
+        """Return the figures of figures.yaml that are made by default."""
         return [name for name, item in self.figures.items() if "on_request" not in item]
 
     def measures(self, section: dict, profile: str) -> list[tuple[str, dict]]:
@@ -196,7 +196,7 @@ def load_params(folder: Path = Path("params")) -> Params:
 
 
 def split_run(run: str) -> tuple[str, str, int]:
-    """Return data set, row and seed of a run's name; raises ValueError where it is not of that form."""
+    """Return data set, row and seed of a run's name; raises ValueError if it is not of that form."""
     parts = run.split("/")
     if len(parts) != 3 or not re.fullmatch(SEED, parts[2]) or int(parts[2]) > MAX_SEED:
         raise ValueError(
@@ -221,7 +221,7 @@ def _validate(parsed: Any, schema: dict, name: str, folder: Path) -> None:
 
 
 def _check_references(params: Params, folder: Path) -> None:
-    """Raise ValueError where an entry names a row, data set, metric, table or profile that isn't there."""
+    """Raise ValueError if an entry names a row, data set, metric, table or profile that isn't there."""
     with _naming(folder / "profiles.yaml"):
         params.profile(params.default_profile)
         for line in params.profiles.values():
@@ -261,13 +261,13 @@ def _check_references(params: Params, folder: Path) -> None:
 
 
 def _check_origin(params: Params, name: str, row: dict) -> None:
-    """Raise ValueError where a row goes on from one that isn't there, or that goes on from another itself."""
+    """Raise ValueError if a row continues a missing row, or one that itself continues another."""
     if "from" in row and "from" in params.row(row["from"]):
         raise ValueError(f"goes on from '{row['from']}', which goes on from another row itself")
 
 
 def _check_widths(params: Params, folder: Path) -> None:
-    """Raise ValueError where a generator would have layers without channels."""
+    """Raise ValueError if a generator would have layers without channels."""
     rows = [("profiles", {}), *params.rows.items()]
     for profile, line in params.profiles.items():
         for name, row in rows:
@@ -284,7 +284,7 @@ def _check_widths(params: Params, folder: Path) -> None:
 
 @contextmanager
 def _naming(place: str | Path) -> Iterator[None]:
-    """Put the place before the message of a ValueError."""
+    """Prefix the message of a ValueError with the place."""
     try:
         yield
     except ValueError as error:

@@ -70,7 +70,7 @@ def read_stamp(record: Path) -> dict:
 def write_stamp(record: Path, stamp: dict) -> None:
     """Put a stamp into a JSON or PNG file, in place of the one it has; a JSON file that isn't there is made.
 
-    Raises ValueError where a JSON file is no record with its checksum.
+    Raises ValueError if a JSON file is not a record with a valid checksum.
     """
     if record.suffix == ".png":
         write_atomically(record, _with_png_text(record.read_bytes(), stamp))
@@ -90,7 +90,7 @@ def _png_chunks(data: bytes) -> list[tuple[str, bytes]]:
 
 
 def _all_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the chunks of a PNG, each as type and data; raises ValueError where it isn't one."""
+    """Return the chunks of a PNG, each as type and data; raises ValueError if it isn't one."""
     if not data.startswith(PNG_SIGNATURE):
         raise ValueError("not a PNG")
     chunks, at = [], len(PNG_SIGNATURE)

@@ -11,11 +11,11 @@ VARIABLE = "SPATIALGAN_WEIGHTS"
 
 
 def published_path(url: str) -> Path:
-    """Return where the file that is published at a URL lies on this machine, under the name it has there."""
+    """Return the path on this machine of the file published at a URL, under the same name."""
     return Path(os.environ.get(VARIABLE, FOLDER)) / url.rpartition("/")[2]
 
 
 def check_present(path: Path, url: str) -> None:
-    """Raise ValueError, naming the URL, where a published file is missing."""
+    """Raise ValueError, naming the URL, if a published file is missing."""
     if not path.is_file():
         raise ValueError(f"{path} is missing: get it from {url}")

@@ -17,7 +17,7 @@ CHECKSUM = "checksum"
 
 
 def write_record(path: Path, record: dict) -> None:
-    """Write a record with its checksum, atomically; raises ValueError where a number of it isn't finite."""
+    """Write a record with its checksum, atomically; raises ValueError if a number of it isn't finite."""
     sealed = {**_content(record), CHECKSUM: checksum(record)}
     write_atomically(path, (json.dumps(sealed, indent=2, allow_nan=False) + "\n").encode())
 
@@ -25,7 +25,7 @@ def write_record(path: Path, record: dict) -> None:
 def read_record(path: Path) -> dict[str, Any]:
     """Return a record with its checksum.
 
-    Raises ValueError, in one line that names the file, where it is no JSON object or was altered; OSError where it
+    Raises ValueError, in one line that names the file, if it is not a JSON object or was altered; OSError if it
     can't be read.
     """
     try:

@@ -1,4 +1,4 @@
-"""Documents against JSON schemas, stricter about numbers: 8.0 is no whole one, and NaN and infinity are none."""
+"""Documents against JSON schemas, stricter about numbers: 8.0 is not an integer; NaN and infinity aren't numbers."""
 
 import math
 from typing import Any
@@ -20,7 +20,7 @@ KINDS = {
 
 
 def schema_fault(document: Any, schema: dict) -> str:
-    """Return place and fault of what a schema finds most wrong in a document, "" where all is right."""
+    """Return place and fault of what a schema finds most wrong in a document, "" if it finds nothing."""
     error = jsonschema.exceptions.best_match(Validator(schema).iter_errors(document))
     if error is None:
         return ""

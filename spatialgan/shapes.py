@@ -100,7 +100,7 @@ def check_record(path: Path, record: Any, shape: dict) -> None:
 
 
 def check_trials(path: Path, groups: list[dict]) -> None:
-    """Raise ValueError, naming the file, where the numbers of some trials are missing."""
+    """Raise ValueError, naming the file, if the numbers of some trials are missing."""
     kinds: set[tuple[str, ...]] = set()
     for group in groups:
         columns = {name: len(found) for name, found in group.items() if isinstance(found, list)}

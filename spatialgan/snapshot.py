@@ -1,7 +1,7 @@
 """Snapshots: a trained generator as one file, and images as a function of (seed, sample index).
 
 Conventions: z, layout and noise of sample i each come from their own random stream. Changing one, such as the
-layout, leaves the others as they are, and a sample does not depend on which others are drawn with it.
+layout, leaves the others unchanged, and a sample does not depend on which others are drawn with it.
 
 Shapes: n samples, *m codes where there are several (the background's first), w style space, r
 resolution.
@@ -60,7 +60,7 @@ def load_snapshot(path: Path, device: str = "cpu") -> Snapshot:
 def load_hashed(path: Path, device: str = "cpu") -> tuple[Snapshot, str]:
     """Return the generator in a snapshot file, and the sha256 of the very bytes that it was made of.
 
-    Raises ValueError where the file is missing, damaged or no snapshot, OSError where it can't be read.
+    Raises ValueError if the file is missing, damaged or not a snapshot, OSError if it can't be read.
     """
     found = read_tensors(path)
     tensors, header = found.tensors, found.header
@@ -87,7 +87,7 @@ def load_hashed(path: Path, device: str = "cpu") -> tuple[Snapshot, str]:
 
 
 def _check_sizes(config: RunConfig, is_imported: bool) -> None:
-    """Raise ValueError where a generator's numbers are none that one is built of."""
+    """Raise ValueError if no generator can have these numbers."""
     whole(config.__dict__, "seed", MAX_SEED)
     check_fields(replace(config, seed=0, execution=ExecutionConfig()))
     sizes = config.generator
@@ -147,7 +147,7 @@ def render(
     truncation_psi: float = 1.0,
     dtype: torch.dtype = torch.float32,
 ) -> Float[Tensor, "n 3 r r"]:
-    """Return the images of inputs in about [-1, 1]; truncation_psi 1 leaves the styles as they are."""
+    """Return the images of inputs in about [-1, 1]; truncation_psi 1 leaves the styles unchanged."""
     generator, device = snapshot.generator, snapshot.w_avg.device
     inputs = inputs.to(device)
     ws = generator.styles(inputs.z, inputs.layout)

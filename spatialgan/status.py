@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class State:
-    """What is known of a step's result."""
+    """What is known about a step's result."""
 
     step: Step
     state: str  # CURRENT, MISSING or STALE
@@ -54,7 +54,7 @@ class Leftovers:
 
 
 class Status:
-    """The states of a profile's steps, each found out once."""
+    """The states of a profile's steps, each determined once."""
 
     def __init__(self, params: Params) -> None:
         self._params = params
@@ -103,7 +103,7 @@ class Status:
 
 
 def _why_unstamped(record: Path) -> str:
-    """Return in words why nothing is known of what made a result."""
+    """Return in words why it is unknown what made a result."""
     try:
         if record.suffix == ".json":
             read_sealed(record)
@@ -145,7 +145,7 @@ def _leaves(settings: Any, place: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _show(settings: dict, name: str) -> str:
-    """Return a setting as text, "none" where there is no such setting."""
+    """Return a setting as text, "none" if there is no such setting."""
     text = json.dumps(settings[name]) if name in settings else "none"
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
 

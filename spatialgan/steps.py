@@ -80,7 +80,7 @@ class Step:
     def result_hash(self) -> str:
         """Return the sha256 of what the steps that need this one read, NOT_MADE where it isn't there.
 
-        Of heavy files it is the one in the record, so that they needn't be here.
+        For heavy files it is the hash in the record, so that they needn't be here.
         """
         if not self.record.is_file():
             return NOT_MADE
@@ -115,7 +115,7 @@ def made_from(params: Params, step: Step) -> dict:
 
 
 def check_needs(step: Step) -> None:
-    """Raise ValueError, in one line, where the record of a needed step isn't what was written."""
+    """Raise ValueError, in one line, if the record of a needed step isn't what was written."""
     for need in step.needs:
         if need.record.suffix == ".json" and need.record.is_file():
             read_sealed(need.record)
@@ -126,7 +126,7 @@ def stamp(params: Params, step: Step) -> Iterator[dict]:
     """Stamp the record of a step that is written inside the block; yields the stamp.
 
     What made the step is looked up before the block runs, so an edit of the code while it runs is noticed later.
-    Raises ValueError as `check_needs`.
+    Raises ValueError as `check_needs` does.
     """
     check_needs(step)
     made = made_from(params, step)

@@ -1,7 +1,7 @@
 """Atomic safetensors files with a JSON header: snapshots (weights to use) and checkpoints (state to resume).
 
 Conventions: a file appears under its name only when it is complete, on disk and read back; a file that
-doesn't verify is never deleted and never used. No pickle anywhere. The file's metadata hold one JSON document with
+doesn't verify is never deleted and never used. No pickle anywhere. The file's metadata have one JSON document with
 the header and a sha256 over header and tensors, so that a flipped bit is noticed at load. Files of before that
 have the sha256 of their tensors only; they are read, and a warning says that their header can't be checked.
 """
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class DamagedFile(ValueError):
-    """A file was read whole, and isn't what was written."""
+    """A file was read whole, but isn't what was written."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def tensors_sha256(tensors: dict[str, Tensor], header: str = "") -> str:
 def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> None:
     """Write tensors and their JSON header atomically, after reading the file back.
 
-    Raises OSError, naming path and needed bytes, where the disk is too full; the old file then stays.
+    Raises OSError, naming path and needed bytes, if the disk is too full; the old file then stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # strides are no part of a safetensors file: a channels-last weight is stored as its shape says
@@ -86,7 +86,7 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> None:
 
 
 def halved(tensors: Mapping[str, Tensor], exact: Collection[str] = ()) -> dict[str, Tensor]:
-    """Return tensors as they are stored to be small: floating-point ones as fp16, but for those named in `exact`.
+    """Return tensors in a compact form: floating-point ones as fp16, except those named in `exact`.
 
     Raises ValueError for a tensor with values beyond fp16.
     """
@@ -109,8 +109,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
 def read_tensors(path: Path) -> TensorFile:
     """Return what a file holds.
 
-    Raises ValueError, in one line that names the file, where it is missing, DamagedFile where it is truncated or
-    altered, and OSError where it can't be read: that says nothing about what it holds.
+    Raises ValueError, in one line that names the file, if it is missing, DamagedFile if it is truncated or
+    altered, and OSError if it can't be read: that says nothing about what it holds.
     """
     if not path.exists():
         raise ValueError(f"{path} does not exist")

@@ -1,4 +1,4 @@
-"""Choosing by name: the one message for a name that nothing has.
+"""Choosing by name, and the one message for an unknown name.
 
 A variant is an entry of a dict (SAMPLERS, ENCODINGS, ...), and its key is what params/, a scene or the
 command line calls it. Names come from files and from people, so messages show them escaped and shortened.
@@ -15,7 +15,7 @@ MAX_SHOWN = 60  # characters of an unknown name that a message repeats
 def choose(options: Mapping[str, Option], what: str, name: str) -> Option:
     """Return options[name], where `what` says in words what is chosen ("encoding").
 
-    Raises ValueError, naming the valid options, where there is no such name.
+    Raises ValueError, naming the valid options, if there is no such name.
     """
     check_choice(options, what, name)
     return options[name]

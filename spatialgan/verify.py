@@ -3,7 +3,7 @@
 Every heavy file is described by a small one or by its own header: an archive by its manifest, a snapshot and the
 weights of a segmenter by their records, all safetensors by the sha256 in their header, an object of DVC by its name;
 a record itself by its checksum.
-DVC doesn't check again: it delivers a damaged object of its cache as if it were whole.
+DVC doesn't check again: it delivers a damaged object of its cache as if it were intact.
 """
 
 import configparser
@@ -30,7 +30,7 @@ NAMED = 5  # damaged images of one archive that are named
 
 @dataclass(frozen=True)
 class Check:
-    """One file and what is to be found out about it."""
+    """One file and how to check it."""
 
     path: Path
     faults: Callable[[], Iterable[str]]  # one line each, without the path
@@ -47,7 +47,7 @@ class Audit:
 
 
 def audit(checks: Iterable[Check]) -> Audit:
-    """Return what all checks say; shows a bar where somebody watches."""
+    """Return what all checks find; shows a progress bar on a terminal."""
     found = Audit()
     checks = list(checks)
     sizes = [_size(check.path) for check in checks]
@@ -66,7 +66,7 @@ def audit(checks: Iterable[Check]) -> Audit:
 
 
 def _size(path: Path) -> int | None:
-    """Return a file's bytes, None where there is no file; 0 where the system can't say: reading it tells why."""
+    """Return a file's size in bytes, None if there is no file; 0 if the system can't say: reading it tells why."""
     try:
         return path.stat().st_size if path.is_file() else None
     except OSError:
@@ -74,7 +74,7 @@ def _size(path: Path) -> int | None:
 
 
 def _faults_of(check: Check) -> list[str]:
-    """Return what a check says; a file that the system can't read doesn't end the verification of all others."""
+    """Return the faults that a check finds; a file that the system can't read doesn't stop the verification."""
     try:
         return list(check.faults())
     except OSError as error:
@@ -141,7 +141,7 @@ def _without_path(error: Exception, path: Path) -> str:
 
 
 def _recorded(record: Path, key: str) -> str:
-    """Return a hash from a record, "" where it holds none."""
+    """Return a hash from a record, "" if it has none."""
     try:
         return str(read_sealed(record).get(key, ""))
     except ValueError:
@@ -225,7 +225,7 @@ def _dvc_config(project: Path) -> configparser.ConfigParser:
 
 
 def _locked(lock: Path) -> Iterator[tuple[str, str]]:
-    """Yield path and md5 of everything dvc.lock describes; raises ValueError where it is none."""
+    """Yield path and md5 of everything in dvc.lock; raises ValueError if that is not a lock file of DVC."""
     if not lock.exists():
         return
     document = read_yaml(lock)

@@ -51,7 +51,7 @@ OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR
 def build_demo(folder: Path, names: Sequence[str], package: Path) -> None:
     """Write the demo of some models (shipped ones, or the paths of snapshots) with a package of the runtime.
 
-    Raises ValueError where there is no such model, where the page can't show it, and where its export differs from
+    Raises ValueError if there is no such model, if the page can't show it, and if its export differs from
     our own render.
     """
     shutil.rmtree(folder, ignore_errors=True)

@@ -131,7 +131,7 @@ class Plan:
     def inputs(self, step: Step) -> Inputs:
         """Return what a step's job waits for.
 
-        Raises ValueError, in one line, where the step is to be made and a file that it reads was made before and
+        Raises ValueError, in one line, if the step is to be made and a file that it reads was made before and
         isn't here, though DVC may have it, or a segmenter's published weights or its library are missing.
         """
         status = self._statuses[step.profile]
@@ -235,7 +235,7 @@ def one_of(names: Iterable[object]) -> str:
 
 
 def check_library(step: Step) -> None:
-    """Raise ValueError that says how to install the library of a step's segmenter where it isn't."""
+    """Raise ValueError that says how to install the library of a step's segmenter if it isn't."""
     name = step.name.rpartition("/")[2] if step.kind == "segmenter" else ""
     if step.kind == "metric":
         name = step.settings.get("segmenter", "")
@@ -251,7 +251,7 @@ def environment_of(segmenter: str) -> str | None:
 
 
 def check_params(params: Params, profile: str) -> None:
-    """Raise ValueError, in one line that names the place, where a row or a gallery can't be made."""
+    """Raise ValueError, in one line that names the place, if a row or a gallery can't be made."""
     from spatialgan.drawing.galleries import check_gallery
 
     for row in params.rows:

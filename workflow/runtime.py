@@ -28,7 +28,7 @@ class Unreachable(Exception):
 def package_file() -> Path:
     """Return the package, downloaded by npm if it is not in the cache.
 
-    Raises Unreachable where that fails, and ValueError where the bytes are not those of INTEGRITY.
+    Raises Unreachable if that fails, and ValueError if the bytes are not those of INTEGRITY.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spatialgan"
     kept = cache / f"{PACKAGE}-{VERSION}.tgz"

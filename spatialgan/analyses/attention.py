@@ -1,7 +1,7 @@
 """Where the discriminator looks [paper, Fig. 3], at every resolution of its features, on real and generated images.
 
 The paper's reading of D's gradients is GradCAM of the score (`after_sum, score`); all others, those without a sign
-included, stand beside it. Real scenes are drawn anew, so that their masks are known; in generated images the objects
+included, are shown beside it. Real scenes are newly drawn, so that their masks are known; in generated images the objects
 are found by a network (parts.py). Three controls: masks of other images, which are subtracted, D before the first
 step of its training, and rows that the claims are not about.
 

@@ -107,7 +107,7 @@ def look_at_consistency(request: Request) -> Findings:
 def train_again(subject: Subject, kimg: float, num: int) -> list[Point]:
     """Return what a run had reached at FRACTIONS of its first `kimg` thousand images, with `num` samples at each.
 
-    Raises ValueError where the archive is not the one that the data set's record describes.
+    Raises ValueError if the archive is not the one that the data set's record describes.
     """
     processes = Processes()
     config = resolve_precision(subject.config, processes.device)

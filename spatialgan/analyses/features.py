@@ -2,7 +2,7 @@
 
 The paper sees objects in those of its own generators and nothing of the kind in the baseline's. Here the mean is
 correlated with the mask of the object in the generated image, which a network finds (parts.py), and with the sample's
-heatmap, each beyond those of other samples. The sign of a mean over channels means nothing by itself, so its size
+heatmap, each beyond those of other samples. The sign of a mean over channels means nothing on its own, so its size
 stands beside it.
 
 Shapes: n samples, r pixels of an image, s pixels of a feature map.
@@ -73,7 +73,7 @@ def mean_features(subject: Subject, num: int) -> dict[int, Float[Tensor, "n s s"
 
 
 def total_heatmap(subject: Subject, num: int, size: int) -> Float[Tensor, "n r r"]:
-    """Return the sum of all levels' heatmaps, each the mean of its sub-heatmaps; 0 where there are none."""
+    """Return the sum of all levels' heatmaps, each the mean of its sub-heatmaps; 0 if there are none."""
     layout, total = draw_samples(subject.config, SEED, 0, num).layout, torch.zeros(num, size, size)
     for level in range(len(layout.levels)):
         total = total + layout.render(level, size).mean(dim=1)

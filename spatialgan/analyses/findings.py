@@ -24,7 +24,7 @@ class Number:
     high: float
 
     def text(self, digits: int = 2) -> str:
-        """Return it for people, as 0.12 [0.10, 0.14]; without ends where there is no interval (`exactly`)."""
+        """Return it for people, as 0.12 [0.10, 0.14]; without ends if it has no interval (`exactly`)."""
         value, low, high = (f"{x:.{digits}f}" for x in (self.value, self.low, self.high))
         return value if self.low == self.high else f"{value} [{low}, {high}]"
 
@@ -41,7 +41,7 @@ def exactly(value: float) -> Number:
 def mean_of(samples: Float[np.ndarray, " n"]) -> Number:
     """Return the mean of a number over samples with its bootstrap interval; NaN samples don't count.
 
-    Raises ValueError where there is none.
+    Raises ValueError if there are no samples.
     """
     samples = np.asarray(samples, dtype=np.float64)
     samples = samples[np.isfinite(samples)]
@@ -54,7 +54,7 @@ def mean_of(samples: Float[np.ndarray, " n"]) -> Number:
 def share_of(part: Float[np.ndarray, " n"], whole: Float[np.ndarray, " n"]) -> Number:
     """Return the mean of one number over that of another of the same samples, with its bootstrap interval.
 
-    Raises ValueError where the other's mean is not above 0.
+    Raises ValueError if the other's mean is not above 0.
     """
     ratio = Ratio(np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64))
     if not ratio.denominator.sum() > 0:

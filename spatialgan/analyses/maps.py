@@ -1,6 +1,6 @@
-"""Maps against masks, and what can be said of a map by itself.
+"""Maps against masks, and properties of a map alone.
 
-Objects stand mostly in the middle of their images, so any central map agrees with their masks. What counts is how much
+Objects are usually near the center of their images, so any central map agrees with their masks. What counts is how much
 better a map agrees with the mask of its own image than with those of other images: `beyond`.
 
 Shapes: n samples, h x w pixels of a map.
@@ -64,7 +64,7 @@ def beyond(
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """Return how each map agrees with the mask of its image, and how it does with those of others, on average.
 
-    Raises ValueError where there are too few samples to have others.
+    Raises ValueError if there are too few samples to have others.
     """
     if len(maps) <= NUM_OTHERS:
         raise ValueError(f"{len(maps)} samples: at least {NUM_OTHERS + 1} are needed to compare")

@@ -1,8 +1,8 @@
-"""Which part of the object each pixel of an image shows: a small network that is trained on drawings, on the spot.
+"""Which part of the object each pixel of an image shows, by a small network that is trained on drawings on the spot.
 
-Segmenters (spatialgan/segmenters) find whole objects. Where ears and eyes are in a generated image is asked of this
-network. It is trained in a minute on drawn scenes, some of them damaged as a generator's images are, and says
-beforehand how well it finds each part in scenes that it was never shown.
+Segmenters (spatialgan/segmenters) find whole objects. This network finds ears and eyes in a generated image. It is
+trained in a minute on drawn scenes, some of them damaged as a generator's images are, and first reports how well it
+finds each part in scenes that it has not seen.
 
 Shapes: n images, r pixels along an axis, p classes of pixels (the first is the background).
 """
@@ -81,7 +81,7 @@ class Parser:
         return (self(images)[:, 0] < 0.5).float()
 
     def centers(self, images: Float[Tensor, "n 3 r r"]) -> dict[str, Float[Tensor, "n 2"]]:
-        """Return the mean (y, x) of each part in [-1, 1], weighted by its probability; NaN where there is none."""
+        """Return the mean (y, x) of each part in [-1, 1], weighted by its probability; NaN if there is none."""
         seen = self(images)
         axis = pixel_positions(images.shape[-1], "half_pixel", seen)
         found = {}
@@ -104,7 +104,7 @@ def labels(drawing: Drawing, names: tuple[str, ...]) -> Int[np.ndarray, "r r"]:
 
 @functools.cache
 def open_parser(scene: str, resolution: int) -> Parser:
-    """Return a parser of drawn scenes of a kind, trained anew: the same weights on every call."""
+    """Return a parser of drawn scenes of a kind, newly trained: every call gives the same weights."""
     num = NUM_TRAINED
     indices = range(FIRST_INDEX, FIRST_INDEX + num + NUM_TESTED)
     drawings = [drawn.draw(scene, 0, i, resolution) for i in indices]

@@ -119,7 +119,7 @@ def level_shares(change: Change) -> list[float]:
 
 
 def half_holding(change: Change) -> float:
-    """Return the smallest share of all levels' pixels that hold half of the change; NaN where there is none."""
+    """Return the smallest share of all levels' pixels that hold half of the change; NaN if there is none."""
     values = torch.cat([each.flatten() for each in change]).sort(descending=True).values
     if not values.sum() > 0:
         return math.nan

@@ -88,7 +88,7 @@ def pose_numbers(
 def explained(values: Float[np.ndarray, "g k"]) -> Number | None:
     """Return the share of the variance between lines, with its interval over lines.
 
-    Lines with too few numbers don't count; there is no share of fewer than three lines.
+    Lines with too few numbers don't count; fewer than three lines have no share.
     """
     kept = values[np.isfinite(values).mean(axis=1) >= LEAST]
     if len(kept) < 3:

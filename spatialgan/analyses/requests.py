@@ -1,6 +1,6 @@
 """What an analysis is given: an entry of params/analyses.yaml, and the trained runs that it is to look at.
 
-Networks are opened when they are asked for. A training's discriminator is no result of its own: it is in the last
+Networks are opened when they are asked for. A training's discriminator is not a result: it is in the last
 checkpoint of the run's folder, which stays there until it is removed by hand, or trained over.
 
 Shapes: n samples, r resolution.
@@ -47,7 +47,7 @@ class Subject:
 
     @cached_property
     def snapshot(self) -> Snapshot:
-        """Return its generator; raises ValueError where the file is missing or damaged."""
+        """Return its generator; raises ValueError if the file is missing or damaged."""
         return load_snapshot(self.results.run(self.run).snapshot)
 
     @property
@@ -59,7 +59,7 @@ class Subject:
     def discriminator(self) -> Discriminator:
         """Return the discriminator at the end of this very training.
 
-        Raises ValueError, in one line, where no checkpoint of the run's folder is of it.
+        Raises ValueError, in one line, if no checkpoint in the run's folder is from its end.
         """
         for path in self.results.checkpoints(self.run):
             tensors, header = load_tensors(path)

@@ -31,8 +31,8 @@ def _numbers(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple
     "--region",
     "text",
     required=True,
-    help="Where the image is to change: box:Y,X,HEIGHT,WIDTH (the image spans -1 to 1), object:INDEX, "
-    "mask:PICTURE (its white part), class:NAME (what a segmenter finds of it).",
+    help="Where the image should change: box:Y,X,HEIGHT,WIDTH (the image spans -1 to 1), object:INDEX, "
+    "mask:PICTURE (its white part), class:NAME (the objects of this class that a segmenter finds).",
 )
 @click.option(
     "--method",
@@ -43,7 +43,7 @@ def _numbers(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple
 @click.option(
     "--space",
     default="",
-    help="Which styles: w, w+ or style (single channels). By default w; style for the method stylespace.",
+    help="Which styles: w, w+ or style (single channels). By default w; for the method stylespace, style.",
 )
 @click.option(
     "--layers",
@@ -55,16 +55,16 @@ def _numbers(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple
     "--codes",
     default="",
     callback=_numbers,
-    help="In models with a style per object: 0 is the background's, 1 that of object 0; all if left out.",
+    help="In models with a style per object: 0 is the background's style, 1 is object 0's; all if left out.",
 )
 @click.option(
     "--count",
     default=16,
     show_default=True,
     type=click.IntRange(1, 10_000),
-    help="How many to write, at most.",
+    help="Write at most this many.",
 )
-@click.option("--segmenter", default="", help="For class:NAME, in place of the profile's.")
+@click.option("--segmenter", default="", help="For class:NAME, instead of the profile's.")
 @profile_option
 @params_option
 @click.option(
@@ -78,7 +78,7 @@ def _numbers(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple
 def directions(scene_file: Path, output: Path, **options: Any) -> None:
     """Find directions of a scene's styles that change one region most and the rest least.
 
-    Then: spatialgan edit SCENE --along directions.safetensors:0:2
+    To use the first: spatialgan edit SCENE --along directions.safetensors:0:2
     """
     from spatialgan.directions.find import Question, find_directions
     from spatialgan.directions.regions import View, parse_region, region_mask

@@ -1,6 +1,6 @@
 """The command that drags points of a scene.
 
-The first Ctrl-C ends a drag after the step it is in and keeps what was reached; a second one ends the program.
+The first Ctrl-C ends a drag after the current step and keeps the result so far; a second one ends the program.
 """
 
 import json
@@ -51,7 +51,7 @@ class Interrupts:
 )
 @click.option("--to", "targets", multiple=True, metavar="Y,X", help="The target of that handle.")
 @click.option(
-    "--mask", type=FILE, multiple=True, help="A picture: white may change, black stays as it is."
+    "--mask", type=FILE, multiple=True, help="A picture: white may change, black stays the same."
 )
 @click.option(
     "--method",
@@ -66,7 +66,7 @@ class Interrupts:
     default=1.0,
     show_default=True,
     type=FiniteRange(0.75, 100),
-    help="How near its target a handle has arrived, in half cells of the features (pixels of the image, "
+    help="Distance at which a handle counts as arrived, in half cells of the features (pixels of the image, "
     "up to 256 pixels).",
 )
 @click.option(
@@ -86,7 +86,7 @@ def drag(
 ) -> None:
     """Drag points of a scene to targets: the first --from to the first --to, and so on.
 
-    Ctrl-C ends the drag after the step it is in and keeps what was reached.
+    Ctrl-C ends the drag after the current step and keeps the result so far.
     """
     from spatialgan.dragging import drag_scene
     from spatialgan.dragging.drag import DragSettings, run_drag

@@ -19,19 +19,19 @@ from spatialgan.cli.outputs import check_outputs
 @click.option(
     "--check/--no-check",
     default=True,
-    help="Compare ten scenes with our own render before the file is written, or don't.",
+    help="Compare ten scenes with our own render before writing the file, or don't.",
 )
 @click.option(
     "--license",
     "license_name",
     default="",
     metavar="NAME",
-    help="What the file says of its license; by default that of the shipped models, or nothing.",
+    help="License to record in the file; by default that of the shipped models, or none.",
 )
 def export(model: str, output: Path, check: bool, license_name: str) -> None:
     """Write MODEL (a shipped model, or the path of a snapshot) as an ONNX model.
 
-    Its inputs are z, truncation_psi, noise and every level's centers, sigmas and presences, its output is image.
+    Its inputs are z, truncation_psi, noise, and every level's centers, sigmas and presences; its output is image.
     """
     from spatialgan import export as onnx_export
     from spatialgan.models import model_path

@@ -1,7 +1,7 @@
-"""Every exception that ends a command, in words: the one place where they become lines for people.
+"""Every exception that ends a command, in words: the one place where exceptions become lines for people.
 
-Expected ones are bad input, a system that refuses, a missing extra; each is one line. Any other is a bug: the line says
-so, and names the file that holds the traceback.
+Expected ones are bad input, system errors and missing extras; each is one line. Any other is a bug: the line says
+so, and names the file with the traceback.
 """
 
 import os
@@ -37,7 +37,7 @@ MAX_WORDS = 2000  # characters of a line
 
 
 def lines_about(error: Exception) -> list[str]:
-    """Return what people see of an exception: a line, or several where many things have the same fault."""
+    """Return what people see of an exception: a line, or several if many things have the same fault."""
     if isinstance(error, Listed):
         return list(error.lines)
     return [_shortened(one_line(_words(error)))]

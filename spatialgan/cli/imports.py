@@ -1,4 +1,4 @@
-"""The command for models of other programs."""
+"""The command that imports models of other programs."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ FILE = click.Path(path_type=Path)
 @click.command("import")
 @click.argument("checkpoint", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="The model, a .safetensors file.")
-@click.option("--discriminator", type=FILE, help="Also write the discriminator, to this file.")
+@click.option("--discriminator", type=FILE, help="Also write the discriminator to this file.")
 def import_command(checkpoint: Path, output: Path, discriminator: Path | None) -> None:
-    """Make a model of CHECKPOINT, a .pkl file of StyleGAN2-ADA, StyleGAN3's StyleGAN2 or EqGAN-SA.
+    """Make a model from CHECKPOINT, a .pkl file of StyleGAN2-ADA, StyleGAN3's StyleGAN2 or EqGAN-SA.
 
     The file is read as data: nothing in it is executed.
     """

@@ -1,6 +1,6 @@
 """The commands that find the scene of a photo.
 
-The first Ctrl-C ends an inversion after the step it is in and keeps the best scene so far; a second one ends the
+The first Ctrl-C ends an inversion after the current step and keeps the best scene so far; a second one ends the
 program.
 """
 
@@ -31,22 +31,25 @@ FILE = click.Path(path_type=Path)
     "--frame",
     default="crop",
     show_default=True,
-    help="crop: the square in the middle; fit: all of it.",
+    help="crop: the square in the middle; fit: the whole photo.",
 )
 @click.option(
-    "--space", default="w+", show_default=True, help="w: one style for all layers; w+: one each."
+    "--space",
+    default="w+",
+    show_default=True,
+    help="w: one style for all layers; w+: one per layer.",
 )
 @click.option(
-    "--layout", default="free", show_default=True, help="free, or fixed: a sample's stays."
+    "--layout", default="free", show_default=True, help="free, or fixed: keep a sample's layout."
 )
 @click.option(
     "--perceptual",
     default="scene",
     show_default=True,
-    help="What sees differences beside pixels: scene, efficientnet or none.",
+    help="Network that compares images in addition to pixels: scene, efficientnet or none.",
 )
 @click.option(
-    "--encoder", type=FILE, help="A file of `spatialgan encoder`, whose guess is one more start."
+    "--encoder", type=FILE, help="A file from `spatialgan encoder`; its guess is one more start."
 )
 @click.option("--steps", default=500, show_default=True, type=click.IntRange(1, 100000))
 @click.option(
@@ -54,29 +57,29 @@ FILE = click.Path(path_type=Path)
     default=50.0,
     show_default=True,
     type=FiniteRange(0),
-    help="After so long no further step is begun.",
+    help="Time limit; no step starts after it.",
 )
 @click.option(
     "--restarts",
     default=4,
     show_default=True,
     type=click.IntRange(1, 64),
-    help="So many of 256 samples are starts; the better half goes on, three times.",
+    help="Number of starting points, chosen from 256 samples; the worse half is dropped three times.",
 )
 @click.option(
     "--seed",
     default=0,
     show_default=True,
     type=click.IntRange(0, 1 << 62),
-    help="Of the first of the 256 samples.",
+    help="Seed of the first of the 256 samples.",
 )
 def invert(
     photo: Path, model: str, output: str, frame: str, encoder: Path | None, **options: Any
 ) -> None:
     """Find the scene of MODEL whose image comes closest to PHOTO.
 
-    The photo is turned upright, laid on white where it is transparent, and made a square of the model's resolution.
-    Ctrl-C ends the search after the step it is in and keeps the best scene so far.
+    The photo is turned upright, its transparent parts become white, and it is made a square of the model's resolution.
+    Ctrl-C ends the search after the current step and keeps the best scene so far.
     """
     from tqdm import tqdm
 
@@ -137,10 +140,10 @@ def invert(
     default=0,
     show_default=True,
     type=click.IntRange(0, 1 << 62),
-    help="Of the weights and the samples.",
+    help="Seed of the weights and the samples.",
 )
 def encoder(model: str, output: Path, steps: int, seed: int) -> None:
-    """Train a small network that guesses the scene of an image, on samples of MODEL itself."""
+    """Train a small network that guesses the scene of an image, on samples of MODEL."""
     from spatialgan.inversion.encoder import save_encoder
     from spatialgan.inversion.encoder_training import train_encoder
     from spatialgan.models import model_path

@@ -1,4 +1,4 @@
-"""What the commands say while they work: one line per message, on stderr, as much as -v and -q ask for."""
+"""What commands say while they work: one line per message on stderr, as many as -v and -q ask for."""
 
 import logging
 
@@ -11,7 +11,7 @@ PACKAGE = "spatialgan"
 
 
 class EchoHandler(logging.Handler):
-    """Write messages to whatever stderr is when they come."""
+    """Write messages to whatever stderr is at the time."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one message."""
@@ -19,10 +19,10 @@ class EchoHandler(logging.Handler):
 
 
 def configure_logging(verbosity: int) -> None:
-    """Show the package's messages from a level on: 0 is INFO, -1 only warnings, -2 only errors, 1 everything.
+    """Show the package's messages: at 0 from INFO up, at -1 only warnings, at -2 only errors, at 1 everything.
 
-    From 1 on each line says which module it comes from; from 2 on other packages' messages are shown as well. Results,
-    which go to stdout, and the line that tells why a command failed are not messages: they are always shown.
+    From 1 up, each line says which module it comes from; from 2 up, other packages' messages are shown as well. Results,
+    which go to stdout, and the line that says why a command failed are not messages: they are always shown.
     """
     level = LEVELS[max(min(verbosity, max(LEVELS)), min(LEVELS))]
     handler = EchoHandler()

@@ -27,11 +27,11 @@ class Commands(click.Group):
     """A group that turns the exceptions meant for people into one clear line."""
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; whatever it raises is said as spatialgan/cli/faults.py says it, and the exit code is 1."""
+        """Run a command; an exception becomes the lines of spatialgan/cli/faults.py, and the exit code is 1."""
         try:
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.Abort, click.ClickException, BrokenPipeError):
-            raise  # by which click ends, as for --help
+            raise  # click's own ways to end, as for --help
         except Exception as error:
             if os.environ.get("SPATIALGAN_TRACEBACK"):
                 raise

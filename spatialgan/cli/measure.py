@@ -15,14 +15,14 @@ from spatialgan.evaluation.measures import MEASURES
 @click.option(
     "--segmenter",
     default="",
-    help="Segment with this one instead of the profile's, and write <measure>_<segmenter>.json.",
+    help="Segment with this instead of the profile's segmenter, and write <measure>_<segmenter>.json.",
 )
 @profile_option
 @params_option
 def measure(run: str, what: str, segmenter: str, profile: str, params_dir: Path) -> None:
     """Measure the snapshot of RUN (<dataset>/<row>/<seed>) and print the metrics.
 
-    Rerun the command to resume a measurement that was killed; the result is identical.
+    If a measurement was killed, rerun the command to resume it; the result is identical.
     """
     from spatialgan.evaluation.harness import measure_run
     from spatialgan.graph import Graph

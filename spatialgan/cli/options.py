@@ -13,7 +13,7 @@ profile_option = click.option(
     "-p",
     "--profile",
     default="",
-    help="A profile of params/profiles.yaml; the default one if left out.",
+    help="A profile from params/profiles.yaml; the default one if left out.",
 )
 params_option = click.option(
     "--params",
@@ -21,12 +21,12 @@ params_option = click.option(
     default="params",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Folder of the parameters.",
+    help="Folder with the parameters.",
 )
 
 
 class FiniteRange(click.FloatRange):
-    """A number within a range; "nan", which lies in every range of click's, is refused."""
+    """A number within a range; "nan", which click accepts in every range, is refused."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -34,12 +34,12 @@ class FiniteRange(click.FloatRange):
         """Return the number; fails as click's types do."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value!r} is not a number that can be used.", param, ctx)
+            self.fail(f"{value!r} is not a usable number.", param, ctx)
         return number
 
 
 def open_params(params_dir: Path, profile: str) -> "tuple[Params, str]":
-    """Return the parameters and the name of the chosen profile; raises ValueError where there is no such profile."""
+    """Return the parameters and the name of the chosen profile; raises ValueError if there is no such profile."""
     from spatialgan.params import load_params
 
     params = load_params(params_dir)

@@ -1,4 +1,4 @@
-"""Where commands write: no output is an input, another output, a device, or a file that may not be written to."""
+"""Where commands write: never over an input or another output, to a device, or into a read-only file."""
 
 import os
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from spatialgan.documents import unusual_kind
 def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path] = ()) -> list[Path]:
     """Return the files to write to: links are followed, so that they stay links.
 
-    Raises ValueError, in one line, where one is an input or another output, is no file, is "-" or is read-only.
+    Raises ValueError, in one line, if one is an input or another output, is not a regular file, is "-" or is read-only.
     """
     taken = {os.path.realpath(path): f"{path}, which is read" for path in inputs}
     found = []
@@ -19,7 +19,7 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path] = ()) -> list[
         _check_named(path)
         if str(real) in taken:
             raise ValueError(f"{path} would be written over {taken[str(real)]}: name another file")
-        taken[str(real)] = f"{path}, which is written too"
+        taken[str(real)] = f"{path}, which is also written"
         _check_writable(path, real)
         found.append(real)
     return found
@@ -27,7 +27,7 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path] = ()) -> list[
 
 def _check_named(path: Path) -> None:
     if str(path) == "-":
-        raise ValueError("this isn't written to standard output: name a file")
+        raise ValueError("this can't be written to standard output: name a file")
 
 
 def _check_writable(path: Path, real: Path) -> None:
@@ -45,7 +45,7 @@ def _check_writable(path: Path, real: Path) -> None:
 
 
 def check_suffix(path: Path, suffix: str) -> Path:
-    """Return a path; raises ValueError unless its name ends as its content will."""
+    """Return a path; raises ValueError unless its name ends in the suffix of what is written."""
     _check_named(path)
     if path.suffix.lower() != suffix:
         raise ValueError(f"{path}: the name must end in {suffix}, since that is what is written")
@@ -53,9 +53,9 @@ def check_suffix(path: Path, suffix: str) -> Path:
 
 
 def scene_outputs(path: Path, scene_file: Path, *beside: str) -> list[Path]:
-    """Return a changed scene's file, its image's, and those beside it, whose names end as given.
+    """Return the paths of a changed scene, of its image, and of the files beside it, whose names end as given.
 
-    Raises ValueError as `check_outputs`, and where the scene's file doesn't end in .json.
+    Raises ValueError as `check_outputs` does, and if the scene's file doesn't end in .json.
     """
     if os.path.realpath(path) == os.path.realpath(scene_file):
         raise ValueError(f"{path} is the scene itself: name another file for the changed one")

@@ -27,7 +27,7 @@ def table(name: str, profile: str, params_dir: Path) -> None:
 @profile_option
 @params_option
 def figure(name: str, profile: str, params_dir: Path) -> None:
-    """Draw figure NAME of params/figures.yaml, or the samples of table T as T_samples."""
+    """Draw figure NAME of params/figures.yaml; T_samples draws the samples of table T."""
     from spatialgan.graph import Graph
     from spatialgan.reporting.figures import write_figure
     from spatialgan.steps import stamp
@@ -57,7 +57,7 @@ def curves(run: str, profile: str, params_dir: Path) -> None:
 @profile_option
 @params_option
 def analysis(name: str, profile: str, params_dir: Path) -> None:
-    """Make analysis NAME of params/analyses.yaml: numbers, page and picture; or weigh all evidence: claims."""
+    """Make analysis NAME of params/analyses.yaml (numbers, page and picture); "claims" weighs all evidence."""
     from spatialgan.analyses.claims import write_claims
     from spatialgan.analyses.write import write_analysis
     from spatialgan.graph import CLAIMS, Graph

@@ -1,4 +1,4 @@
-"""The commands that make what everything else needs: data sets, trained runs, segmenters, the feature extractor."""
+"""The commands that make what all else is built on: data sets, trained runs, segmenters, the feature extractor."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 @profile_option
 @params_option
 def prepare(dataset: str, profile: str, params_dir: Path) -> None:
-    """Make the archive of DATASET: draw it, or check, crop and resize the images of its source."""
+    """Make the archive of DATASET: draw its images, or check, crop and resize those of its source."""
     from spatialgan.data.prepare import prepare_dataset
     from spatialgan.graph import Graph
     from spatialgan.steps import stamp
@@ -39,11 +39,11 @@ def prepare(dataset: str, profile: str, params_dir: Path) -> None:
 @profile_option
 @params_option
 @click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop.")
-@click.option("--wait", is_flag=True, help="If another process trains RUN, wait for it.")
+@click.option("--wait", is_flag=True, help="If another process is training RUN, wait for it.")
 def train(run: str, profile: str, params_dir: Path, dry_run: bool, wait: bool) -> None:
     """Train RUN (<dataset>/<row>/<seed>), starting from its newest checkpoint if there is one.
 
-    SIGTERM or Ctrl-C saves what was reached and exits with 75; the same command then goes on from there.
+    SIGTERM or Ctrl-C saves a checkpoint and exits with status 75. Rerun the command to resume.
     """
     try:
         with stop_at_once():
@@ -85,11 +85,11 @@ def _train(run: str, profile: str, params_dir: Path, dry_run: bool, wait: bool) 
 @profile_option
 @params_option
 @click.option("--segmenter", "name", default="", help="Train this one instead of the profile's.")
-@click.option("--again", is_flag=True, help="Train it even if this very training's result ships.")
+@click.option("--again", is_flag=True, help="Train it even if its trained weights ship.")
 def segmenter(dataset: str, profile: str, params_dir: Path, name: str, again: bool) -> None:
     """Train a segmenter on the drawn scenes of DATASET, and score its masks on scenes that it hasn't seen.
 
-    Where exactly this training's weights ship with spatialgan, they are taken; --again trains nevertheless.
+    If the weights of exactly this training ship with spatialgan, they are used; --again trains anyway.
     """
     import torch
 

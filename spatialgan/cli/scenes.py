@@ -16,7 +16,7 @@ FILE = click.Path(path_type=Path)
 @click.command()
 @click.argument("model")
 @click.option(
-    "--seed", default=0, show_default=True, help="The seed that everything is drawn from."
+    "--seed", default=0, show_default=True, help="The seed from which everything is drawn."
 )
 @click.option("--truncation", "truncation_psi", default=0.7, show_default=True, help="Psi, 0 to 2.")
 @click.option(
@@ -73,7 +73,7 @@ def render(scene_file: Path, output: str, outlined: tuple[Path, ...]) -> None:
 
 
 class EditCommand(click.Command):
-    """A command with an option per entry of EDITS, that knows in which order they were given.
+    """A command with an option per entry of EDITS that remembers the order in which they were given.
 
     EDITS needs torch, so it is imported only when this command runs or shows its help.
     """
@@ -109,7 +109,7 @@ def _edit_option(name: str, edit: type) -> click.Option:
 )
 @click.pass_context
 def edit(ctx: click.Context, scene_file: Path, output: str, **edits: tuple[str, ...]) -> None:
-    """Edit a scene, in the order given, and show what that did.
+    """Apply edits to a scene, in the order given, and show what they did.
 
     WHAT is an object (1) or a single sub-heatmap of a hierarchy (2/1: level 2, sub-heatmap 1).
     """
@@ -139,8 +139,8 @@ def edit(ctx: click.Context, scene_file: Path, output: str, **edits: tuple[str, 
 
 @click.command()
 @click.argument("run")
-@click.option("--name", required=True, help="The name that scenes will call it by.")
-@click.option("-p", "--profile", default="", help="A profile of params/profiles.yaml.")
+@click.option("--name", required=True, help="The name by which scenes will refer to it.")
+@click.option("-p", "--profile", default="", help="A profile from params/profiles.yaml.")
 @click.option("--params", "params_dir", type=FILE, default=Path("params"), show_default=True)
 @click.option("--folder", type=FILE, default=Path("spatialgan/models"), show_default=True)
 def ship(run: str, name: str, profile: str, params_dir: Path, folder: Path) -> None:

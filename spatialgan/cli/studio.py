@@ -13,12 +13,13 @@ PORT = 8017
 @click.option(
     "--open/--no-open", "open_page", default=True, help="Open the page in the browser, or don't."
 )
-@click.option("--port", default=PORT, show_default=True, help="0: a free one.")
+@click.option("--port", default=PORT, show_default=True, help="0: any free port.")
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Beyond this machine, whoever has the printed link, which holds a token, can use the studio.",
+    help="With an address beyond this machine, anyone who has the printed link, which contains a token, can use "
+    "the studio.",
 )
 @click.option(
     "--discriminator",
@@ -26,8 +27,8 @@ PORT = 8017
     type=(str, click.Path(path_type=Path)),
     multiple=True,
     metavar="MODEL FILE",
-    help="Show where this discriminator looks in images of MODEL: a run's checkpoint, or a file of "
-    "`spatialgan import --discriminator`. That of a run's own last checkpoint is found by itself.",
+    help="Show where this discriminator looks in images of MODEL: a run's checkpoint, or a file from "
+    "`spatialgan import --discriminator`. The one in a run's own last checkpoint is found automatically.",
 )
 def studio(
     models: tuple[str, ...],

@@ -26,7 +26,9 @@ def doctor(run: str, profile: str, params_dir: Path) -> None:
 
 
 @click.command()
-@click.option("-p", "--profile", "profiles", multiple=True, help="Only these; by default all.")
+@click.option(
+    "-p", "--profile", "profiles", multiple=True, help="Only this profile; by default all."
+)
 @params_option
 def verify(profiles: tuple[str, ...], params_dir: Path) -> None:
     """Check data sets, snapshots, checkpoints, segmenters and DVC's objects by their hashes."""
@@ -54,7 +56,7 @@ def verify(profiles: tuple[str, ...], params_dir: Path) -> None:
 def status(targets: tuple[str, ...], as_json: bool, profile: str, params_dir: Path) -> None:
     """Say which results are current, missing or stale, and why.
 
-    TARGETS are files of results or names of steps (cat/spatialgan/0, ablation), each with all that it needs; by
+    TARGETS are result files or names of steps (cat/spatialgan/0, ablation), each with everything it needs; by
     default everything that the workflow makes.
     """
     from spatialgan.graph import Graph
@@ -77,12 +79,12 @@ def status(targets: tuple[str, ...], as_json: bool, profile: str, params_dir: Pa
     "records",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Instead, give this record a checksum: one from before records had them, which you vouch for.",
+    help="Instead, give a checksum to this record, which is older than checksums; you vouch for its content.",
 )
 @profile_option
 @params_option
 def tidy(records: tuple[Path, ...], profile: str, params_dir: Path) -> None:
-    """Remove checkpoints of earlier settings, which no training will resume from."""
+    """Remove checkpoints of earlier settings, from which no training will resume."""
     from spatialgan.records import seal
     from spatialgan.status import remove_leftovers
 

@@ -113,7 +113,7 @@ class ImageArchive:
 
 
 def _file_id(archive: zipfile.ZipFile) -> tuple[int, ...]:
-    """Return what tells an open file from one that was put in its place."""
+    """Return what distinguishes an open file from one that replaced it."""
     assert archive.fp is not None
     found = os.fstat(archive.fp.fileno())
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
@@ -122,7 +122,7 @@ def _file_id(archive: zipfile.ZipFile) -> tuple[int, ...]:
 def open_zip(path: Path) -> zipfile.ZipFile:
     """Return the ZIP opened for reading.
 
-    Raises ValueError in one line where it is none, and OSError, naming it, where the system fails to read it.
+    Raises ValueError in one line if it is not a ZIP, and OSError, naming it, if the system fails to read it.
     """
     try:
         kind = unusual_kind(path.stat().st_mode)

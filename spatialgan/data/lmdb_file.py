@@ -1,4 +1,4 @@
-"""LMDB databases of images that nobody vouches for: what the header says, and the entries, read by another process.
+"""Untrusted LMDB databases of images: the header's contents, and the entries, read by a separate process.
 
 The library maps the whole file into memory and trusts what it finds there, so that a truncated database ends the
 process by SIGBUS and a damaged one by SIGABRT or SIGSEGV. Here the file's header is read as plain bytes and the sizes
@@ -38,7 +38,7 @@ class Header:
 
 
 def data_file(path: Path) -> Path:
-    """Return the file of a database, which may be named by its folder; raise ValueError where there is none."""
+    """Return the file of a database, which may be named by its folder; raise ValueError if there is no such file."""
     if not path.exists():
         raise ValueError(
             f"{path}: there is no such LSUN database; docs/data.md says what goes where"
@@ -55,7 +55,7 @@ def data_file(path: Path) -> Path:
 def read_header(path: Path) -> Header:
     """Return the header of a database.
 
-    Raises ValueError, in one line that names the database, where it is no LMDB of 64 bits or smaller than it says.
+    Raises ValueError, in one line that names the database, if it is not a 64-bit LMDB or is smaller than it claims.
     """
     file = data_file(path)
     try:
@@ -80,7 +80,7 @@ def read_header(path: Path) -> Header:
 
 
 def _meta(page: bytes) -> Header | None:
-    """Return what a meta page says, None where it is none."""
+    """Return what a meta page says, None if it is not one."""
     if len(page) < META_BYTES:
         return None
     magic, version = struct.unpack_from("<II", page, 16)
@@ -93,7 +93,7 @@ def _meta(page: bytes) -> Header | None:
 
 
 def check_library() -> None:
-    """Raise ValueError that names the extra where the library is missing."""
+    """Raise ValueError that names the extra if the library is missing."""
     try:
         import lmdb  # noqa: F401
     except ImportError as error:
@@ -103,7 +103,7 @@ def check_library() -> None:
 def read_entries(path: Path, max_bytes: int) -> Generator[tuple[bytes, bytes | None], None, None]:
     """Yield key and value of all entries in key order; None in place of a value longer than `max_bytes`.
 
-    Raises ValueError, in one line that names the database, where it is damaged.
+    Raises ValueError, in one line that names the database, if it is damaged.
     """
     read_header(path)
     command = [sys.executable, "-P", str(CHILD), str(path.resolve()), str(max_bytes)]
@@ -135,7 +135,7 @@ def _exactly(stream: IO[bytes], count: int) -> bytes:
 
 
 def _fault(kind: bytes, child: "subprocess.Popen[bytes]") -> str:
-    """Return in words why a reader ended before the database did."""
+    """Return in words why a reader ended before the end of the database."""
     assert child.stdout is not None
     if kind:
         words = child.stdout.read()[LENGTHS.size :][:WORDS_BYTES]

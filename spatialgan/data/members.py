@@ -63,9 +63,9 @@ class BadMember(ValueError):
 
 
 def is_image_name(name: str) -> bool:
-    """Return whether the name ends like an image, also one that we don't read.
+    """Return whether the name ends like an image's, even in a format that we don't read.
 
-    What macOS stores beside a file (`__MACOSX/`, `._name`) is none.
+    What macOS stores beside a file (`__MACOSX/`, `._name`) doesn't count.
     """
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if "__MACOSX" in parts or (parts and parts[-1].startswith("._")):
@@ -74,7 +74,7 @@ def is_image_name(name: str) -> bool:
 
 
 def decode_image(name: str, data: bytes) -> UInt8[np.ndarray, "h w 3"]:
-    """Return the upright sRGB image in `data`; raise BadMember where that is impossible."""
+    """Return the upright sRGB image in `data`; raise BadMember if that is impossible."""
     if not data:
         raise BadMember(name, "0 bytes")
     if name.lower().endswith(FOREIGN_SUFFIXES):
@@ -97,7 +97,7 @@ def decode_image(name: str, data: bytes) -> UInt8[np.ndarray, "h w 3"]:
 def opened_picture(data: bytes) -> Iterator[Image.Image]:
     """Yield the picture in `data`, of which only the header has been read.
 
-    Raises BadPicture, in words that name no file, where it is in no format of FORMATS, is too large, or where anything
+    Raises BadPicture, in words that name no file, if it is in no format of FORMATS, is too large, or if anything
     that the block does with it finds damage.
     """
     try:
@@ -126,7 +126,7 @@ def opened_picture(data: bytes) -> Iterator[Image.Image]:
 def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """Return the bytes of a ZIP member with a verified CRC.
 
-    Raises BadMember for tricks and damage, and OSError, naming the ZIP, where the system fails to read it.
+    Raises BadMember for tricks and damage, and OSError, naming the ZIP, if the system fails to read it.
     """
     reason = name_problem(info)
     if reason:
@@ -165,7 +165,7 @@ def name_problem(info: zipfile.ZipInfo) -> str:
 
 
 def _check_size(picture: Image.Image, num_bytes: int) -> None:
-    """Raise BadPicture for a size that only an attack has."""
+    """Raise BadPicture for a size that only an attack would have."""
     width, height = picture.size
     pixels = width * height
     is_plain = pixels > PLAIN_PIXELS and pixels > PIXELS_PER_BYTE * num_bytes
@@ -174,7 +174,7 @@ def _check_size(picture: Image.Image, num_bytes: int) -> None:
 
 
 def _check_depth(picture: Image.Image) -> None:
-    """Raise BadPicture for more than 8 bits per channel, of which Pillow drops the lower half without a word."""
+    """Raise BadPicture for more than 8 bits per channel, since Pillow silently drops the lower half."""
     depths = getattr(picture, "tag_v2", {}).get(BITS_PER_SAMPLE, ())
     deep = picture.format == "PNG" and any(";16" in str(tile) for tile in picture.tile)  # pyright: ignore[reportAttributeAccessIssue]
     if deep or any(depth > 8 for depth in depths) or picture.mode.startswith(("I", "F")):
@@ -182,7 +182,7 @@ def _check_depth(picture: Image.Image) -> None:
 
 
 def _as_rgb(picture: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
-    """Return the upright pixels as RGB where nothing is lost by it."""
+    """Return the upright pixels as RGB, if that loses nothing."""
     turn = TURNS.get(picture.getexif().get(ORIENTATION, 1))
     if turn is not None:
         picture = picture.transpose(turn)

@@ -1,6 +1,6 @@
 """Turn a row of params/datasets.yaml into an archive and its manifest, checking every image once.
 
-Nothing appears unless everything is good: bad images are listed and stop the preparation, or, where the
+Nothing appears unless everything is good: bad images are listed and stop the preparation, or, if the
 row says `on_bad: skip`, are left out and listed in the manifest. The manifest identifies the archive
 (sha256) and says where it came from.
 
@@ -62,7 +62,7 @@ class Manifest:
 
 @dataclass
 class Tally:
-    """What was noticed while reading."""
+    """Counts and faults noticed while reading."""
 
     bad: list[BadMember] = field(default_factory=list)
     seen: set[bytes] = field(default_factory=set)  # hashes of pixels
@@ -76,7 +76,7 @@ def prepare_dataset(
 
     All means those of the source, or its first `max_images` where the row says so.
     With `on_bad: skip` the archive holds those of the first `num_images` that are good. Returns at once
-    if both files are there and match. Raises ValueError where the row or an image is wrong.
+    if both files are there and match. Raises ValueError if the row or an image is wrong.
     """
     source = source_of(row)
     if resolution < 4 or resolution & (resolution - 1):
@@ -128,7 +128,7 @@ def source_of(row: dict) -> Source:
 
 
 def load_manifest(path: Path) -> Manifest:
-    """Return the manifest in a file; raise ValueError where there is none."""
+    """Return the manifest in a file; raise ValueError if the file is missing or not a manifest."""
     found = _record(path)
     kinds = get_type_hints(Manifest)
     for one in fields(Manifest):
@@ -148,7 +148,7 @@ def load_manifest(path: Path) -> Manifest:
 
 
 def described_sha256(files: DatasetFiles) -> str:
-    """Return the sha256 that a data set's manifest gives; raises ValueError where there is none."""
+    """Return the sha256 that a data set's manifest gives; raises ValueError if it has none."""
     found = _record(files.manifest).get("sha256")
     if not isinstance(found, str) or not found:
         raise ValueError(f"{files.manifest}: not a dataset manifest (spatialgan prepare makes one)")

@@ -1,6 +1,6 @@
-"""Color profiles: an image that carries one means other colors than its numbers say in sRGB.
+"""Color profiles: the pixel values of an image with a profile are not sRGB values.
 
-A profile that is sRGB up to rounding leaves every pixel as it is; any other is applied.
+A profile that equals sRGB up to rounding changes no pixel; any other is applied.
 
 Shapes: h w pixels.
 """
@@ -41,7 +41,7 @@ def to_srgb(pixels: UInt8[np.ndarray, "h w 3"], profile: bytes) -> UInt8[np.ndar
 
 @functools.lru_cache(maxsize=32)  # the images of a data set share theirs
 def _transform(profile: bytes) -> tuple[str, "ImageCms.ImageCmsTransform | None"]:
-    """Return a profile's color space and what makes sRGB of it, None where it is sRGB."""
+    """Return a profile's color space and the transform from it to sRGB, None if it is sRGB."""
     opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     space = opened.profile.xcolor_space.strip()  # pyright: ignore[reportAttributeAccessIssue]
     if space not in ("RGB", "GRAY"):

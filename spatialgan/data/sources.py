@@ -44,7 +44,7 @@ PROBED_DRAWINGS = 8  # drawn again to tell whether the drawing code still gives 
 
 @dataclass(frozen=True)
 class Entry:
-    """One image to be read; reading raises BadMember if it is unusable, and OSError where the system fails."""
+    """One image to be read; reading raises BadMember if it is unusable, and OSError if the system fails."""
 
     name: str
     read: Callable[[], UInt8[np.ndarray, "r r 3"]]
@@ -55,13 +55,13 @@ class Source(Protocol):
     """The interface of a source."""
 
     def size(self) -> int:  # pyright: ignore[reportReturnType]
-        """Return the number of images it has, 0 for endlessly many."""
+        """Return the number of images it has, 0 if there is no limit."""
 
     def entries(self, resolution: int) -> Iterator:  # pyright: ignore[reportReturnType]
         """Yield an Entry for each image at `resolution` pixels per side, in a fixed order."""
 
     def fingerprint(self, resolution: int) -> str:  # pyright: ignore[reportReturnType]
-        """Return a cheap hash that changes with the images, "" where the originals are gone."""
+        """Return a cheap hash that changes with the images, "" if the originals are gone."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ class Procedural:
         check_choice(drawn.DRAWINGS, "scene", self.scene)
 
     def size(self) -> int:
-        """Return 0: there are as many as one asks for."""
+        """Return 0: there is no limit."""
         return 0
 
     def entries(self, resolution: int) -> Iterator:
-        """Yield drawing after drawing, without an end."""
+        """Yield drawings, endlessly."""
         index = 0
         while True:
             yield Entry(f"{self.scene} {index}", self._drawer(index, resolution))
@@ -97,7 +97,7 @@ class Procedural:
 
 @dataclass(frozen=True)
 class Found:
-    """What a folder holds."""
+    """The contents of a folder."""
 
     path: Path
     problem: str = ""  # why nothing of it can be read, "" where that isn't known yet
@@ -256,7 +256,7 @@ def _content(file: Path) -> str:
 
 
 def _lasting(path: Path, error: OSError) -> str:
-    """Return why something will never be read; raises OSError, naming it, for an error that may pass."""
+    """Return why something can never be read; raises OSError, naming it, for an error that may be temporary."""
     found = read_error(path, error)
     if isinstance(found, ValueError):
         return str(found).removeprefix(f"{path}: ")

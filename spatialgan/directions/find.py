@@ -36,7 +36,7 @@ def find_directions(
 ) -> Directions:
     """Return the `count` best directions, or fewer where there are fewer.
 
-    Raises ValueError where the method, space, layers or codes are unknown or don't go together, and where
+    Raises ValueError if the method, space, layers or codes are unknown or don't go together, and if
     the region leaves the method no direction.
     """
     method = choose(METHODS, "method", question.method)()

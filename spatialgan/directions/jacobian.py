@@ -89,7 +89,7 @@ def gram_matrices(
     """Return the Gram matrices of all regions, from one Jacobian.
 
     No more than `panel_bytes` of columns are held at once. Where all fit, each is computed once; where q
-    panels are needed, (q + 1) / 2 times on average. Raises ValueError where a region is empty or is all.
+    panels are needed, (q + 1) / 2 times on average. Raises ValueError if a region is empty or the whole image.
     """
     check_masks(masks)
     belongs, order, pixels = _atoms(masks)
@@ -110,7 +110,7 @@ def gram_matrices(
 
 
 def check_masks(masks: Bool[Tensor, "k r r"]) -> None:
-    """Raise ValueError where a region is empty, or leaves nothing outside."""
+    """Raise ValueError if a region is empty, or leaves nothing outside."""
     covered = masks.flatten(1).sum(dim=1).tolist()
     if 0 in covered:
         raise ValueError("the region is empty: choose one that has pixels of the image")

@@ -33,7 +33,7 @@ class LowRank:
     )
 
     def __call__(self, problem: Problem) -> Found:
-        """Return a direction per eigenvector of the region; raises ValueError where the null space is empty."""
+        """Return a direction per eigenvector of the region; raises ValueError if the null space is empty."""
         grams = problem.grams
         weight = self.weight * (REFERENCE_SIZE / problem.size) ** 0.5
         parts = [
@@ -84,7 +84,7 @@ def _shrunk(values: Tensor, by: Tensor) -> Tensor:
 def project(inside: Float[Tensor, "d d"], outside: Float[Tensor, "d d"], relax: int) -> Found:
     """Return the principal directions of `inside`, projected on the null space of `outside`.
 
-    A direction of which less than SMALLEST is left is none. Raises ValueError where none is left.
+    A direction of which less than SMALLEST is left is dropped. Raises ValueError if none is left.
     """
     values, principal = _range_of(inside)
     if not len(values):

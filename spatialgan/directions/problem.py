@@ -1,4 +1,4 @@
-"""What every method is asked, and what it answers: directions of a space for one region of one image.
+"""The question put to every method, and its answer: directions of a space for one region of one image.
 
 Shapes: d numbers of a direction, n directions, r image pixels along an axis.
 """
@@ -48,7 +48,7 @@ class Problem:
         return gram_matrices(self.jacobian, self.mask[None])
 
     def check(self) -> None:
-        """Raise ValueError where the region is empty, or leaves nothing outside."""
+        """Raise ValueError if the region is empty, or leaves nothing outside."""
         check_masks(self.mask[None])
 
 
@@ -61,7 +61,7 @@ class Found:
 
 
 def regularized(b: Float[Tensor, "d d"], tau: float) -> Float[Tensor, "d d"]:
-    """Return B + tau tr(B) I [ReSeFa, Eq. 10]; raises ValueError where it is singular still."""
+    """Return B + tau tr(B) I [ReSeFa, Eq. 10]; raises ValueError if it is still singular."""
     added = tau * b.trace()
     if not added > 0:
         raise ValueError(

@@ -46,7 +46,7 @@ class Region(Protocol):
         ...
 
     def __call__(self, view: View) -> Bool[Tensor, "r r"]:
-        """Return the pixels of the region; raises ValueError where the image has no such one."""
+        """Return the pixels of the region; raises ValueError if the image has no such region."""
         ...
 
 
@@ -106,7 +106,7 @@ class Disc:
 
 @dataclass(frozen=True)
 class OfClass:
-    """What a segmenter finds of a class."""
+    """The objects of a class that a segmenter finds."""
 
     SYNTAX: ClassVar[str] = "class:NAME"
     name: str
@@ -125,14 +125,14 @@ class OfClass:
         return self.pixels(found)
 
     def pixels(self, found: Instances) -> Bool[Tensor, "r r"]:
-        """Return the pixels of the class among instances; there may be none."""
+        """Return the pixels of the class among instances, possibly none."""
         chosen = [i for i, name in enumerate(found.classes) if name == self.name]
         return found.masks[chosen].any(dim=0).cpu()
 
 
 @dataclass(frozen=True)
 class Painted:
-    """What is white in a square picture."""
+    """The white part of a square picture."""
 
     SYNTAX: ClassVar[str] = "mask:PICTURE"
     path: Path
@@ -143,7 +143,7 @@ class Painted:
         return cls(Path(text))
 
     def __call__(self, view: View) -> Bool[Tensor, "r r"]:
-        """Return the pixels that are at least half white; raises ValueError where the file is no such picture."""
+        """Return the pixels that are at least half white; raises ValueError if the file is not a square picture."""
         return read_gray(self.path, view.image.shape[-1]) >= 0.5
 
 
@@ -157,7 +157,7 @@ def parse_region(text: str) -> Region:
 
 
 def region_mask(region: Region, view: View) -> Bool[Tensor, "r r"]:
-    """Return a region's pixels; raises ValueError where it has none, or is the whole image."""
+    """Return a region's pixels; raises ValueError if it has none, or is the whole image."""
     mask = region(view)
     check_masks(mask[None])
     return mask

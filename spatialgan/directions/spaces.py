@@ -128,7 +128,7 @@ def open_space(
 ) -> Space:
     """Return a space by name, with these layers and codes, or all where none are given.
 
-    Raises ValueError that names what there is, where the model has no such space, layer or code.
+    Raises ValueError that names what there is, if the model has no such space, layer or code.
     """
     kind = choose(SPACES, "space", name)
     _check("layer", layers, config.num_ws)

@@ -64,7 +64,7 @@ class DragSettings:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is to be dragged, and where to."""
+    """What to drag, and where to."""
 
     features: Features  # the feature map of inputs, differentiable
     inputs: SynthesisInputs
@@ -89,7 +89,7 @@ class Drag:
 
 @dataclass(frozen=True)
 class DragState:
-    """How far a drag has come."""
+    """The progress of a drag."""
 
     step: int  # updates made
     outcome: str
@@ -114,7 +114,7 @@ class DragState:
 def drag_states(problem: Problem, drag: Drag) -> Iterator[DragState]:
     """Yield the state before the first step and after each; the last one's outcome is not GOING.
 
-    Raises ValueError where the model lacks what the method optimizes.
+    Raises ValueError if the model lacks what the method optimizes.
     """
     settings = problem.settings
     with torch.no_grad():
@@ -178,7 +178,7 @@ def _gradient(
 ) -> Tensor:
     """Return the gradient of motion supervision and fixed mask for one unknown's change [DragGAN, Eq. 1].
 
-    Raises ValueError where the change can't reach the features.
+    Raises ValueError if the change can't reach the features.
     """
     if not features.requires_grad:
         raise ValueError(
@@ -206,14 +206,14 @@ class DragResult:
 
 
 def never_cancel(state: DragState) -> bool:
-    """Let a drag go on, whatever its state."""
+    """Let a drag continue, whatever its state."""
     return True
 
 
 def run_drag(
     problem: Problem, drag: Drag, watch: Callable[[DragState], bool] = never_cancel
 ) -> DragResult:
-    """Return how a drag ends, with a progress bar; `watch` sees every state and returns whether to go on."""
+    """Return how a drag ends, with a progress bar; `watch` sees every state and returns whether to continue."""
     began = time.perf_counter()
     with tqdm(
         total=problem.settings.max_steps, desc="dragging", unit="step", leave=False, disable=None

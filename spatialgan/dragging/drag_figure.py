@@ -35,7 +35,7 @@ STRONGEST = 0.25  # change of a heatmap from which on it is drawn white
 
 
 def draw_drags(params: Params, item: dict, profile: str) -> Image.Image:
-    """Return the page of an entry of figures.yaml; raises ValueError, naming the run, where a drag can't be drawn."""
+    """Return the page of an entry of figures.yaml; raises ValueError, naming the run, if a drag can't be drawn."""
     limit = params.profile(profile).get("drag_steps", DragSettings().max_steps)
     return draw_page(params, item, profile, lambda model, seed: _line(model, seed, item, limit))
 

@@ -1,4 +1,4 @@
-"""Dragging a scene: from points and masks to the dragged scene, and what became of the drag in numbers.
+"""Dragging a scene: from points and masks to the dragged scene, and the drag's outcome in numbers.
 
 The dragged scene holds all that was optimized, so `spatialgan render` shows the same bits again.
 
@@ -58,7 +58,7 @@ def pair_points(
 ) -> tuple[Float[Tensor, "p 2"], Float[Tensor, "p 2"]]:
     """Return handles and their targets as tensors.
 
-    Raises ValueError unless they are as many, 1 to MAX_POINTS, and all inside the image.
+    Raises ValueError unless their numbers are equal, 1 to MAX_POINTS, and all are inside the image.
     """
     if len(handles) != len(targets) or not 1 <= len(handles) <= MAX_POINTS:
         raise ValueError(
@@ -81,7 +81,7 @@ def _tensor(points: Sequence[Point]) -> Float[Tensor, "p 2"]:
 def read_masks(paths: Sequence[Path], resolution: int) -> Float[Tensor, "f f"]:
     """Return where nothing may change, 0 to 1: whatever is black in any of the square pictures.
 
-    Raises ValueError, naming the file, where one is not such a picture, and where nothing may change at all.
+    Raises ValueError, naming the file, if it is not a square picture, or if nothing may change at all.
     """
     fixed = torch.zeros(resolution, resolution)
     for path in paths:
@@ -112,7 +112,7 @@ def drag_problem(
     fixed: Float[Tensor, "f f"],
     settings: DragSettings,
 ) -> Problem:
-    """Return what is to be dragged where; the mask's resolution is that of the features to follow."""
+    """Return what to drag where; the mask has the resolution of the features to follow."""
     if scene.changes.channels.numel():
         raise ValueError(
             "a scene with changes in style space can't be dragged: drag first, then edit along the direction"
@@ -126,7 +126,7 @@ def drag_problem(
 
 
 def check_method(snapshot: Snapshot, drag: Drag) -> None:
-    """Raise ValueError where a method needs heatmaps in the synthesis network and the model has none there."""
+    """Raise ValueError if a method needs heatmaps in the synthesis network and the model has none there."""
     generator = snapshot.generator
     if generator.config.parts.code_size > 0 and drag is not DRAGS["latent"]:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""How a drag begins: from the image as it is, or after one coarse jump of heatmaps [paper, Eq. 6].
+"""How a drag begins: from the unchanged image, or after one coarse jump of heatmaps [paper, Eq. 6].
 
 A start is a function `(inputs, handles, targets) -> Start`.
 
@@ -30,7 +30,7 @@ class Jump:
         """Return c' = c + lambda (t - s) for each object with handles s near its center c [paper, Eq. 6].
 
         Where several handles are near one, the mean of their ways counts; a hierarchy moves as one.
-        Raises ValueError where the model has no heatmaps.
+        Raises ValueError if the model has no heatmaps.
         """
         gaussians = gaussians_of(inputs.layout)
         layout = Layout(tuple(gaussians), len(inputs.layout))
@@ -51,7 +51,7 @@ class Jump:
 
 @dataclass(frozen=True)
 class Stay:
-    """No jump: start from the image as it is."""
+    """No jump: start from the unchanged image."""
 
     def __call__(
         self, inputs: SynthesisInputs, handles: Float[Tensor, "p 2"], targets: Float[Tensor, "p 2"]

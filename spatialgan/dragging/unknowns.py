@@ -81,7 +81,7 @@ class Centers:
     rate: float = 1.0  # a px a step, for the center that the drag moves most
 
     def zeros(self, inputs: SynthesisInputs) -> Float[Tensor, "1 k 2"]:
-        """Return no change; raises ValueError where the model has no heatmaps."""
+        """Return no change; raises ValueError if the model has no heatmaps."""
         return torch.cat([torch.zeros_like(g.centers) for g in gaussians_of(inputs.layout)], dim=1)
 
     def apply(self, inputs: SynthesisInputs, change: Float[Tensor, "1 k 2"]) -> SynthesisInputs:
@@ -107,7 +107,7 @@ class HeatmapPixels:
     rate: float = 0.8  # for the pixel that the drag changes most; heatmaps are in [0, 1]
 
     def zeros(self, inputs: SynthesisInputs) -> Float[Tensor, "1 k s s"]:
-        """Return no change; raises ValueError where the model has no heatmaps."""
+        """Return no change; raises ValueError if the model has no heatmaps."""
         levels = gaussians_of(inputs.layout)
         return levels[0].centers.new_zeros(
             1, sum(g.centers.shape[1] for g in levels), HEATMAP_PIXELS, HEATMAP_PIXELS

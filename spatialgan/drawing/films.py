@@ -1,4 +1,4 @@
-"""An edit to look at: a strip of before, after and difference, and a film of the way from one to the other.
+"""An edit to look at: a strip of before, after and difference, and a film from one to the other.
 
 A film is an animated GIF, which Pillow writes and everything shows; an MP4 would need a video encoder
 outside Python.
@@ -35,7 +35,7 @@ HOLD_MS = 900  # how long a scene itself is shown
 
 @dataclass(frozen=True)
 class Film:
-    """Pictures and how many ms each is shown. In a notebook it plays by itself."""
+    """Pictures and how many ms each is shown. In a notebook it plays automatically."""
 
     frames: tuple[tuple[Image.Image, int], ...]
 

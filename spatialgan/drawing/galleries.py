@@ -27,7 +27,7 @@ FORMER_OPACITY = 0.4  # of a circle where something was
 
 
 def check_gallery(item: dict) -> None:
-    """Raise ValueError, naming the edit, where an entry of figures.yaml has one that doesn't parse."""
+    """Raise ValueError, naming the edit, if an entry of figures.yaml has one that doesn't parse."""
     for edits in (item.get("setup", []), *item["columns"].values()):
         for edit in edits:
             parse_words(edit)
@@ -36,7 +36,7 @@ def check_gallery(item: dict) -> None:
 def draw_gallery(params: Params, item: dict, profile: str) -> Image.Image:
     """Return the page of an entry of figures.yaml.
 
-    Raises ValueError, naming the run, where a scene of it can't be edited as the entry says.
+    Raises ValueError, naming the run, if a scene of it can't be edited as the entry says.
     """
     check_gallery(item)
     return draw_page(params, item, profile, lambda model, seed: _line(model, seed, item))

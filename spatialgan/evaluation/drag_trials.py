@@ -47,7 +47,7 @@ class DragTrial:
 
 
 def drag_trials(snapshot: Snapshot, model: str, num_trials: int, start: int) -> Iterator[DragTrial]:
-    """Yield trials of the scenes of seeds `start` and on; raises ValueError where none has an object."""
+    """Yield trials of the scenes of seeds `start` and on; raises ValueError if none has an object."""
     opened, made, without = OpenedModel(model, "", snapshot), 0, 0
     seed = start
     while made < num_trials:

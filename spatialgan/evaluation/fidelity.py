@@ -1,6 +1,6 @@
 """FID, KID, precision and recall of a snapshot against all real images of an archive.
 
-torch-fidelity computes; this module says of what, and says so in the result. Its file cache stays
+torch-fidelity computes; this module chooses the images, and records the choice in the result. Its file cache stays
 off (it is keyed by name, not by content). Fakes are a function of (seed, sample index), so a
 snapshot has one FID. Fakes are input 1, reals input 2: precision is the fraction of fakes within
 the real manifold.
@@ -69,9 +69,9 @@ def fidelity_protocol(setup: Setup) -> dict:
 
 
 def fidelity_observations(snapshot: Snapshot, setup: Setup, done: Sequence[dict]) -> Iterator[dict]:
-    """Yield the metrics, in one batch: they are no means over samples.
+    """Yield the metrics, in one batch: they are not averages over samples.
 
-    Raises ValueError where there are too few images.
+    Raises ValueError if there are too few images.
     """
     if done:
         return

@@ -1,6 +1,6 @@
-"""The harness: everything that all measures do alike, from opening a snapshot to saving the record.
+"""The harness: what all measures have in common, from opening a snapshot to saving the record.
 
-A measure observes in batches and makes numbers of the observations (`Procedure`). The harness loads and hashes the
+A measure observes in batches and turns the observations into numbers (`Procedure`). The harness loads and hashes the
 snapshot, opens the archive, extractor or segmenter that the measure declares in MEASURES, keeps finished batches on
 disk so that a killed measurement can be resumed, and writes the record.
 """
@@ -86,7 +86,7 @@ class Procedure:
 
         `code` is the dotted name of this procedure. Finished batches are kept beside `output`; a killed measurement
         resumes after them if protocol, snapshot and code are still the same, with an identical result.
-        Raises ValueError, in one line, where the snapshot is missing or damaged.
+        Raises ValueError, in one line, if the snapshot is missing or damaged.
         """
         snapshot, sha256 = load_hashed(snapshot_path, setup.device)
         protocol = self.protocol(setup)
@@ -149,7 +149,7 @@ def open_setup(measure: Measure, line: Mapping, results: Results, dataset: str) 
 
 
 def check_described(path: Path, sha256: str, record: Path, key: str) -> None:
-    """Raise ValueError where a file's record, if there is one, describes another file: a kill came between the two."""
+    """Raise ValueError if a file's record describes another file, because a kill came between the two."""
     if record.is_file() and read_record(record).get(key) != sha256:
         raise ValueError(f"{path} is not the file that {record} describes: make it again")
 

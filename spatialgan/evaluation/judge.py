@@ -24,7 +24,7 @@ def judge_protocol(setup: Setup) -> dict:
 
 
 def judge_observations(snapshot: Snapshot, setup: Setup, done: Sequence[dict]) -> Iterator[dict]:
-    """Yield the metrics, in one batch; raises ValueError where there are too few images."""
+    """Yield the metrics, in one batch; raises ValueError if there are too few images."""
     yield from fidelity_observations(snapshot, _by_judge(setup), done)
 
 

@@ -92,6 +92,6 @@ def follow(index: int, before: Instances, after: Instances) -> Track:
 
 
 def touches_frame(masks: Bool[Tensor, "k r r"]) -> Bool[Tensor, " k"]:
-    """Return which masks have a pixel at the border of the image, where an object may go on."""
+    """Return which masks have a pixel at the border of the image, where an object may continue."""
     edges = (masks[:, 0], masks[:, -1], masks[:, :, 0], masks[:, :, -1])
     return torch.stack([edge.any(dim=1) for edge in edges]).any(dim=0)

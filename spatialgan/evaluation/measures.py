@@ -27,7 +27,7 @@ class Measure:
 def measure_and_segmenter(file: str) -> tuple[str, str]:
     """Return the measure and the segmenter in the name of a metric's file, "" for the profile's own segmenter.
 
-    Raises ValueError, naming the measures, where the name begins with none.
+    Raises ValueError, naming the measures, if the name begins with none.
     """
     for key in sorted(MEASURES, key=len, reverse=True):
         if file == key or file.startswith(f"{key}_"):

@@ -1,8 +1,8 @@
 """Partial results: the finished batches of a long measurement, kept on disk so that it can be resumed.
 
 The file has one JSON document per line, each after the sha256 of its number and text: first a key, which says by hash
-what is being measured, then one document per finished batch. Lines from the first on that isn't whole are dropped; a
-file of another key is begun anew. One process at a time measures: a second one waits.
+what is being measured, then one document per finished batch. The first damaged line and all after it are dropped; a
+file with another key is started over. Only one process measures at a time: a second one waits.
 """
 
 import fcntl

@@ -2,7 +2,7 @@
 
 An object can be tried where it is present and its center is inside the frame; one is drawn at random
 among those of a sample, and samples without any are passed over. Latents, noise and all other objects of
-a sample stay as they are.
+a sample stay the same.
 
 Lengths are in image widths where a name says so, else coordinates are (y, x) in [-1, 1], where an
 image is 2 wide.
@@ -95,7 +95,7 @@ def trial_batches(
 ) -> Iterator[Trials]:
     """Yield `num_trials` trials of samples `start` and on, those of `batch_size` samples at a time.
 
-    Raises ValueError where samples have nothing to try.
+    Raises ValueError if samples have nothing to try.
     """
     missing, first = num_trials, start
     while missing > 0:

@@ -26,7 +26,7 @@ SMALLEST, LARGEST = 2.0**-5, 2.0**7  # amounts along a direction of length 1
 
 @dataclass(frozen=True)
 class Way:
-    """An image as a function of an amount; 0 leaves it as it is."""
+    """An image as a function of an amount; 0 leaves it unchanged."""
 
     at: Callable[[Sequence[float]], SynthesisInputs]
     amounts: tuple[float, ...]  # that are tried first, in rising order

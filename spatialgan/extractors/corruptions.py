@@ -2,7 +2,7 @@
 
 The extractor learns to notice those in TRAINED; the others measure whether it notices what it was
 never shown. To add one, write a function `(images, strength, generator) -> images` and give it a
-key; strength 0 returns the images as they are.
+key; strength 0 returns the images unchanged.
 
 Shapes: n images, h w pixels, m cells of an image cut into a grid.
 """

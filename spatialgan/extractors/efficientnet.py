@@ -52,7 +52,7 @@ class SameConv2d(nn.Conv2d):
 
 
 class InvertedResidual(nn.Module):
-    """Expand, convolve each channel by itself, project; plus the input where the shapes agree."""
+    """Expand, convolve each channel separately, project; plus the input if the shapes agree."""
 
     def __init__(self, fan_in: int, kernel: int, stride: int, expansion: int, fan_out: int) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ def network_input(images: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 224 22
 
 
 def weights_file() -> Path:
-    """Return the weights in the installed package; raises ValueError where they are missing or others."""
+    """Return the weights in the installed package; raises ValueError if they are missing or different."""
     try:
         path = Path(str(distribution(PACKAGE).locate_file(FILE)))
     except PackageNotFoundError:

@@ -78,7 +78,7 @@ def save_extractor(path: Path, extractor: SceneExtractor, header: dict) -> None:
 def load_extractor(path: Path) -> tuple[SceneExtractor, dict]:
     """Return the extractor, ready for use in fp32, and its header.
 
-    Raises ValueError, in one line, where the file is missing, damaged or of another format.
+    Raises ValueError, in one line, if the file is missing, damaged or of another format.
     """
     tensors, header = load_tensors(path)
     if header.get("format") != FORMAT:

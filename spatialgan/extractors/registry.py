@@ -50,7 +50,7 @@ def scene_extractor() -> Extractor:
 
 
 def inception() -> Extractor:
-    """Return the Inception of the papers; raises ValueError where its weights are missing or not the published ones."""
+    """Return the Inception of the papers; raises ValueError if its weights are missing or not the published ones."""
     weights = published_path(INCEPTION_URL)
     check_present(weights, INCEPTION_URL)
     sha256 = file_sha256(weights)
@@ -64,7 +64,7 @@ def inception() -> Extractor:
 
 
 def open_extractor(name: str) -> Extractor:
-    """Return a ready extractor; ValueError where it is unknown or something it needs is missing."""
+    """Return a ready extractor; ValueError if it is unknown or something it needs is missing."""
     extractor = choose(EXTRACTORS, "extractor", name)
     try:
         import_module("torch_fidelity")
@@ -76,7 +76,7 @@ def open_extractor(name: str) -> Extractor:
 
 
 def efficientnet() -> Extractor:
-    """Return EfficientNet-Lite0; raises ValueError where its package is missing or holds another file."""
+    """Return EfficientNet-Lite0; raises ValueError if its package is missing or holds another file."""
     from spatialgan.extractors.fidelity import FidelityEfficientNet, register
 
     weights = weights_file()

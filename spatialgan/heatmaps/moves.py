@@ -48,7 +48,7 @@ def move(layout: Layout, offset: tuple[float, float]) -> Layout:
 def move_object(layout: Layout, index: int, offset: tuple[float, float]) -> Layout:
     """Return the layout with object `index` of every sample shifted by `offset`, in [-1, 1] units.
 
-    Raises ValueError where there is no such object.
+    Raises ValueError if there is no such object.
     """
     n = len(layout)
     return move_objects(layout, torch.full((n,), index), torch.tensor(offset).expand(n, 2))
@@ -59,7 +59,7 @@ def move_objects(
 ) -> Layout:
     """Return the layout with one object of each sample shifted by the sample's own offset.
 
-    Raises ValueError where a sample has no such object.
+    Raises ValueError if a sample has no such object.
     """
     num_objects = objects(layout).centers.shape[1]
     if not ((indices >= 0) & (indices < num_objects)).all():
@@ -81,7 +81,7 @@ def move_objects(
 
 
 def where_object(layout: Layout, index: int) -> Where:
-    """Return the sub-heatmaps of object `index`; raises ValueError where there is no such object."""
+    """Return the sub-heatmaps of object `index`; raises ValueError if there is no such object."""
     num_objects = objects(layout).centers.shape[1]
     if not 0 <= index < num_objects:
         raise ValueError(f"objects of this layout are {_range(num_objects)}, not {index}")
@@ -91,7 +91,7 @@ def where_object(layout: Layout, index: int) -> Where:
 
 
 def where_part(layout: Layout, level: int, index: int) -> Where:
-    """Return sub-heatmap `index` of one level alone; raises ValueError where there is none."""
+    """Return sub-heatmap `index` of one level alone; raises ValueError if there is none."""
     counts = [_count(each) for each in layout.levels]
     if not 0 <= level < len(counts):
         raise ValueError(f"levels of this layout are {_range(len(counts))}, not {level}")

@@ -104,7 +104,7 @@ class HierarchicalCode:
 
     Two departures: the level 0 spread is drawn per sample (there, once per batch, which would tie
     an image to its batch), and 0.01 is not added to every heatmap (a constant that the first
-    convolution can add by itself).
+    convolution can add on its own).
     """
 
     center_std: float = 0.33  # of the level 0 center
@@ -135,7 +135,7 @@ class Independent:
     """The hierarchy cut: every level scatters around a center of its own ("Non-Hie" in the paper's
     Table IV).
 
-    Every level by itself has the distribution it has under `Hierarchical`; only the levels' common
+    Each level has the same distribution as under `Hierarchical`; only the levels' common
     center is lost.
     """
 
@@ -242,7 +242,7 @@ class MultiObject:
     def __call__(self, n: int, generator: Generator) -> Layout:
         """Return n layouts of one level.
 
-        Raises ValueError where hardly any draw keeps its objects apart.
+        Raises ValueError if hardly any draw keeps its objects apart.
         """
         level = self._draw(n, generator)
         for _ in range(MAX_REDRAWS):
@@ -274,7 +274,7 @@ class MultiObject:
 
 
 def all_inside(sampler: Sampler) -> Sampler:
-    """Return the sampler that draws several objects all inside the image; any other as it is."""
+    """Return a sampler that draws several objects all inside the image; any other sampler is returned unchanged."""
     return replace(sampler, inside=True) if isinstance(sampler, MultiObject) else sampler
 
 

@@ -1,4 +1,4 @@
-"""Models of other programs: their files read as inert data, their weights put into networks of ours.
+"""Models of other programs: their files are read as inert data, their weights put into our networks.
 
 Nothing in such a file is ever run, imported or unpickled. From the bottom up: `opcodes` splits a pickle into
 instructions, `machine` follows the few that build data, `storages` reads the tensors inside, `checkpoint` knows

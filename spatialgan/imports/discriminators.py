@@ -1,4 +1,4 @@
-"""Released StyleGAN2 discriminators as discriminators of ours, and the file that holds one.
+"""Released StyleGAN2 discriminators as our discriminators, and the file that contains one.
 
 The logits of at most one group of images (the minibatch standard deviation's) are the released network's; see
 `spatialgan.networks.released` for more than one.
@@ -34,7 +34,7 @@ MAX_GROUP = 1024  # images
 def translate_discriminator(network: Part) -> tuple[Discriminator, Conventions]:
     """Return a discriminator of ours and its conventions, from a released one.
 
-    Raises ValueError, with the part's path, where the network is one that ours cannot compute.
+    Raises ValueError, with the part's path, if our network cannot compute it.
     """
     require_plain(network)
     last = network.part("b4")
@@ -83,7 +83,7 @@ def _config(network: Part) -> DiscriminatorConfig:
 
 
 def _clamp(network: Part) -> float:
-    """Return the bound on the outputs of all activated convolutions, 0 where there is none."""
+    """Return the bound on the outputs of all activated convolutions, 0 if there is none."""
     last = network.part("b4").part("conv")
     for part in network.walk():
         name = part.path.rsplit(".", 1)[-1]
@@ -129,7 +129,7 @@ def save_discriminator(
 
 
 def load_discriminator(path: Path) -> Discriminator:
-    """Return the discriminator in a file; raises ValueError where the file is damaged or holds none."""
+    """Return the discriminator in a file; raises ValueError if the file is damaged or holds none."""
     tensors, header = load_tensors(path)
     if header.get("kind") != KIND:
         raise ValueError(

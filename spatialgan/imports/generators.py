@@ -1,6 +1,6 @@
 """Released StyleGAN2 generators, and EqGAN-SA's, as generators of ours: sizes and weights, name by name.
 
-Weights are taken as they are stored, for both sides scale them by the same gains when they are applied; where
+Weights are copied unchanged, since both sides scale them by the same gains when they are applied; where
 gains differ (another learning-rate multiplier), the stored weights are scaled. The predecessor's SEL has two
 gains of its own, sqrt(1/2) and none instead of sqrt(2), which go through a leaky ReLU into weights next to it.
 
@@ -27,7 +27,7 @@ SEL_FLOOR = 0.01  # what the predecessor adds to its heatmaps
 def translate_generator(network: Part) -> tuple[Generator, Tensor, Conventions]:
     """Return a generator of ours, its mean style [w] and its conventions, from a released generator.
 
-    Raises ValueError, with the part's path, where the network is one that ours cannot compute.
+    Raises ValueError, with the part's path, if our network cannot compute it.
     """
     require_plain(network)
     synthesis, mapping = network.part("synthesis"), network.part("mapping")
@@ -56,7 +56,7 @@ def require_plain(network: Part) -> None:
 
 
 def clamp_of(network: Part, layer: str) -> float:
-    """Return the bound on the outputs of all layers, 0 where there is none; raises ValueError unless it is one."""
+    """Return the bound on the outputs of all layers, 0 if there is none; raises ValueError if it is not a number."""
     first = network.part("b4").part(layer).attribute("conv_clamp")
     for part in network.walk():
         if part.module.kind in ("SynthesisLayer", "ToRGBLayer"):
@@ -67,7 +67,7 @@ def clamp_of(network: Part, layer: str) -> float:
 def find_channels(widths: dict[int, int], path: str) -> tuple[int, int]:
     """Return (channel_base, channel_max) with min(base // r, max) channels at each resolution r.
 
-    Raises ValueError where there are none.
+    Raises ValueError if there are none.
     """
     largest = max(widths.values())
     base = max(r * width for r, width in widths.items())

@@ -85,7 +85,7 @@ class Machine:
         return self.stack[0]
 
     def pop(self, kind: type | tuple[type, ...] = object) -> Any:
-        """Return the top of the stack; raises ValueError where it is missing or of another kind."""
+        """Return the top of the stack; raises ValueError if it is missing or of another kind."""
         if len(self.stack) <= (self.marks[-1] if self.marks else 0):
             raise ValueError("is damaged: a value is missing")
         if not isinstance(self.stack[-1], kind):

@@ -1,4 +1,4 @@
-"""From a checkpoint of another program to a snapshot of ours, which scenes, renders and drags take as any other."""
+"""From a checkpoint of another program to our snapshot, which scenes, renders and drags accept like any other."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -57,7 +57,7 @@ def import_discriminator(path: Path, output: Path) -> DiscriminatorConfig:
 
 
 def source_of(path: Path) -> dict:
-    """Return what says which file a model was imported from, as JSON data."""
+    """Return which file a model was imported from, as JSON data."""
     return {"file": path.name, "sha256": file_sha256(path)}
 
 

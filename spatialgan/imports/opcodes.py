@@ -103,7 +103,7 @@ Instruction = tuple[str, Any]  # name and argument
 def scan(data: memoryview, start: int, budget: Budget) -> tuple[list[Instruction], int]:
     """Return the instructions of the pickle at `start`, up to STOP, and where it ends.
 
-    Raises ValueError, with its name, for an instruction that no network needs, and where data end too early.
+    Raises ValueError, with its name, for an instruction that no network needs, and if data end too early.
     """
     reader, instructions = _Reader(data, start), []
     name = ""

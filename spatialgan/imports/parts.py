@@ -1,6 +1,6 @@
 """Look things up in a checkpoint's network by name, and keep account of which tensors were used.
 
-A network can be imported only where every tensor of it has a place in ours, so that nothing is lost in silence.
+A network can be imported only if ours has a place for each of its tensors, so that nothing is lost silently.
 """
 
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class Ledger:
     num_bytes: int = 0
 
     def enter(self, path: str, num_bytes: int) -> None:
-        """Note a tensor; raises ValueError where a few stored bytes are used for too many tensors."""
+        """Note a tensor; raises ValueError if a few stored bytes are used for too many tensors."""
         self.paths.add(path)
         self.num_bytes += num_bytes
         if self.num_bytes > MAX_BYTES:
@@ -36,7 +36,7 @@ class Ledger:
 @dataclass(frozen=True)
 class Part:
     """A part of a network: reads attributes, tensors and smaller parts. Its methods raise ValueError, with
-    the part's path, for what is missing or otherwise than it can be imported."""
+    the part's path, for anything that is missing or can't be imported."""
 
     path: str  # dotted, from the network's name
     module: Module
@@ -44,7 +44,7 @@ class Part:
 
     @classmethod
     def of(cls, path: str, value: Any) -> "Part":
-        """Return the part that a value is, if it is one."""
+        """Return a value as a part, if it is one."""
         if not isinstance(value, Module):
             raise ValueError(f"has no network {path}")
         return cls(path, value)
@@ -66,7 +66,7 @@ class Part:
         return Part(f"{self.path}.{name}", self._section("_modules")[name], self.taken)
 
     def attribute(self, name: str) -> Any:
-        """Return an attribute that is no tensor."""
+        """Return an attribute that is not a tensor."""
         if name not in self.module.state:
             raise ValueError(f"{self.path} has no attribute {name}")
         return self.module.state[name]
@@ -141,7 +141,7 @@ class Part:
                     raise ValueError(f"{part.path}: resample_filter is not [1, 3, 3, 1]")
 
     def check_all_used(self) -> None:
-        """Raise ValueError, naming one, where a tensor of the network has no place in ours."""
+        """Raise ValueError, naming one, if a tensor of the network has no place in ours."""
         for part in self.walk():
             for name in part.tensors():
                 if f"{part.path}.{name}" not in self.taken.paths:

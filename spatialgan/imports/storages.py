@@ -45,7 +45,7 @@ class Storage:
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor as it is stored. Raises ValueError where it would reach beyond its storage, or overlap itself."""
+    """A tensor as it is stored. Raises ValueError if it would reach beyond its storage, or overlap itself."""
 
     storage: Storage
     offset: int  # elements

@@ -99,7 +99,7 @@ def scene_of(numbers: Float[Tensor, "1 d"], model: OpenedModel) -> Starts:
 
 @torch.no_grad()
 def encoder_guess(encoder: Encoder, model: OpenedModel, photo: UInt8[Tensor, "3 r r"]) -> Starts:
-    """Return the scene that an encoder of this model sees in a photo."""
+    """Return this model's scene that an encoder guesses from a photo."""
     numbers = encoder(photo[None].float() / 127.5 - 1) * encoder.scale + encoder.offset
     return scene_of(numbers, model)
 
@@ -121,7 +121,7 @@ def save_encoder(path: Path, encoder: Encoder, model: OpenedModel, record: dict)
 
 
 def load_encoder(path: Path, model: OpenedModel) -> Encoder:
-    """Return the encoder in a file; raises ValueError, naming the file, where it is none or another model's."""
+    """Return the encoder in a file; raises ValueError, naming the file, if it is not an encoder or is another model's."""
     tensors, header = load_tensors(path)
     if header.get("format") != FORMAT:
         raise ValueError(f"{path} is not an encoder, whose format is '{FORMAT}'")

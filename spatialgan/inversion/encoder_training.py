@@ -1,4 +1,4 @@
-"""Training an encoder on pairs that are exact: images that the model makes of scenes it draws.
+"""Training an encoder on exact pairs: scenes that the model draws, and their images.
 
 What can't be seen hardly counts: sub-heatmaps outside the image, and their objects' styles, weigh OUTSIDE.
 
@@ -97,10 +97,10 @@ def _weights(scenes: Starts, numbers: Float[Tensor, "n d"]) -> Float[Tensor, "n 
 
 @torch.no_grad()
 def errors(encoder: Encoder, snapshot: Snapshot, draws: torch.Generator) -> dict:
-    """Return how wrong an encoder is on scenes that it hasn't seen.
+    """Return an encoder's errors on scenes that it hasn't seen.
 
     `center` is the median distance of a center inside the image from its true place, in image widths (None without
-    heatmaps); `styles` the mean squared error of styles in parts of their variance, 1 for guessing the mean.
+    heatmaps); `styles` the mean squared error of styles as a fraction of their variance, 1 for guessing the mean.
     """
     images, numbers, weights = pairs(snapshot, NUM_HELD_OUT, draws)
     guessed = encoder(images)

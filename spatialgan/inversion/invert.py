@@ -1,6 +1,6 @@
 """The optimization: from a photo to the scene of a model that comes closest, as an iterator of states.
 
-Several starts are optimized together, and the better half of them goes on (SURVIVAL), so that most steps are spent on
+Several starts are optimized together, and the worse half is dropped in turn (SURVIVAL), so that most steps go to
 the most promising one. Whoever iterates can show each state and cancels by stopping; the best scene so far is in
 each of them. Everything is a function of the photo, the model and the settings, and is computed by one thread; only a
 limit of seconds makes the number of steps depend on the machine.
@@ -79,7 +79,7 @@ class Found:
 
 @dataclass(frozen=True)
 class InversionState:
-    """How far an inversion has come."""
+    """The progress of an inversion."""
 
     step: int  # updates made
     outcome: str
@@ -167,7 +167,7 @@ class Inversion:
 
     @one_thread()
     def _gradients(self, starts: Starts, values: Values) -> tuple[Losses, list[Tensor]]:
-        """Return what scenes cost, and the gradient of that for each unknown, 0 for those that stay as they are."""
+        """Return what scenes cost, and the gradient of that for each unknown, 0 for those that stay the same."""
         with torch.enable_grad():
             watched = Values(*(x.detach().requires_grad_() for x in values.tensors()))
             losses = self.losses(starts, watched)
@@ -179,7 +179,7 @@ class Inversion:
         return Losses(losses.total.detach(), losses.mse), list(found)
 
     def _better(self, best: Found | None, losses: Losses, starts: Starts, values: Values) -> Found:
-        """Return the best of the scenes, or the one that was the best before."""
+        """Return the best of the scenes and of the best one so far."""
         row = int(losses.total.nan_to_num(math.inf).argmin())
         loss = float(losses.total[row])
         if best is not None and not loss < best.loss:

@@ -27,7 +27,7 @@ MOVED = 0.5  # how far the strip's edit moves an object, in [-1, 1] units, towar
 
 
 def inverted_scene(model: OpenedModel, found: Found) -> SceneData:
-    """Return the scene that an inversion has found; raises ValueError where a number is none that a scene can have."""
+    """Return the scene that an inversion has found; raises ValueError if a scene can't have one of its numbers."""
     codes = range(1 + model.snapshot.config.generator.num_objects)
     scene = SceneData(
         model.name,
@@ -48,7 +48,7 @@ def inversion_record(
     image: UInt8[Tensor, "3 r r"],
     judge: Perceptual,
 ) -> dict:
-    """Return how an inversion went, as JSON data: of the rendered scene's image, in bytes as it is.
+    """Return the outcome of an inversion as JSON data, measured on the rendered scene's bytes.
 
     `mse` is in [-1, 1], `perceptual` as `judge` sees it; `nearest_mse` is the lowest of the samples'.
     """

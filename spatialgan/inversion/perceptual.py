@@ -1,4 +1,4 @@
-"""PERCEPTUAL: how far two images are apart to a network, which forgives what a shift of a pixel does.
+"""PERCEPTUAL: how different two images look to a network, which tolerates shifts of a pixel.
 
 A network's maps at several depths are compared as in LPIPS [Zhang et al., 2018, Eq. 1] with all channels alike:
 each pixel's features are scaled to length 1, and squared differences are summed over channels and averaged over
@@ -80,7 +80,7 @@ def scene() -> Perceptual:
 
 
 def efficientnet() -> Perceptual:
-    """Return EfficientNet-Lite0, trained on ImageNet: the extra `judge`. Raises ValueError where it is missing."""
+    """Return EfficientNet-Lite0, trained on ImageNet: the extra `judge`. Raises ValueError if it is missing."""
     weights = lite0.weights_file()
     network = lite0.load_efficientnet(weights)
 
@@ -97,12 +97,12 @@ def efficientnet() -> Perceptual:
 
 
 def none() -> Perceptual:
-    """Return what sees no difference: pixels alone count."""
+    """Return a network that sees no difference, so that only pixels count."""
     return Perceptual("none", "", lambda images: ())
 
 
 def open_perceptual(name: str) -> Perceptual:
-    """Return a ready network; raises ValueError where the name is unknown or what it needs is missing."""
+    """Return a ready network; raises ValueError if the name is unknown or what it needs is missing."""
     return choose(PERCEPTUAL, "perceptual distance", name)()
 
 

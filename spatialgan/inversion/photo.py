@@ -1,4 +1,4 @@
-"""Any photo as the square image that a model could show.
+"""Any photo as a square image that a model could show.
 
 Preparing a data set refuses whatever can't be converted without a choice; here the choices are made: what is
 transparent lies on white, 16 bits become 8, CMYK becomes sRGB, and a picture that is not square is cropped or framed.
@@ -38,7 +38,7 @@ ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
 def read_photo(path: Path) -> UInt8[np.ndarray, "h w 3"]:
     """Return the upright sRGB image in a file of at most 64 million pixels.
 
-    Raises ValueError, in one line that names the file, for what is no such picture.
+    Raises ValueError, in one line that names the file, for any other file.
     """
     if path.suffix.lower() in FOREIGN_SUFFIXES:
         raise ValueError(f"{path}: a format that isn't read: make it one of {', '.join(FORMATS)}")
@@ -104,7 +104,7 @@ def cropped(pixels: UInt8[np.ndarray, "h w 3"], resolution: int) -> UInt8[np.nda
 
 
 def fitted(pixels: UInt8[np.ndarray, "h w 3"], resolution: int) -> UInt8[np.ndarray, "r r 3"]:
-    """Return the whole picture, resized, in the middle of a square that its borders go on into."""
+    """Return the whole picture, resized, in the middle of a square, with its borders extended."""
     longest = max(pixels.shape[:2])
     height, width = (max(1, round(side * resolution / longest)) for side in pixels.shape[:2])
     missing = [resolution - side for side in (height, width)]

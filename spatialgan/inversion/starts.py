@@ -79,7 +79,7 @@ def gaussian_columns(
 ) -> tuple[Float[Tensor, "n k 2"], Float[Tensor, "n k"], Float[Tensor, "n k"]]:
     """Return centers, standard deviations and presences of all levels together, level by level.
 
-    Raises ValueError where a level isn't made of Gaussians.
+    Raises ValueError if a level isn't made of Gaussians.
     """
     levels = [level for level in layout.levels if isinstance(level, Gaussians)]
     if len(levels) < len(layout.levels):
@@ -100,7 +100,7 @@ def layout_of(
     presence: Float[Tensor, "n k"],
     counts: Sequence[int],
 ) -> Layout:
-    """Return the layout of columns whose levels have so many sub-heatmaps each."""
+    """Return the layout of columns whose levels have these numbers of sub-heatmaps."""
     if not counts:
         return Layout((), len(centers))
     parts = zip(*(x.split(list(counts), dim=1) for x in (centers, sigmas, presence)), strict=True)

@@ -2,7 +2,7 @@
 
 Styles count in standard deviations of what the model draws, centers in [-1, 1] and sizes as logarithms, so that a
 step of one length suits all. Centers and sizes stay in the range of what the model draws (`Bounds`), since it has
-learned nothing beyond; presences stay as they are, since every model here draws 1.
+learned nothing beyond it; presences stay the same, since every model here draws 1.
 
 Shapes: n scenes, j layers of styles (all, or 1 for all alike), l layers, *m codes where there are several, w style
 space, k sub-heatmaps of all levels together.
@@ -71,7 +71,7 @@ class Bounds:
 
 
 def first_values(starts: Starts, space: str) -> Values:
-    """Return the unknowns of the starts as they are; `space` is one of SPACES."""
+    """Return the unknowns at the starts; `space` is one of SPACES."""
     styles = torch.zeros_like(starts.ws if space == "w+" else starts.ws[:, :1])
     centers, sigmas, _ = gaussian_columns(starts.layout)
     return Values(styles, centers.clone(), sigmas.log())

@@ -157,7 +157,7 @@ class MinL1Alignment:
     """The distance to whichever is nearest: one object's heatmap, or that of all [paper, Eq. 5].
 
     The discriminator may look at one object at a time. Which target is nearest is decided per
-    sample, for all attention maps together ("shared") or for each by itself ("per_map"); the paper
+    sample, for all attention maps together ("shared") or for each separately ("per_map"); the paper
     doesn't say which.
     """
 
@@ -207,14 +207,14 @@ class MinL1Alignment:
         is_target: Bool[Tensor, "n k"],
         resolution: int,
     ) -> Float[Tensor, "n r r"]:
-        """Return the heatmap of all objects, without those that are no targets."""
+        """Return the heatmap of all objects that are targets."""
         if not self.least_peak:
             return target(layout, 0, resolution, self.l1.grid)
         return _unit_range((each * is_target[:, :, None, None]).mean(dim=1))
 
 
 def _never(is_target: Bool[Tensor, "n k"]) -> Float[Tensor, "n t"]:
-    """Return what makes the distance to each object that is no target infinite, and without any to all."""
+    """Return a term that makes the distance to objects that aren't targets infinite; without targets, also that to all."""
     any_ = is_target.any(dim=1, keepdim=True)
     return torch.where(torch.cat([is_target, any_], dim=1), 0.0, torch.inf)
 

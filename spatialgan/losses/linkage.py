@@ -44,7 +44,7 @@ class Relative:
 
 @dataclass(frozen=True)
 class Absolute:
-    """The unwanted change by itself, as the paper's regularizer has it."""
+    """The unwanted change alone, as in the paper's regularizer."""
 
     regions: tuple[str, ...]
     share: float = 0.25
@@ -72,7 +72,7 @@ def other_axes(linkage: Relative | Absolute, w_dim: int) -> slice:
 
 
 def check_linkage(linkage: Linkage, w_dim: int) -> None:
-    """Raise ValueError where a link would have no axes, or the links leave none to the others."""
+    """Raise ValueError if a link would have no axes, or the links leave none to the others."""
     if isinstance(linkage, Unlinked):
         return
     others = other_axes(linkage, w_dim)

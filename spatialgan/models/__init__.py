@@ -33,7 +33,7 @@ def is_file_of(sha256: str, model_sha256: str) -> bool:
 def model_path(model: str) -> Path:
     """Return the snapshot of a shipped model by its name, or of any model by its path.
 
-    Raises ValueError, naming the shipped ones, where there is no such model.
+    Raises ValueError, naming the shipped ones, if there is no such model.
     """
     if model in shipped_models():
         return FOLDER / f"{model}{SUFFIX}"

@@ -21,7 +21,7 @@ def open_model(name: str) -> OpenedModel:
     """Return a shipped model by its name, or any model by the path of its snapshot, on the CPU.
 
     The CPU, so that a scene's bits don't depend on the machine's GPU. Raises ValueError, naming the shipped
-    models, where there is no such model, and naming the file where it is damaged.
+    models, if there is no such model, and naming the file if it is damaged.
     """
     snapshot, sha256 = load_hashed(model_path(name))
     return OpenedModel(name, sha256, snapshot)

@@ -1,4 +1,4 @@
-"""Make a shipped model of a finished run: its weights in half the bytes, and a card that says what it is.
+"""Make a shipped model from a finished run: its weights in half the bytes, and a card that describes it.
 
 Weights are stored as fp16 and computed with as fp32, so that a model stays small and its images bit-stable;
 they differ a little from the run's own, and the card says how much.
@@ -51,7 +51,7 @@ Made by `{command}`. License: Apache-2.0, like the code.
 def ship_model(params: Params, run: str, profile: str, stem: Path) -> tuple[Path, Path]:
     """Write <stem>.safetensors and <stem>.md from a run's snapshot and metrics, and return both paths.
 
-    Raises ValueError where the model would be larger than MAX_BYTES, or its metrics are another snapshot's.
+    Raises ValueError if the model would be larger than MAX_BYTES, or its metrics are another snapshot's.
     """
     dataset, row, seed = split_run(run)
     params.dataset(dataset)
@@ -112,7 +112,7 @@ def model_card(params: Params, profile: str, source: Path, weights: Path, metric
 def _metrics(paths: Iterable[Path], snapshot_sha256: str) -> str:
     """Return a run's metrics as Markdown, with the protocol of each file.
 
-    Raises ValueError for metrics of another snapshot than the one with this sha256, and for what are none.
+    Raises ValueError for files that aren't metrics, or are metrics of a snapshot with another sha256.
     """
     parts = []
     for path in paths:

@@ -48,7 +48,7 @@ class ResidualBlock(nn.Module):
 def minibatch_std(x: Float[Tensor, "n c r r"], group_size: int) -> Float[Tensor, "n 1 r r"]:
     """Return one map per sample with the mean standard deviation of its group (Karras et al., 2018, section 3).
 
-    Raises ValueError if the batch is no whole number of groups.
+    Raises ValueError if the batch is not a whole number of groups.
     """
     n, _, r, _ = x.shape
     group = min(group_size, n)

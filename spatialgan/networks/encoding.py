@@ -1,7 +1,7 @@
 """ENCODINGS: how heatmaps enter the generator (SEL, the spatial encoding layers).
 
 To add one: write a frozen dataclass whose fields are its numbers, with `__call__(heatmap_channels) -> Parts`,
-which says what the encoding adds to a generator and leaves everything else as it is in StyleGAN2; give it a
+which says what the encoding adds to a generator and leaves everything else as in StyleGAN2; give it a
 key at the foot of this file. A layer that sees heatmaps is a module `(channels, projected)(x, heatmap) -> x`,
 put before a modulated convolution by `layers_before`.
 

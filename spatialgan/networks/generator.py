@@ -41,7 +41,7 @@ class GeneratorConfig:
     encoding: Encoding = field(default_factory=NoEncoding)  # an instance of an ENCODINGS class
 
     def __post_init__(self) -> None:
-        """Raise ValueError where the encoding can't take these heatmaps."""
+        """Raise ValueError if the encoding can't take these heatmaps."""
         self.encoding(self.heatmap_channels)
 
     @cached_property
@@ -213,7 +213,7 @@ class Synthesis(nn.Module):
     ) -> Float[Tensor, "n c s s"]:
         """Return the feature maps of the block at `resolution`, fp32; nothing above it is run.
 
-        Raises ValueError where there is no such block.
+        Raises ValueError if there is no such block.
         """
         for block, x, _ in self._blocks(ws, layout, noise, torch.float32):
             if block.resolution == resolution:

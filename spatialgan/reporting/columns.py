@@ -1,6 +1,6 @@
 """Columns of a table: one metric on one data set, its cells over seeds, and the paper's own numbers.
 
-"-" stands where a run has not been made, or the paper has no number; "N/A" where a run was measured and
+"-" means that a run has not been made, or that the paper has no number; "N/A" that a run was measured but
 the metric does not apply to it, such as the Co-move Ratio of a generator without heatmaps.
 """
 

@@ -34,7 +34,7 @@ class Series:
 
 
 def write_curves(params: Params, run: str, profile: str) -> Path:
-    """Draw the curves of a finished run, and return the picture's path; raises ValueError where there are none."""
+    """Draw the curves of a finished run, and return the picture's path; raises ValueError if it has none."""
     files = params.results(profile).run(run)
     if not files.curves.is_file():
         raise ValueError(f"{files.curves} does not exist: train {run} first")
@@ -45,7 +45,7 @@ def write_curves(params: Params, run: str, profile: str) -> Path:
 def read_curves(path: Path) -> pd.DataFrame:
     """Return a table of curves: numbers, NaN where a cell is empty.
 
-    Raises ValueError, in one line that names file and place, for everything that is no such table.
+    Raises ValueError, in one line that names file and place, for anything that is not such a table.
     """
     lines = [line for line in read_text(path, MAX_BYTES).splitlines() if line]
     names = lines[0].split(",") if lines else []

@@ -49,7 +49,7 @@ def show_edits(params: Params, section: dict, profile: str, results: list[Result
 def pooled_images(results: Sequence[Result], section: dict) -> Images:
     """Return the numbers of all images of all seeds, of the section's methods and in their order.
 
-    Raises ValueError where some have none of its metrics.
+    Raises ValueError if some have none of its metrics.
     """
     pooled: Images = {}
     for method in section["methods"]:

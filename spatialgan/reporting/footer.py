@@ -1,4 +1,4 @@
-"""What stands under every table: with what, on what, for how long and from which code its numbers come."""
+"""The footer of every table: how its numbers were measured, on what, after how much training, and by which code."""
 
 from collections.abc import Iterable
 

@@ -51,7 +51,7 @@ def show_methods(params: Params, section: dict, profile: str, results: list[Resu
 
 
 def pooled_trials(results: Sequence[Result], names: Sequence[str]) -> Trials:
-    """Return the numbers of all trials of all seeds; raises ValueError where some have none of those named."""
+    """Return the numbers of all trials of all seeds; raises ValueError if some have none of those named."""
     pooled: Trials = {}
     for result in results:
         for group in result.trials:

@@ -1,6 +1,6 @@
-"""What runs have left on disk, read for tables and figures; and the check that numbers may stand side by side.
+"""Results of runs, read from disk for tables and figures, and the check that they may be compared.
 
-What isn't there has not been run.
+A missing file means that the run hasn't been made.
 """
 
 from collections.abc import Iterable
@@ -43,7 +43,7 @@ class Result:
 def load_results(params: Params, section: dict, profile: str) -> list[Result]:
     """Return the results behind a table's section, in its order; runs without any are left out.
 
-    Raises ValueError where a record is damaged, or is of another snapshot than its run's.
+    Raises ValueError if a record is damaged, or is of another snapshot than its run's.
     """
     results = params.results(profile)
     files = list(dict.fromkeys(style["file"] for _, style in params.measures(section, profile)))

@@ -1,4 +1,4 @@
-"""A montage of samples: one labelled strip per run of a table, cut from the runs' own sample grids.
+"""A montage of samples: one labeled strip per run of a table, cut from the runs' own sample grids.
 
 Every grid shows the same seeds in the same order (8 images per line), so columns compare. Only the first
 seed of a run is shown; nothing is selected.

@@ -16,7 +16,7 @@ def segmenter_frame(
 ) -> pd.DataFrame:
     """Return mask AP50, AP and AP75, steps and CPU seconds of the section's trained segmenters as text.
 
-    Raises ValueError where a result was measured with other weights than those in a segmenter's record.
+    Raises ValueError if a result was measured with other weights than those in a segmenter's record.
     """
     lines = []
     for dataset in params.columns(section, profile):
@@ -45,7 +45,7 @@ def segmenter_frame(
 
 
 def _check_weights(result: Result, dataset: str, name: str, sha256: str) -> None:
-    """Raise ValueError where a result by this segmenter was measured with other weights."""
+    """Raise ValueError if a result by this segmenter was measured with other weights."""
     used = result.protocol.get("segmenter_sha256", "")
     if (result.dataset, result.protocol.get("segmenter")) == (dataset, name) and used != sha256:
         raise ValueError(

@@ -40,7 +40,7 @@ LINES: dict[str, Callable[[Params, dict, str, list[Result]], Section]] = {
 def write_table(params: Params, name: str, profile: str) -> list[Path]:
     """Write a table in all its formats, its numbers last, and return the paths by format.
 
-    Raises ValueError for an unknown name, where numbers of different protocols would meet, and where one was measured
+    Raises ValueError for an unknown name, if numbers of different protocols would meet, and if one was measured
     on another snapshot than its row's.
     """
     items = params.sections(name)

@@ -1,4 +1,4 @@
-"""How an edit's text names what it is of, and its numbers.
+"""How an edit's text names its object, and its numbers.
 
 An address is of an object, `1`, or of a single sub-heatmap, `2/1`: sub-heatmap 1 of level 2.
 """
@@ -17,7 +17,7 @@ PAIR = rf"(?P<y>{NUMBER}),(?P<x>{NUMBER})"
 def where_of(what: int | str, layout: Layout) -> moves.Where:
     """Return the sub-heatmaps that 1 or "1" (an object) or "2/1" (level/index) names.
 
-    Raises ValueError for anything else, and where the layout has no such one.
+    Raises ValueError for anything else, and if the layout has no such sub-heatmap.
     """
     if isinstance(what, str):
         if re.fullmatch(WHAT, what) is None:
@@ -32,7 +32,7 @@ def where_of(what: int | str, layout: Layout) -> moves.Where:
 
 
 def match_text(pattern: str, text: str, syntax: str) -> re.Match[str]:
-    """Return the match of a whole text; raises ValueError, showing the syntax, where there is none."""
+    """Return the match of the whole text; raises ValueError, showing the syntax, if it doesn't match."""
     found = re.fullmatch(pattern, text)
     if found is None:
         raise ValueError(f"'{text[:40]}' is not of the form {syntax}")

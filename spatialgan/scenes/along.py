@@ -90,7 +90,7 @@ def _checked(tensors: dict[str, Tensor], header: Any) -> Directions:
 def moved_along(scene: SceneData, directions: Directions, index: int, alpha: float) -> SceneData:
     """Return the scene with its styles alpha steps along direction `index` [ReSeFa, Eq. 1].
 
-    Raises ValueError where there is no such direction, or they are another model's.
+    Raises ValueError if there is no such direction, or they are another model's.
     """
     if not is_file_of(directions.model_sha256, scene.model_sha256):
         raise ValueError(

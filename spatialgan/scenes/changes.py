@@ -75,7 +75,7 @@ def add_to_first_layers(
 
 
 def gaussians_of(layout: Layout) -> list[Gaussians]:
-    """Return the Gaussians of all levels, without changes; raises ValueError where a level has none."""
+    """Return the Gaussians of all levels, without changes; raises ValueError if a level has none."""
     levels = [level for level in without_changes(layout).levels if isinstance(level, Gaussians)]
     if not levels or len(levels) < len(layout.levels):
         raise ValueError(

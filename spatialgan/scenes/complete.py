@@ -37,7 +37,7 @@ def scene_from_seed(
 ) -> SceneData:
     """Return the scene that a model draws from a seed; several objects are inside the frame.
 
-    Raises ValueError for settings that no scene can have, and where the model's heatmaps are noise.
+    Raises ValueError for settings that no scene can have, and if the model's heatmaps are noise.
     """
     return complete_scene(SceneDocument(model.name, seed, truncation_psi, noise_mode), model)
 
@@ -46,7 +46,7 @@ def complete_scene(document: SceneDocument, model: OpenedModel) -> SceneData:
     """Return the scene of a document for its model, with everything drawn that the document leaves out.
 
     Neither reads nor writes anything, so one opened model serves any number of documents and threads.
-    Raises ValueError, naming the place, where the document doesn't fit the model or was made with another
+    Raises ValueError, naming the place, if the document doesn't fit the model or was made with another
     file of that name.
     """
     if document.model_sha256 and not is_file_of(document.model_sha256, model.sha256):
@@ -108,7 +108,7 @@ def _check_count(place: str, count: int, expected: int, what: str) -> None:
 def _changes(document: SceneDocument, config: GeneratorConfig) -> Changes:
     """Return the changes that drags and directions made, in the model's shapes.
 
-    Raises ValueError, naming the field, where they don't fit the model.
+    Raises ValueError, naming the field, if they don't fit the model.
     """
     codes = (1 + config.num_objects,) if config.num_objects else ()
     num_heatmaps = sum(config.heatmap_channels)

@@ -38,7 +38,7 @@ class Edit(Protocol):
         ...
 
     def __call__(self, scene: SceneData) -> SceneData:
-        """Return the edited scene; raises ValueError where the scene can't be edited so."""
+        """Return the edited scene; raises ValueError if the scene can't be edited so."""
         ...
 
 
@@ -146,7 +146,7 @@ class Copy:
         return cls(int(found["index"]), dy=float(found["y"]), dx=float(found["x"]))
 
     def __call__(self, scene: SceneData) -> SceneData:
-        """Return the scene with the copy in it; raises ValueError where no object is free for it."""
+        """Return the scene with the copy in it; raises ValueError if no object is free for it."""
         layout = scene.layout
         index = checks.whole_number("the object", self.index)
         offset = (checks.number("dy", self.dy), checks.number("dx", self.dx))
@@ -180,7 +180,7 @@ class Restyle:
     def __call__(self, scene: SceneData) -> SceneData:
         """Return the scene with other styles, as their seeds draw them, and the same layout.
 
-        Raises ValueError where the model has no such style.
+        Raises ValueError if the model has no such style.
         """
         chosen = self._codes(scene)
         styles = tuple(
@@ -233,7 +233,7 @@ class Along:
     def __call__(self, scene: SceneData) -> SceneData:
         """Return the scene with other styles; its file then holds them, and needs the directions no more.
 
-        Raises ValueError where the file holds no such direction of the scene's model.
+        Raises ValueError if the file holds no such direction of the scene's model.
         """
         path = self.path
         if not isinstance(path, Path):
@@ -278,7 +278,7 @@ def parse_words(words: str) -> Edit:
 
 
 def apply_edit(scene: SceneData, edit: Edit) -> SceneData:
-    """Return the edited scene; raises ValueError, naming the edit, where the scene can't be edited so."""
+    """Return the edited scene; raises ValueError, naming the edit, if the scene can't be edited so."""
     names = {cls: name for name, cls in EDITS.items()}
     if type(edit) not in names:
         raise ValueError(unknown_name(EDITS, "edit", edit))

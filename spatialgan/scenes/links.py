@@ -35,7 +35,7 @@ class Resample:
     def __call__(self, scene: SceneData) -> SceneData:
         """Return the scene with the linked axes of what its styles draw from the seed; its file holds the difference.
 
-        Raises ValueError where the scene's model has no such link.
+        Raises ValueError if the scene's model has no such link.
         """
         model = open_model(scene.model)
         if not is_file_of(scene.model_sha256, model.sha256):

@@ -21,7 +21,7 @@ MAX_BYTES = 1_000_000
 def load_scene(path: Path) -> tuple[SceneData, OpenedModel]:
     """Return the scene in a file, complete, and its model.
 
-    Raises ValueError, in one line that names the file and the place, for everything that is not a scene.
+    Raises ValueError, in one line that names the file and the place, for anything that is not a scene.
     """
     try:
         document = parse_document(_read(path))

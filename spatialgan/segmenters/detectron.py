@@ -1,7 +1,7 @@
 """detectron2's Mask R-CNN, the paper's segmenter: published for COCO and LVIS, or trained on scenes.
 
-detectron2 is on no package index and is imported when it is used. Its published weights are pickles,
-which execute what they hold: they are read only if their md5 begins with the digits in their name, as
+detectron2 is not on any package index and is imported when it is used. Its published weights are pickles,
+which can execute code: they are read only if their md5 begins with the digits in their name, as
 its model zoo promises. What is trained here is stored without pickle.
 
 Shapes: n images, k instances, r pixels per side, d features.
@@ -220,7 +220,7 @@ def build_network(config: Any, device: str, min_score: float) -> nn.Module:
 
 
 def open_trained(weights: Path, device: str, min_score: float) -> Detectron:
-    """Return the segmenter in a file of `DetectronLearner.save`; ValueError where it is none."""
+    """Return the segmenter in a file of `DetectronLearner.save`; ValueError if it is not one."""
     require()
     from detectron2.config import CfgNode
 
@@ -237,7 +237,7 @@ def open_trained(weights: Path, device: str, min_score: float) -> Detectron:
 
 
 def open_published(name: str, file: str, weights: Path, device: str, min_score: float) -> Detectron:
-    """Return a network of the model zoo with its weights; ValueError where they are damaged."""
+    """Return a network of the model zoo with its weights; ValueError if they are damaged."""
     config = published_config(file)
     from detectron2.checkpoint import DetectionCheckpointer
     from detectron2.data import MetadataCatalog
@@ -253,7 +253,7 @@ def open_published(name: str, file: str, weights: Path, device: str, min_score: 
 
 
 def require() -> None:
-    """Raise ValueError that says how to install detectron2 where it isn't."""
+    """Raise ValueError, saying how to install detectron2, if it isn't installed."""
     try:
         import_module("detectron2")
     except ModuleNotFoundError as error:

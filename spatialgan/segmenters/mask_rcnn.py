@@ -209,7 +209,7 @@ def learning_targets(truth: Instances, classes: Sequence[str], device: str) -> d
 
 
 def open_trained(weights: Path, device: str, min_score: float) -> MaskRcnn:
-    """Return the segmenter in a file of `save_network`; ValueError where it is none."""
+    """Return the segmenter in a file of `save_network`; ValueError if it is not one."""
     found = read_tensors(weights)
     header = found.header
     if header.get("format") != FORMAT:
@@ -229,7 +229,7 @@ def open_trained(weights: Path, device: str, min_score: float) -> MaskRcnn:
 def open_published(weights: Path, device: str, min_score: float) -> MaskRcnn:
     """Return torchvision's Mask R-CNN R50-FPN v2 with the weights it publishes for COCO.
 
-    Raises ValueError where the file's sha256 doesn't begin with the digits in its published name.
+    Raises ValueError if the file's sha256 doesn't begin with the digits in its published name.
     """
     published = MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1
     sha256, digits = file_sha256(weights), published.url.rpartition("-")[2].removesuffix(".pth")

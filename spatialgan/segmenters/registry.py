@@ -3,7 +3,7 @@
 A segmenter is called with uint8 images and returns each one's trusted `Instances`. Those named after their
 library alone are trained by the rule `segmenter` on the drawn scenes of a data set; the others have published weights
 (see spatialgan/published.py). To add one, write a function `(weights, device, min_score) -> Segmenter` and give it a
-key; those that can be trained are also in TRAINERS, in training.py.
+key; trainable ones also need theirs in TRAINERS, in training.py, and in TRAINED_SEGMENTERS, in graph.py.
 
 Shapes: n images, r pixels per side.
 """
@@ -54,7 +54,7 @@ def open_segmenter(
 ) -> Segmenter:
     """Return a ready segmenter that trusts instances of at least `min_score`.
 
-    Raises ValueError, in one line, where it is unknown, or its weights or library are missing.
+    Raises ValueError, in one line, if it is unknown, or its weights or library are missing.
     """
     kind = choose(SEGMENTERS, "segmenter", name)
     if kind.url:

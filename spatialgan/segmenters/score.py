@@ -23,7 +23,7 @@ MAX_DETECTIONS = 100  # per image and class, COCO's
 def mask_ap(found: Sequence[Instances], truth: Sequence[Instances]) -> dict:
     """Return `ap` (mean over IoU 0.5 to 0.95), `ap50` and `ap75` of masks in [0, 1], and per class.
 
-    A class counts where the truth has one of it of MIN_AREA. Raises ValueError where none does.
+    A class counts where the truth has one of it of MIN_AREA. Raises ValueError if none does.
     """
     classes = sorted({name for one in truth for name in one.classes})
     precision = _precision(found, truth, classes)

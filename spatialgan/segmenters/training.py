@@ -81,7 +81,7 @@ class SegmenterJob:
 
 
 def training_of(params: Params, dataset: str, profile: str) -> SegmenterTraining:
-    """Return how a data set's segmenter is trained in a profile; ValueError where nothing is drawn."""
+    """Return how a data set's segmenter is trained in a profile; ValueError if nothing is drawn."""
     source = params.source(dataset, profile)
     if source["source"] != "procedural":
         published = [name for name in SEGMENTERS if name not in TRAINERS]
@@ -115,7 +115,7 @@ def train_segmenter(
     """Train segmenter `name`, write its weights and its record, and return the record.
 
     The weights of a training that ships with the code are taken from there, unless they are asked for `again`; they
-    are scored in any case. Raises ValueError, in one line, where it can't be trained or its library is missing.
+    are scored in any case. Raises ValueError, in one line, if it can't be trained or its library is missing.
     """
     trainer = choose(TRAINERS, "trainable segmenter", name)
     start, cpu = time.monotonic(), _cpu_seconds()
@@ -144,7 +144,7 @@ def train_segmenter(
 def take_shipped(weights: Path, training: SegmenterTraining, header: dict) -> bool:
     """Copy the weights that ship of exactly this training, by its header, to `weights`; return whether there are any.
 
-    Raises ValueError where the file that ships is damaged.
+    Raises ValueError if the file that ships is damaged.
     """
     path = shipped_weights(header["segmenter"], training.series.scene, training.series.resolution)
     if path is None:

@@ -1,10 +1,10 @@
-"""Which requests the studio lets in.
+"""Which requests the studio accepts.
 
-A web page of somebody else's must not be able to use the studio through the visitor's browser, so:
+Somebody else's web page must not be able to use the studio through the visitor's browser, so:
 
 - Host must name this machine, with the port served: a foreign name that resolves to it (DNS rebinding) is refused;
 - Origin, where there is one, must be the page's own;
-- a POST must be `application/json` and carry a header of our own, neither of which another site can send without
+- a POST must be `application/json` and have our own header, neither of which another site can send without
   asking first, and nobody answers that question;
 - beyond loopback, a random token from the printed link must come with everything but the page's own files.
 """
@@ -32,7 +32,7 @@ SECURITY_HEADERS = {
 
 @dataclass(frozen=True)
 class Admission:
-    """Who may ask what."""
+    """Which requests are accepted."""
 
     port: int
     names: frozenset[str] = LOOPBACK  # what the server may be called in Host

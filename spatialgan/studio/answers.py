@@ -104,11 +104,13 @@ def png(data: Any, models: Models) -> bytes:
 def attention(data: Any, models: Models) -> bytes:
     """Return where the discriminator looks in the image of a scene: for each of `looked_at`, rows of bytes.
 
-    Each map has the size of the image and goes from 0 to 255. Raises ValueError where the model has no discriminator.
+    Each map has the size of the image and goes from 0 to 255. Raises ValueError if the model has no discriminator.
     """
     scene, model = open_document(data, models)
     if model.discriminator is None:
-        raise ValueError(f"no discriminator of {model.name} is open: give it with --discriminator")
+        raise ValueError(
+            f"no discriminator is open for {model.name}: name one with --discriminator"
+        )
     image = ((render_scene(scene, model.snapshot).float() - 128) / 127.5)[None].requires_grad_()
     logits, features = model.discriminator(image)
     raw = model.snapshot.config.attention(logits, [features[r] for r in looked_at(model)])
@@ -163,7 +165,7 @@ def joined(parts: Sequence[films.Film]) -> bytes:
 def _check_one_model(stations: Sequence[Station]) -> None:
     names = sorted({scene.model for scene, _ in stations})
     if len(names) > 1:
-        raise ValueError(f"scenes of different models, {' and '.join(names)}, don't compare")
+        raise ValueError(f"scenes of different models, {' and '.join(names)}, can't be compared")
 
 
 def _fields(data: Any, names: tuple[str, ...]) -> dict:

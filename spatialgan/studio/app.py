@@ -1,4 +1,4 @@
-"""What the studio answers: the page's files, what models there are, and images of scenes.
+"""What the studio answers: the page's files, the list of models, and images of scenes.
 
 Nothing is kept between requests but the open models, and nothing is written.
 """
@@ -61,7 +61,7 @@ class Desk:
         return endpoint
 
     async def film(self, request: Request) -> Response:
-        """Answer scenes with the GIF that leads through them; other renders come in between."""
+        """Answer scenes with a GIF that leads through them; other renders run in between."""
         data = await read_json(request)
         job = partial(answers.stations_of, data, self.models)
         stations = await self.worker.run(request, job)
@@ -128,7 +128,7 @@ def _refused(request: Request, error: Exception) -> Response:
 def studio_app(models: Models, admission: Admission) -> ASGIApp:
     """Return the studio of some open models, as an ASGI app behind its guard.
 
-    Raises ValueError where a model has heatmaps that no scene can describe.
+    Raises ValueError if a model has heatmaps that no scene can describe.
     """
     desk = Desk(models)
     listing = json.dumps({"models": answers.describe(models)}).encode()

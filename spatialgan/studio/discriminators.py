@@ -1,4 +1,4 @@
-"""Discriminators beside the models: a snapshot holds none, so one is given as a file, or is found in the last
+"""Discriminators for the models: a snapshot has none, so one is given as a file, or is found in the last
 checkpoint of the snapshot's run. The studio shows where they look.
 """
 
@@ -32,7 +32,7 @@ def looked_at(model: OpenedModel) -> list[int]:
 def with_discriminator(model: OpenedModel, path: Path) -> OpenedModel:
     """Return a model with the discriminator of a file: a run's checkpoint, or what `spatialgan import` wrote.
 
-    Raises ValueError, naming the file, where it is damaged, holds none, or one for images of another size.
+    Raises ValueError, naming the file, if it is damaged, contains no discriminator, or one for images of another size.
     """
     return _beside(model, read_discriminator(path), path)
 
@@ -42,7 +42,7 @@ def _beside(model: OpenedModel, discriminator: Discriminator, path: Path) -> Ope
     judged, made = discriminator.config.resolution, model.snapshot.config.generator.resolution
     if judged != made:
         raise ValueError(
-            f"{path} judges images of {judged} px, but those of {model.name} have {made} px"
+            f"{path} takes images of {judged} px, but {model.name} makes images of {made} px"
         )
     return replace(model, discriminator=discriminator)
 
@@ -70,13 +70,13 @@ def with_own_discriminator(model: OpenedModel) -> OpenedModel:
 
 
 def read_discriminator(path: Path) -> Discriminator:
-    """Return the discriminator in a file, on the CPU; raises ValueError where it is damaged or holds none."""
+    """Return the discriminator in a file, on the CPU; raises ValueError if it is damaged or contains none."""
     tensors, header = load_tensors(path)
     kind = header.get("kind", "file of another program")
     if kind == KIND:
         return load_discriminator(path)
     if kind != "checkpoint":
-        raise ValueError(f"{path} holds no discriminator: it is a {kind}, not a run's checkpoint")
+        raise ValueError(f"{path} has no discriminator: it is a {kind}, not a run's checkpoint")
     return _of_checkpoint(tensors, header)
 
 

@@ -66,10 +66,10 @@ def _fixed(mask: Any, resolution: int) -> torch.Tensor:
         return torch.zeros(resolution, resolution)
     side = math.isqrt(len(rows))
     if side * side != len(rows):
-        raise ValueError(f"mask has {len(rows):,} pixels, which are no square")
+        raise ValueError(f"mask has {len(rows):,} pixels, which do not form a square")
     fixed = drag_scene.fixed_region(Image.frombytes("L", (side, side), rows), resolution)
     if (fixed == 1).all():
-        raise ValueError("mask leaves nothing that may change: erase some of it")
+        raise ValueError("the mask leaves nothing that may change: erase some of it")
     return fixed
 
 

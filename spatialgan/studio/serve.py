@@ -23,7 +23,7 @@ WILDCARDS = ("0.0.0.0", "::")
 
 @dataclass(frozen=True)
 class Studio:
-    """A studio about to be served."""
+    """A studio that is ready to be served."""
 
     listener: socket.socket
     server: uvicorn.Server
@@ -39,8 +39,8 @@ def make_studio(
 ) -> Studio:
     """Return a studio of the models named, or of all shipped ones, on a host and port (0: a free one).
 
-    `discriminators` are files by the name of the model whose images they look at. Raises ValueError where there is no
-    such model, and OSError where the port can't be had.
+    `discriminators` are files by the name of the model whose images they look at. Raises ValueError if there is no
+    such model, and OSError if the port isn't available.
     """
     listener = listen(host, port)
     port = listener.getsockname()[1]

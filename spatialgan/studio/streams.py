@@ -1,8 +1,8 @@
-"""Long jobs, streamed: a client sees each step as it happens, and ends the job by going away.
+"""Long jobs, streamed: a client sees each step as it happens, and ends the job by disconnecting.
 
-The stream is of server-sent events. Each `data:` line is JSON: how far the job has come; a few times a second, and at
+The stream consists of server-sent events. Each `data:` line is JSON: the job's progress; a few times a second, and at
 the end, also {"image" (base64 of RGBA rows), "scene" (the document of that state)}. {"error": ...} ends a job that
-can't be done.
+fails.
 """
 
 import base64
@@ -31,7 +31,7 @@ IMAGE_SECONDS = 0.12  # between two images of a stream
 
 
 class State(Protocol):
-    """How far a job has come."""
+    """The progress of a job."""
 
     @property
     def outcome(self) -> str:
@@ -63,12 +63,12 @@ class Slots:
     clients: set[str] = field(default_factory=set)
 
     def take(self, client: str) -> None:
-        """Take a slot; raises Occupied, in one line for people, where there is none."""
+        """Take a slot; raises Occupied, in one line for people, if none is free."""
         if client in self.clients:
-            raise Occupied("a drag or a photo is being worked on already: stop it first")
+            raise Occupied("a drag or a photo is already in progress: stop it first")
         if len(self.clients) >= MAX_JOBS:
             raise Occupied(
-                "other people's drags and photos are being worked on: try again in a moment"
+                "the studio is busy with other people's drags and photos: try again in a moment"
             )
         self.clients.add(client)
 
@@ -82,7 +82,7 @@ async def streamed(
 ) -> StreamingResponse:
     """Return the stream of a job, whose preparation takes its turn with the worker.
 
-    Raises Occupied where the client has one running, and ValueError where `prepare` does.
+    Raises Occupied if the client has one running, and ValueError if `prepare` does.
     """
     client = request.headers.get(CLIENT_HEADER, "")[:64]
     slots.take(client)
@@ -126,7 +126,7 @@ def _picture(scene: SceneData, model: OpenedModel) -> dict[str, Any]:
 
 
 class _Stream(StreamingResponse):
-    """The stream of a job; the client's slot is free again when it ends, however it ends."""
+    """The stream of a job. Frees the client's slot on any exit."""
 
     media_type = "text/event-stream"
 

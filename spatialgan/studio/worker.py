@@ -1,4 +1,4 @@
-"""The one worker that computes: jobs take turns, and one whose client has gone is not computed."""
+"""The one worker that computes: jobs take turns, and a job is skipped if its client has gone."""
 
 import asyncio
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class Worker:
     async def run(self, request: Request, job: Callable[[], T]) -> T:
         """Return what a job returns, once its turn has come.
 
-        Raises Gone where the client has left by then, Busy where too many jobs wait, and what the job raises.
+        Raises Gone if the client has left by then, Busy if too many jobs wait, and what the job raises.
         """
         if self._waiting >= MAX_WAITING:
             raise Busy

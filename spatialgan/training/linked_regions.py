@@ -52,7 +52,7 @@ def linked_region(text: str) -> Box | OfClass:
 def open_finder(config: RunConfig, results: Results, device: str) -> RegionFinder:
     """Return what finds a run's linked regions; a segmenter is opened only where one is a class.
 
-    Raises ValueError where a region's text is wrong, or the segmenter's weights are missing.
+    Raises ValueError if a region's text is wrong, or the segmenter's weights are missing.
     """
     regions = [linked_region(text) for text in config.linkage.regions]
     if not any(isinstance(region, OfClass) for region in regions):

@@ -1,7 +1,7 @@
 """The training loop: one run, from its configuration to a snapshot. Rerun the command to resume.
 
-A run may be killed at any moment, any number of times: on a CPU the result is bit-identical to that of a run that
-wasn't. Draws are functions of the images shown, and everything else is in the checkpoint.
+A run may be killed at any moment, any number of times: on a CPU the result is bit-identical to an uninterrupted
+run's. Draws are functions of the images shown, and everything else is in the checkpoint.
 """
 
 import logging
@@ -76,10 +76,10 @@ def _multiplies_bf16(device: torch.device) -> bool:
 
 
 def train(job: TrainingJob) -> None:
-    """Train a run to its end, from its newest checkpoint on.
+    """Train a run to its end, starting from its newest checkpoint.
 
-    Raises ValueError for a run or data set that cannot be trained, RuntimeError where another process
-    trains it, Preempted after SIGTERM or Ctrl-C, FloatingPointError where training diverges.
+    Raises ValueError for a run or data set that cannot be trained, RuntimeError if another process
+    trains it, Preempted after SIGTERM or Ctrl-C, FloatingPointError if training diverges.
     """
     config = resolve_precision(job.config, job.processes.device)
     _check_batch(config, job.processes)

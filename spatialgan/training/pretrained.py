@@ -1,4 +1,4 @@
-"""A training that goes on from a finished run: G begins with its weights. D begins anew, for a snapshot holds none."""
+"""A training that continues a finished run: G begins with its weights. D starts over, since a snapshot has no D."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from spatialgan.training.state import TrainState
 
 
 def pretrained_snapshot(config: RunConfig, results: Results) -> Path:
-    """Return the snapshot that a run begins from; raises ValueError where it isn't there."""
+    """Return the snapshot that a run begins from; raises ValueError if it isn't there."""
     run = f"{config.dataset}/{config.pretrained}/{config.seed}"
     path = results.run(run).snapshot
     if not path.is_file():
@@ -21,7 +21,7 @@ def pretrained_snapshot(config: RunConfig, results: Results) -> Path:
 
 @torch.no_grad()
 def begin_from(path: Path, state: TrainState) -> None:
-    """Give G and its average the weights of a snapshot; raises ValueError where it is of another generator."""
+    """Give G and its average the weights of a snapshot; raises ValueError if they are another generator's."""
     snapshot = load_snapshot(path)
     if snapshot.generator.config != state.g.config:
         raise ValueError(f"{path} is of another generator: a run goes on from one of the same size")

@@ -1,4 +1,4 @@
-"""Where a training keeps the checkpoints it resumes from, and where it puts what it made.
+"""Where a training keeps the checkpoints it resumes from, and where it puts its results.
 
 Checkpoints are under `Results.resume(run)`, in a folder <key>, outside the workflow's declared outputs, because a
 workflow deletes the outputs of a job that was killed. The key is a hash of everything that must not change when a
@@ -62,7 +62,7 @@ def save_checkpoint(folder: RunFolder, state: TrainState) -> None:
 def restore_newest(folder: RunFolder, state: TrainState) -> None:
     """Put the newest checkpoint that verifies into the state; damaged ones are named, skipped and kept.
 
-    Raises ValueError where all are damaged or one is whole but of another run, OSError where one can't be read: that
+    Raises ValueError if all are damaged or one is whole but of another run, OSError if one can't be read: that
     isn't damage.
     """
     for path in folder.checkpoints():
@@ -84,7 +84,7 @@ def restore_newest(folder: RunFolder, state: TrainState) -> None:
 
 
 def _counters(path: Path, header: dict, fixed: dict) -> dict:
-    """Return the counters in a checkpoint's header; raises ValueError where they are none of this training."""
+    """Return the counters in a checkpoint's header; raises ValueError if they can't be this training's."""
     if header.get("kind") != "checkpoint" or header.get("fixed") != fixed:
         raise ValueError(f"{path} is no checkpoint of this training: move it away")
     with describing(path, "state of a training"):

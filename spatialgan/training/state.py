@@ -104,7 +104,7 @@ def state_to_tensors(state: TrainState) -> tuple[dict[str, Tensor], dict]:
 def restore_state(state: TrainState, tensors: dict[str, Tensor], counters: dict) -> None:
     """Put saved tensors and counters into a new state of the same run.
 
-    Raises ValueError where they are those of a run with other networks.
+    Raises ValueError if they are from a run with other networks.
     """
     tensors = dict(tensors)
     rows = tensors.pop("curves.rows", state.curves.rows)

@@ -1,6 +1,6 @@
 """Being asked to stop: SIGTERM, as workflows and clusters send it, and Ctrl-C.
 
-It imports nothing heavy, so that a request is heard from a command's first moment on.
+It imports nothing heavy, so that a request is noticed from a command's first moment.
 """
 
 import signal
@@ -11,12 +11,12 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Preempted(Exception):
-    """Training was asked to stop, and what it had reached is saved."""
+    """Training was asked to stop, and its state is saved."""
 
 
 @contextmanager
 def stop_at_once() -> Iterator[None]:
-    """Raise Preempted when a request comes: there is nothing yet that would have to be saved."""
+    """Raise Preempted when a request comes, as long as there is nothing to save."""
 
     def stop(number: int, frame: object) -> None:
         raise Preempted("stopped; rerun the command to resume")

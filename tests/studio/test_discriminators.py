@@ -97,10 +97,10 @@ def test_an_imported_discriminator_is_given(run, tmp_path):
 
 def test_a_discriminator_that_does_not_fit_is_one_line(run, tmp_path):
     model = open_model(str(run.snapshot))
-    with pytest.raises(ValueError, match="holds no discriminator: it is a snapshot"):
+    with pytest.raises(ValueError, match="has no discriminator: it is a snapshot"):
         with_discriminator(model, run.snapshot)
     path = imported(tmp_path / "d.safetensors", 32)
-    with pytest.raises(ValueError, match=r"judges images of 32 px, but those of .* have 16 px"):
+    with pytest.raises(ValueError, match=r"takes images of 32 px, but .* makes images of 16 px"):
         with_discriminator(model, path)
     with pytest.raises(ValueError, match="unknown model 'cat': choose one of"):
         open_models([model.name], {"cat": path})
@@ -118,4 +118,4 @@ def test_the_server_says_which_models_have_attention_and_answers_for_them(run):
         assert len(answer.content) == 3 * 16 * 16
         refused = page.post("/attention", json={**LEAST, "model": "plain"})
         assert refused.status_code == 400
-        assert "no discriminator of plain is open" in refused.json()["error"]
+        assert "no discriminator is open for plain" in refused.json()["error"]

@@ -144,7 +144,7 @@ def test_keys_of_a_handle_make_a_step_per_stroke(visit):
     visit.page.keyboard.press("b")
     assert visit.scene()["layout"][0][2]["presence"] == 1
     visit.page.keyboard.press("b")
-    assert "No object is removed" in visit.page.locator("#message").text_content()
+    assert "No object has been removed" in visit.page.locator("#message").text_content()
     visit.page.keyboard.press("Control+z")
     visit.handle("0").focus()
     visit.page.keyboard.press("c")

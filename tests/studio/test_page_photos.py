@@ -87,6 +87,6 @@ def test_what_is_no_picture_is_said_and_changes_nothing(visit, tmp_path):
     (tmp_path / "not.png").write_bytes(b"not a picture")
     visit.page.set_input_files("#file", tmp_path / "not.png")
     visit.page.wait_for_function(
-        "() => document.querySelector('#message').textContent.includes('is no picture')"
+        "() => document.querySelector('#message').textContent.includes('is not a picture')"
     )
     assert visit.pixels() == before and not visit.page.evaluate("() => studio.locked")

@@ -241,7 +241,7 @@ def test_a_request_whose_client_has_gone_is_not_computed(models, monkeypatch):
 def test_one_job_at_a_time_per_client_and_few_of_all():
     slots = Slots()
     slots.take("me")
-    with pytest.raises(Occupied, match="worked on already: stop it first"):
+    with pytest.raises(Occupied, match="already in progress: stop it first"):
         slots.take("me")
     for name in ("you", "she", "he"):
         slots.take(name)

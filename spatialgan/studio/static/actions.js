@@ -17,7 +17,7 @@ export function remove(studio, part) {
 export function bringBack(studio) {
   const removed = (part) => at(studio.scene, part)?.presence === 0;
   const part = [studio.selection, ...allParts(studio.scene)].find(removed);
-  if (!part) return studio.say("No object is removed.");
+  if (!part) return studio.say("No object has been removed.");
   const parts = partsMeant(studio.scene, part, studio.scope);
   studio.apply(broughtBack(studio.scene, parts), `Bring back ${nameOf(part)}`, performance.now());
 }
@@ -37,13 +37,13 @@ export function restyleWhole(studio, what, direction) {
 }
 
 function restyleFrom(studio, what, seed, label) {
-  if (seed < 0) return studio.say("There is no seed below 0.");
+  if (seed < 0) return studio.say("Seeds start at 0.");
   return studio.edit([`restyle ${what}:${seed}`], label);
 }
 
 // A second object in the style of the first, beside it, where there is more room.
 export function copyObject(studio, part) {
-  if (studio.scene.layout.length > 1) return studio.say("A hierarchy is the only object of its model: it can't be copied.");
+  if (studio.scene.layout.length > 1) return studio.say("A hierarchy can't be copied: it is its model's only object.");
   if (!hasRoom(studio.scene, part)) return studio.say("All objects are in the image. Remove one to make room for the copy.");
   const { center } = at(studio.scene, part);
   const dx = center[1] > 0 ? -0.4 : 0.4;

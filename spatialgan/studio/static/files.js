@@ -52,7 +52,7 @@ export class Files {
     if (!file) return;
     this.studio.attempt(async () => {
       if (file.type.startsWith("image/")) return this.photo.open(file);
-      if (file.size > MAX_BYTES) throw new Error("This file is larger than any scene.");
+      if (file.size > MAX_BYTES) throw new Error("This file is too large to be a scene.");
       await this.studio.open(parseScene(await file.text()), `Open ${file.name.slice(0, 20)}`);
     });
   }
@@ -74,7 +74,7 @@ export class Files {
     const first = past.findLastIndex((scene) => scene.model !== model) + 1;
     const scenes = past.slice(first).slice(-most);
     const count = Math.min(scenes.length, MAX_STATIONS);
-    if (count < 2) throw new Error("There is nothing to film yet: edit the picture first.");
+    if (count < 2) throw new Error("There is nothing to film yet: edit the image first.");
     const pick = (i) => scenes[Math.round((i * (scenes.length - 1)) / (count - 1))];
     if (count < scenes.length) this.studio.say(`The film shows ${count} of ${scenes.length} steps.`);
     else this.studio.say("Making the film...");
@@ -123,7 +123,7 @@ export async function sceneOf(fragment) {
     const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
     return parseScene(await readAtMost(reader, MAX_BYTES));
   } catch {
-    throw new Error("The link does not hold a whole scene: copy it again, to its end.");
+    throw new Error("The link does not contain a whole scene: copy all of it again.");
   }
 }
 

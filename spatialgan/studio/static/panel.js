@@ -118,7 +118,7 @@ export class SceneCard {
     $("#seed").addEventListener("change", (event) => {
       const seed = Number(event.target.value);
       if (event.target.value !== "" && Number.isSafeInteger(seed) && seed >= 0) return actions.newScene(studio, seed);
-      studio.say("A seed is a whole number from 0.");
+      studio.say("A seed is a whole number, 0 or larger.");
       fill(event.target, studio.scene.seed);
     });
     for (const [selector, act] of [
@@ -174,7 +174,7 @@ export class ViewCard {
     compare.addEventListener("keyup", hold(false));
     $("#set-before").addEventListener("click", () => {
       studio.setBefore();
-      studio.say("From now on, changes are compared with this picture.");
+      studio.say("From now on, changes are compared with this image.");
     });
   }
 }

@@ -15,8 +15,8 @@ export class Photo {
   // Find the scene of a file's picture. It becomes one step; canceled, everything is as it was.
   async open(file) {
     const { studio } = this;
-    if (studio.locked) throw new Error("Stop what is running first.");
-    if (!studio.backend.can.has("invert")) throw new Error("Photos need the studio itself: `spatialgan studio`.");
+    if (studio.locked) throw new Error("Something is still running: stop it first.");
+    if (!studio.backend.can.has("invert")) throw new Error("Photos need the studio on your own computer: `spatialgan studio`.");
     const picture = await decoded(file);
     const pixels = reduced(picture, studio.model.resolution);
     picture.close();
@@ -61,11 +61,11 @@ export class Photo {
     this.#busy(false);
     if (!keep || !reached) {
       studio.revert();
-      if (this.control.signal.aborted) studio.say("The photo is given up; the picture is as it was.");
+      if (this.control.signal.aborted) studio.say("The search is canceled; the image is unchanged.");
       return;
     }
     await studio.open(reached.scene, `Photo ${name.slice(0, 20)}`);
-    studio.say("This is the nearest scene that the model knows. Move its objects as ever.");
+    studio.say("This is the closest scene that the model found. You can edit it like any other.");
   }
 
   #busy(on) {
@@ -74,7 +74,7 @@ export class Photo {
     $("#frame").classList.toggle("searching", on);
     $("#photo-bar").max = STEPS;
     $("#photo-bar").value = 0;
-    $("#photo-progress").textContent = "Looking for samples that come near…";
+    $("#photo-progress").textContent = "Looking for similar samples…";
     if (on) $("#photo-cancel").focus();
     else $("#open").focus();
   }
@@ -84,7 +84,7 @@ async function decoded(file) {
   try {
     return await createImageBitmap(file); // upright, as its EXIF data say
   } catch {
-    throw new Error(`${file.name.slice(0, 40)} is no picture that this browser reads.`);
+    throw new Error(`${file.name.slice(0, 40)} is not a picture that this browser can read.`);
   }
 }
 

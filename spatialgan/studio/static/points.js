@@ -247,7 +247,7 @@ export class Points {
       studio.say(OUTCOMES[reached.outcome] ?? `Stopped after ${reached.step} steps.`);
     } else {
       studio.revert();
-      studio.say("The drag is canceled; the picture is as it was.");
+      studio.say("The drag is canceled; the image is unchanged.");
     }
     this.#changed();
   }
@@ -267,6 +267,6 @@ export class Points {
 const OUTCOMES = {
   reached: "Every point has arrived.",
   jumped: "The objects were moved; this method takes no steps.",
-  "step cap": "The steps are used up; start again to go on.",
-  diverged: "The drag lost its way and was ended.",
+  "step cap": "The drag reached its limit of steps; start it again to continue.",
+  diverged: "The drag became unstable and was stopped.",
 };

@@ -55,7 +55,7 @@ export class Studio extends EventTarget {
     const known = this.models.some((model) => model.scene === scene);
     const whole = known ? scene : await this.backend.complete(scene);
     if (!this.models.some((model) => model.name === whole.model)) {
-      throw new Error(`This scene is of the model "${whole.model}", which this studio has not opened.`);
+      throw new Error(`This scene needs the model "${whole.model}", which is not open in this studio.`);
     }
     this.renderer.abandon();
     this.before = { scene: whole, pixels: null };
