@@ -37,7 +37,7 @@ Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Unread(OSError):
-    """The system failed to read a file, which the message names: it may succeed next time, so the file isn't damaged."""
+    """The system failed to read a file, which the message names: it may succeed next time."""
 
 
 def unusual_kind(mode: int) -> str:

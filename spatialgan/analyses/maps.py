@@ -84,7 +84,7 @@ def peaks(maps: Float[Tensor, "n h w"]) -> Float[np.ndarray, " n"]:
 
 
 def entropy(maps: Float[Tensor, "n h w"]) -> Float[np.ndarray, " n"]:
-    """Return the entropy of each map as a distribution over pixels: 1 where all are alike, 0 where one has all."""
+    """Return the entropy of each map as a distribution over pixels: 1 if all are equal, 0 if one has everything."""
     flat = maps.flatten(1).double().clamp(min=0)
     shares = flat / flat.sum(dim=1, keepdim=True).clamp(min=1e-30)
     found = torch.special.entr(shares).sum(dim=1) / np.log(flat.shape[1])

@@ -176,10 +176,10 @@ def _label_problems(archive: zipfile.ZipFile, names: set[str]) -> list[BadMember
         return []
     try:
         described = parse_json(read_member(archive, archive.getinfo("dataset.json")))
-        labelled = [str(name) for name, _ in described["labels"] or []]
+        labeled = [str(name) for name, _ in described["labels"] or []]
     except (BadMember, ValueError, TypeError, KeyError) as error:
         return [BadMember("dataset.json", f"not a StyleGAN dataset.json ({error})")]
-    lost = [name for name in labelled if name not in names]
+    lost = [name for name in labeled if name not in names]
     return [BadMember(name, "has a label in dataset.json, but is no image here") for name in lost]
 
 

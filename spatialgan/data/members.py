@@ -95,7 +95,7 @@ def decode_image(name: str, data: bytes) -> UInt8[np.ndarray, "h w 3"]:
 
 @contextmanager
 def opened_picture(data: bytes) -> Iterator[Image.Image]:
-    """Yield the picture in `data`, of which only the header has been read.
+    """Yield the picture in `data` after reading only its header.
 
     Raises BadPicture, in words that name no file, if it is in no format of FORMATS, is too large, or if anything
     that the block does with it finds damage.

@@ -44,7 +44,7 @@ BATCH = 32  # samples drawn and segmented together; changes no result
 
 
 def comove_protocol(setup: Setup) -> dict:
-    """Return what has to agree before two Co-move Ratios may stand side by side."""
+    """Return what must agree before two Co-move Ratios may be compared."""
     return {
         "segmenter": setup.segmenter.name,
         "segmenter_sha256": setup.segmenter.sha256,

@@ -6,7 +6,7 @@ inside over that outside when linked axes are drawn again, `others` that outside
 of mean squares over pixels and images; `reach` is the mean over images of the former's change inside as a root mean
 square, and `contrast` the standard deviation of the pixels inside (images in [-1, 1]).
 
-Shapes: n samples, k links, r resolution, l layers, w style space, *m codes where there are several.
+Shapes: n samples, k links, r resolution, l layers, w style space, *m codes if there are several.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ NAMES = ("linked_inside", "linked_outside", "others_outside", "others_inside", "
 
 
 def protocol(setup: Setup) -> dict:
-    """Return what has to agree before two results may stand side by side."""
+    """Return what must agree before two results may be compared."""
     return {
         "num_trials": setup.settings["num_comove"],
         "truncation_psi": 1,

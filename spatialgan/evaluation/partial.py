@@ -85,7 +85,7 @@ def _locked(path: Path) -> int:
 
 
 def _sealed(number: int, text: str) -> str:
-    """Return a line of a file, which is whole only where it stands: lines can't change places."""
+    """Return a line for a file; it is valid only at its position, so lines can't be swapped."""
     return f"{hashlib.sha256(f'{number} {text}'.encode()).hexdigest()} {text}"
 
 

@@ -2,7 +2,7 @@
 
 A change is the root mean square over pixels and colors of the difference of two images in [-1, 1].
 
-Shapes: a amounts, n samples, r resolution, l layers, *m codes where there are several.
+Shapes: a amounts, n samples, r resolution, l layers, *m codes if there are several.
 """
 
 from collections.abc import Callable, Sequence

@@ -43,7 +43,7 @@ def import_generator(path: Path, output: Path) -> GeneratorConfig:
 
 
 def import_discriminator(path: Path, output: Path) -> DiscriminatorConfig:
-    """Write the discriminator of a checkpoint to a file of its own; return its sizes.
+    """Write the discriminator of a checkpoint to a separate file; return its sizes.
 
     Raises ValueError, in one line that names the file and what was refused.
     """

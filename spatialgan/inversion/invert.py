@@ -5,7 +5,7 @@ the most promising one. Whoever iterates can show each state and cancels by stop
 each of them. Everything is a function of the photo, the model and the settings, and is computed by one thread; only a
 limit of seconds makes the number of steps depend on the machine.
 
-Shapes: n scenes, l layers, *m codes where there are several, w style space, r resolution.
+Shapes: n scenes, l layers, *m codes if there are several, w style space, r resolution.
 """
 
 import math

@@ -1,6 +1,6 @@
 """PERCEPTUAL: how different two images look to a network, which tolerates shifts of a pixel.
 
-A network's maps at several depths are compared as in LPIPS [Zhang et al., 2018, Eq. 1] with all channels alike:
+A network's maps at several depths are compared as in LPIPS [Zhang et al., 2018, Eq. 1] with equal weights for all channels:
 each pixel's features are scaled to length 1, and squared differences are summed over channels and averaged over
 pixels and depths. Every number says which network it was measured with.
 

@@ -1,7 +1,7 @@
 """Any photo as a square image that a model could show.
 
 Preparing a data set refuses whatever can't be converted without a choice; here the choices are made: what is
-transparent lies on white, 16 bits become 8, CMYK becomes sRGB, and a picture that is not square is cropped or framed.
+transparent becomes white, 16 bits become 8, CMYK becomes sRGB, and a picture that is not square is cropped or framed.
 
 Shapes: h w pixels, r resolution.
 """
@@ -50,7 +50,7 @@ def read_photo(path: Path) -> UInt8[np.ndarray, "h w 3"]:
             # Phones write MPO, a JPEG with a second view behind it; the first one is the photo.
             frames = getattr(picture, "n_frames", 1)
             if picture.format != "MPO" and frames != 1:
-                raise BadPicture(f"has {frames} frames: save the one that you mean by itself")
+                raise BadPicture(f"has {frames} frames: save the one you want as a separate file")
             picture.load()
             return _upright_rgb(picture)
     except BadPicture as error:
@@ -76,7 +76,7 @@ def _rgb(picture: Image.Image) -> Image.Image:
             raise BadPicture("brightness beyond 16 bits")
         return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
     if picture.mode == "F":
-        raise BadPicture("brightness as fractions, whose range nothing tells: save it with 8 bits")
+        raise BadPicture("brightness as fractions of unknown range: save it with 8 bits")
     if picture.mode in ALPHA_MODES or "transparency" in picture.info:
         layer = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")

@@ -7,7 +7,7 @@ change inside their region alone; where the others are, outside all regions.
 To add a form, write a frozen dataclass with the fields of `Relative` and `__call__(wanted, unwanted) -> scalar`, and
 give it a key at the foot of this file.
 
-Shapes: n samples, w style space, *m codes where there are several, l layers, r resolution.
+Shapes: n samples, w style space, *m codes if there are several, l layers, r resolution.
 """
 
 from dataclasses import dataclass

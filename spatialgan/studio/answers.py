@@ -108,7 +108,9 @@ def attention(data: Any, models: Models) -> bytes:
     """
     scene, model = open_document(data, models)
     if model.discriminator is None:
-        raise ValueError(f"no discriminator is open for {model.name}: name one with --discriminator")
+        raise ValueError(
+            f"no discriminator is open for {model.name}: name one with --discriminator"
+        )
     image = ((render_scene(scene, model.snapshot).float() - 128) / 127.5)[None].requires_grad_()
     logits, features = model.discriminator(image)
     raw = model.snapshot.config.attention(logits, [features[r] for r in looked_at(model)])

@@ -4,7 +4,7 @@ A phase is a function `(Step) -> loss`; it draws its own inputs from (seed, phas
 follow StyleGAN2; the generator's main phase adds the alignment of heatmaps and D's attention, which is
 read from the forward pass that the adversarial loss needs anyway.
 
-Shapes: n this process's share of the batch, l layers, *m codes where there are several, w style
+Shapes: n this process's share of the batch, l layers, *m codes if there are several, w style
 space, r resolution.
 """
 

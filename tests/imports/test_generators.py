@@ -79,10 +79,8 @@ GENERATORS = {
     "synthesis has no part b8": removal("synthesis", "_modules", "b8"),
     "G_ema has no part mapping": removal("", "_modules", "mapping"),
     "mapping has no tensor w_avg": removal("mapping", "_buffers", "w_avg"),
-    "synthesis has no block of 4 pixels: it is no StyleGAN2": attribute(
-        "synthesis", "_modules", {}
-    ),
-    "_modules is no dictionary": attribute("synthesis", "_modules", []),
+    "synthesis has no block of 4 pixels: not a StyleGAN2": attribute("synthesis", "_modules", {}),
+    "_modules is not a dictionary": attribute("synthesis", "_modules", []),
     "synthesis.b8.conv0.more has no place in our networks": extra,
     "b32 is there twice": doubled,
 }
