@@ -111,7 +111,7 @@ class Package:
     def _definition(
         self, place: Place, chosen: Mapping[str, str], settings: Collection[str]
     ) -> Definition:
-        """Return a definition as it counts with these choices."""
+        """Return a definition with these choices applied."""
         unused = (names for key, names in OPTIONAL.items() if key not in chosen)
         choice = Choice(
             chosen.get(place[1]), ".".join(place) in settings, frozenset[str]().union(*unused)

@@ -196,7 +196,7 @@ def metadata(model: OpenedModel, license_name: str) -> dict[str, str]:
 def largest_difference(exported: OnnxModel, snapshot: Snapshot) -> float:
     """Return the largest difference from `render` on the checked scenes, as a fraction of the images' range.
 
-    The scenes are rendered together and the first also alone, so that the batch is seen to be free. Raises
+    The scenes are rendered together and the first also alone, to show that the batch size is free. Raises
     ModuleNotFoundError if the extra is missing.
     """
     import onnxruntime

@@ -65,7 +65,7 @@ class Choice:
 
 
 def define(resolve: Resolve, module: Module, name: str, choice: Choice) -> Definition:
-    """Return a definition of a module as it counts with a choice."""
+    """Return a definition of a module with a choice applied."""
     statements = module.definitions[name]
     if choice.entry is not None:
         statements = [_keep_entry(s, choice.entry) for s in statements]

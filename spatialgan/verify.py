@@ -183,7 +183,7 @@ def _members(stores: list[Path], path: str, md5: str) -> Iterator[tuple[str, str
                 items = [(str(i["md5"]), str(i["relpath"])) for i in read_json(listing)]
                 yield from ((found, f"{path}/{name}") for found, name in items)
             except (ValueError, KeyError, TypeError, OSError):
-                continue  # damaged, or unreadable: it has a check of its own
+                continue  # damaged, or unreadable: another check names it
 
 
 def _object_faults(path: Path, md5: str, name: str) -> Iterator[str]:

@@ -18,7 +18,7 @@ from spatialgan.attention import RELUS, SIGNS, GradCam
 
 NUM_OTHERS = 5  # images whose masks each map is compared with
 TOP = 0.25  # fraction of a map's pixels that counts as seen
-PEAK = 0.5  # of a map's range, above its minimum: lower maxima are no peaks
+PEAK = 0.5  # of a map's range, above its minimum: lower maxima don't count as peaks
 WITHOUT_SIGN = ("absolute", "deviation")  # of RELUS: the same map for either sign
 
 Reading = Callable[[Tensor, Sequence[Tensor]], list[Tensor]]

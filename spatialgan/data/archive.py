@@ -171,7 +171,7 @@ def scan_archive(path: Path | str) -> list[BadMember]:
 
 
 def _label_problems(archive: zipfile.ZipFile, names: set[str]) -> list[BadMember]:
-    """Return what is wrong with dataset.json: unreadable, or labels for images that are not there."""
+    """Return the faults of dataset.json: it can't be read, or has labels for missing images."""
     if "dataset.json" not in archive.namelist():
         return []
     try:

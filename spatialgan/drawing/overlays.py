@@ -21,7 +21,7 @@ from spatialgan.heatmaps.moves import gaussians
 
 COLORS = ((230, 159, 0), (86, 180, 233), (0, 200, 140), (240, 228, 66), (204, 121, 167))
 MIN_SIDE = 192  # pixels of an enlarged image
-FINE = 4  # circles are drawn so many times as large, and reduced
+FINE = 4  # circles are drawn this many times as large, then reduced
 GAP = 6
 CAPTION_HEIGHT = 26
 FONT_SIZE = 15

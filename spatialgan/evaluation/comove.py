@@ -39,7 +39,9 @@ from spatialgan.segmenters.instances import MIN_AREA, MIN_SCORE, Instances
 from spatialgan.segmenters.registry import Segmenter
 from spatialgan.snapshot import Snapshot
 
-STILL_EVERY = 10  # one in so many samples is drawn and segmented again, not moved: null control
+STILL_EVERY = (
+    10  # one sample in this many is drawn and segmented again without a move: null control
+)
 BATCH = 32  # samples drawn and segmented together; changes no result
 
 

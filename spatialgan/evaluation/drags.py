@@ -72,7 +72,7 @@ def drag_observations(snapshot: Snapshot, setup: Setup, done: Sequence[dict]) ->
     bar = tqdm(total=num, initial=len(done), desc="trials", unit="trial", disable=None)
     with bar:
         for number, trial in enumerate(drag_trials(snapshot, "", num - len(done), start)):
-            if number == 0:  # what is made once (threads, kernels) is no part of the first drag
+            if number == 0:  # one-time costs (threads, kernels) don't belong to the first drag
                 _drag_all(trial, snapshot, DragSettings(max_steps=2))
             lines = _observe_trial(trial, snapshot, setup.segmenter, settings)
             bar.update()

@@ -34,7 +34,7 @@ class ImageRange(Dataset):
 
     def __init__(self, load: Callable[[int, int], Tensor], count: int, title: str) -> None:
         self._load, self._count = load, count
-        # disable=None: no bar where nobody watches
+        # disable=None: no bar unless on a terminal
         self._bar = tqdm(total=count, desc=title, unit="image", disable=None)
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Links: how well axes of W are tied to regions of the image, for a LinkGAN row and its twin without links alike.
+"""Links: how well axes of W are tied to regions of the image, for both a LinkGAN row and its twin without links.
 
 Of each sample the first axes are drawn again, or all behind those that are linked, as the row's own share has it (the
 default of linkages for rows without links). The regions are REGIONS, whatever the row's own are: `linked` is the change

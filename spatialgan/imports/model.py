@@ -17,7 +17,7 @@ from spatialgan.networks.generator import GeneratorConfig
 from spatialgan.tensor_file import save_tensors
 
 GENERATOR, DISCRIMINATOR = "G_ema", "D"  # the networks' names in a checkpoint
-DATASET = "imported"  # in place of a data set's name
+DATASET = "imported"  # instead of a data set's name
 
 
 def import_generator(path: Path, output: Path) -> GeneratorConfig:

@@ -29,7 +29,7 @@ from spatialgan.data.profiles import INTENT, MAX_PROFILE, to_srgb
 from spatialgan.documents import read_bytes
 from spatialgan.variants import choose
 
-FRAME = "crop"  # the key of FRAMES that is used where nobody names one
+FRAME = "crop"  # the default key of FRAMES
 # Pillow's names of gray with more than 8 bits
 DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
@@ -38,7 +38,7 @@ ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
 def read_photo(path: Path) -> UInt8[np.ndarray, "h w 3"]:
     """Return the upright sRGB image in a file of at most 64 million pixels.
 
-    Raises ValueError, in one line that names the file, for any other file.
+    Raises ValueError, in one line that names it, for any other file.
     """
     if path.suffix.lower() in FOREIGN_SUFFIXES:
         raise ValueError(f"{path}: a format that isn't read: make it one of {', '.join(FORMATS)}")

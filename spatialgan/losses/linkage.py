@@ -34,7 +34,7 @@ class Relative:
     regions: tuple[str, ...]  # one per link: box:Y,X,HEIGHT,WIDTH or class:NAME
     share: float = 0.25  # of the axes of W, per link
     weight: float = 0.3
-    interval: int = 8  # the phase runs every so many steps (lazy regularization)
+    interval: int = 8  # steps from one run of the phase to the next (lazy regularization)
     segmenter: str = "torchvision"  # that finds the classes
 
     def __call__(self, wanted: Float[Tensor, ""], unwanted: Float[Tensor, ""]) -> Float[Tensor, ""]:

@@ -31,7 +31,7 @@ class Conventions:
 
 
 class Clamped(nn.Module):
-    """A layer whose output is bounded; bounded by 0, it is as it was."""
+    """A layer whose output is bounded; a bound of 0 changes nothing."""
 
     def __init__(self, layer: nn.Module, limit: float):
         super().__init__()

@@ -85,7 +85,7 @@ class Guard:
         """Answer one request."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
-        if scope["type"] != "http":  # a websocket: nobody takes it
+        if scope["type"] != "http":  # a websocket: not supported
             return
 
         async def send_guarded(message: Message) -> None:
