@@ -32,7 +32,7 @@ studio: $(INSTALLED) ## edit images in the browser
 workstation: $(INSTALLED) ## the ablation at a larger budget, several seeds: results/workstation/
 	snakemake --cores all results/workstation/tables/ablation.md
 
-pull: $(INSTALLED) ## bring data sets, weights and segmenters from DVC's remote, and check their bytes
+pull: $(INSTALLED) ## get data sets, weights and segmenters from DVC's remote, and check their bytes
 	@test -e .git || grep -qs no_scm .dvc/config.local || { echo "this is no git checkout, which DVC must be told: \
 	$(BIN)/dvc config --local core.no_scm true" >&2; exit 1; }
 	dvc pull --allow-missing
@@ -56,7 +56,7 @@ docs: $(INSTALLED) ## build the documentation, with the API reference and the de
 	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
 	python -m workflow.demo site/demo
 
-prose: $(INSTALLED) ## write the numbers in README.md and docs/ anew from the results that they name
+prose: $(INSTALLED) ## update the numbers in README.md and docs/ from the results that they name
 	python -m workflow.prose
 
 lock: $(INSTALLED) ## resolve pyproject.toml into requirements.lock; delete that file first to upgrade all of it

@@ -4,7 +4,7 @@
 
 A checkpoint is a training's state (results/.../resume/<run>/<key>/checkpoint-*.safetensors). Images are new drawn
 scenes of its data set, whose masks are known. Each reading of D's gradients is correlated with the scene's mask, and
-with the masks of other scenes: objects stand mostly in the middle, so any central map correlates with them. What
+with the masks of other scenes: objects are usually near the center, so any central map correlates with them. What
 counts is the difference, and its difference from that of the untrained discriminator, which stands at kimg 0. Beside
 FILE, a table of these differences is written as Markdown.
 

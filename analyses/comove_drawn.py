@@ -53,7 +53,7 @@ def draw(index: int, resolution: int, moved: int | None) -> Drawing:
 
 
 def moved_piece(before: Instances, after: Instances) -> tuple[int, int] | None:
-    """Return the indices of the piece that went furthest, of those with a name of their own."""
+    """Return the indices of the piece that went furthest, of those with their own names."""
     ways = {}
     for i, name in enumerate(before.classes):
         if before.classes.count(name) == 1 == after.classes.count(name):
@@ -67,7 +67,7 @@ def moved_piece(before: Instances, after: Instances) -> tuple[int, int] | None:
 
 
 def overlapping(found: Instances, mask: torch.Tensor) -> int | None:
-    """Return the instance that covers a mask best, None where none has an IoU above a half."""
+    """Return the instance that covers a mask best, None if none has an IoU above a half."""
     if len(found) == 0:
         return None
     iou = (found.masks & mask).sum(dim=(1, 2)) / (found.masks | mask).sum(dim=(1, 2))

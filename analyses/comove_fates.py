@@ -1,4 +1,4 @@
-"""What becomes of moved objects: where the Co-move Ratio of a generator is won and lost.
+"""What happens to moved objects: where a generator's Co-move Ratio is won and lost.
 
     python -m analyses.comove_fates SNAPSHOT WEIGHTS -o FILE [--moves 1000] [--objects all|alone|inside]
 

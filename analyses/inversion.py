@@ -3,7 +3,7 @@
     python -m analyses.inversion bedroom -o FILE [--num 100] [--weights SEGMENTER] [--encoder ENCODER]
 
 MODEL is a shipped model. Photos are new drawn scenes of its data set. Each METHOD inverts all of them: mean squared
-error (in [-1, 1], and in parts of the nearest sample's), PSNR, perceptual distance, seconds. Then one object of each
+error (in [-1, 1], and as a fraction of the nearest sample's), PSNR, perceptual distance, seconds. Then one object of each
 inverted scene moves, exactly as in the measures `locality` and `comove`, and the same number of the model's own samples
 is moved beside it. The Co-move Ratio needs the weights of a torchvision segmenter. `own` inverts samples of the model
 itself, whose centers are known: the median distance of a center inside the image from the nearest one found.
@@ -64,7 +64,7 @@ def invert_all(
     settings: InversionSettings,
     encoder: Path | None,
 ) -> tuple[list[Found], list[dict]]:
-    """Return the best scene of each photo, and how its inversion went."""
+    """Return the best scene of each photo, and the record of its inversion."""
     judge, found, records = open_perceptual(settings.perceptual), [], []
     opened = load_encoder(encoder, model) if encoder else None
     for photo in tqdm(targets, desc="inverting", unit="photo", disable=None):

@@ -1,4 +1,4 @@
-"""The studio or the demo, served in a process of its own, and headless Chromium to look at it with."""
+"""The studio or the demo, served in a separate process, and headless Chromium to look at it."""
 
 import shutil
 import socket
@@ -78,7 +78,7 @@ def _wait_for(port: int) -> None:
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """Yield a headless Chromium that talks to nobody by itself."""
+    """Yield a headless Chromium that sends nothing on its own."""
     from playwright.sync_api import sync_playwright
 
     if not CHROMIUM:

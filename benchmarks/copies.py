@@ -1,4 +1,4 @@
-"""Copies of the project in which workflows run, so that the results of this one stay as they are."""
+"""Copies of the project in which workflows run, so that the results of this one stay unchanged."""
 
 import os
 import shutil

@@ -88,7 +88,7 @@ def our_images(snapshot: Snapshot, z: Tensor, layout: Layout, psi: float, mode: 
 
 
 def relative_difference(ours: Tensor, theirs: Tensor) -> float:
-    """Return the largest difference in parts of the range of the peer's numbers."""
+    """Return the largest difference as a fraction of the range of the peer's numbers."""
     return float((ours - theirs).abs().max() / (theirs.max() - theirs.min()))
 
 
@@ -97,7 +97,7 @@ def relative_difference(ours: Tensor, theirs: Tensor) -> float:
 @click.option("--resolution", "resolutions", multiple=True, default=(32, 64, 128, 256), type=int)
 @torch.no_grad()
 def main(peer: Path, resolutions: tuple[int, ...]) -> None:
-    """Print the largest difference of images and of logits, in parts of their range."""
+    """Print the largest difference of images and of logits, as a fraction of their range."""
     module = open_peer(peer)
     for resolution, clamp in itertools.product(resolutions, (None, 256, 0.5)):
         networks = random_networks(module, resolution, clamp)

@@ -43,7 +43,7 @@ def prepared_copy(folder: Path) -> Path:
 
 
 def start(command: list[str], folder: Path) -> subprocess.Popen:
-    """Start a command in a process group of its own, in the copy's code."""
+    """Start a command in a new process group, with the copy's code."""
     log = (folder / "lottery.log").open("ab")
     return subprocess.Popen(
         command,

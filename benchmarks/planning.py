@@ -1,4 +1,4 @@
-"""How long it takes to be told what is to be done, with a thousand runs in params/.
+"""How long it takes to learn what there is to do, with a thousand runs in params/.
 
     python -m benchmarks.planning [--rows 1000]
 

@@ -100,7 +100,7 @@ class Page:
 
 @contextmanager
 def pointer_page() -> Iterator[Page]:
-    """Yield a page of a headless Chromium of its own."""
+    """Yield a page of a new headless Chromium."""
     if not CHROMIUM:
         raise ValueError("no Chromium is installed: apt-get install chromium")
     its_in, our_out = os.pipe()

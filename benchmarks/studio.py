@@ -97,7 +97,7 @@ def _bounded(value: float, limit: float, unit: str, digits: int = 0) -> str:
 
 
 def measure(name: str, browser: Any, seconds: float, back_end: BackEnd) -> Speed:
-    """Serve a model alone, visit it, and drag in a browser of its own."""
+    """Serve a model alone, visit it, and drag in a separate browser."""
     began = time.perf_counter()
     with back_end.serve(name) as studio:
         with _connected(studio.link) as connection:
@@ -170,7 +170,7 @@ class Load:
 
 
 def load(link: str, pid: int, clients: int, seconds: float) -> Load:
-    """Let many clients drag at once; raises RuntimeError where one gets an error or another's image."""
+    """Let many clients drag at once; raises RuntimeError if one gets an error or another's image."""
     with _connected(link) as connection:
         listed = json.loads(_answer(connection, "GET", "/models"))
     scene = json.loads(listed["models"][0]["scene"])
@@ -240,7 +240,7 @@ def _mean_memory_mb(pid: int, seconds: float) -> float:
 def main(
     snapshots: tuple[str, ...], back_end: str, seconds: float, clients: int, load_seconds: float
 ) -> None:
-    """Print until when the server is up and the first image there, and the time from input to pixels."""
+    """Print how long the server and the first image take to appear, and the time from input to pixels."""
     if clients and back_end != "server":
         raise click.UsageError("--clients are of the server")
     with random_snapshot() as random, chromium() as browser:

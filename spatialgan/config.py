@@ -1,8 +1,8 @@
 """From a row of params/ to everything one training needs.
 
 Precedence: dataclass defaults (the paper's values) < the profile's line < the row. A run is named
-"<dataset>/<row>/<seed>"; together with a profile that name says everything. `RunConfig.identity` is
-what makes two trainings the same training; the rest (processes, workers, intervals) only says how.
+"<dataset>/<row>/<seed>"; that name and a profile determine everything. `RunConfig.identity` is
+what makes two trainings the same; the rest (processes, workers, intervals) only says how they run.
 """
 
 import dataclasses
@@ -170,7 +170,7 @@ def run_from_identity(identity: dict) -> RunConfig:
 
 
 def _generator_from_identity(values: dict) -> GeneratorConfig:
-    """Return a generator's configuration, its encoding without the numbers that it doesn't have."""
+    """Return a generator's configuration, leaving out numbers that its encoding doesn't have."""
     cls = choose(ENCODINGS, "encoding", values["encoding"]["name"])
     foreign = ENCODING_NUMBERS.keys() - {f.name for f in dataclasses.fields(cls)}  # pyright: ignore[reportArgumentType]
     own = {key: value for key, value in values["encoding"].items() if key not in foreign}

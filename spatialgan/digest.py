@@ -12,7 +12,7 @@ Three choices spare results that a change can't affect: `chosen` names the entry
 are compared separately (they are in a run's identity), so a changed default remakes only the rows that use it; and what
 `OPTIONAL` names counts only for runs that have it, so that a new axis makes nothing again.
 
-What is imported by a computed name is not seen: measures and figures, which are found so, are entries of their own.
+Imports by a computed name are not followed: measures and figures, which are found that way, are separate entries.
 """
 
 import functools
@@ -111,7 +111,7 @@ class Package:
     def _definition(
         self, place: Place, chosen: Mapping[str, str], settings: Collection[str]
     ) -> Definition:
-        """Return a definition as it counts with these choices."""
+        """Return a definition with these choices applied."""
         unused = (names for key, names in OPTIONAL.items() if key not in chosen)
         choice = Choice(
             chosen.get(place[1]), ".".join(place) in settings, frozenset[str]().union(*unused)

@@ -1,6 +1,6 @@
 """What a training will need, before it starts: memory, disk and time, from a few measured steps.
 
-The steps are real ones of the run's own networks, with noise in place of the data set, which need not be there
+The steps are real steps of the run's own networks, with noise instead of the data set, which need not be there
 yet: of one image first, then of as many as PATIENCE and MEMORY allow, up to this process's share of the batch.
 Phases are timed one by one and extrapolated to the whole run; processes are taken to share a batch
 without loss. Units: seconds, bytes.
@@ -53,7 +53,7 @@ class Measured:
 
     @property
     def about(self) -> str:
-        """Return what to say before peak_bytes: part of what few images take doesn't grow with their number."""
+        """Return the words before peak_bytes: part of the memory doesn't grow with the number of images."""
         if not self.whole:
             return "about "
         return "up to " if self.batch < self.share else ""
@@ -214,15 +214,15 @@ def _existing(folder: Path) -> Path:
 def _lacks_of_machine(forecast: Forecast) -> Iterator[str]:
     wanted, needed = forecast.config.execution.num_processes, sum(forecast.disk.values())
     if wanted > max(1, torch.cuda.device_count()):
-        yield f"{wanted} GPUs: the profile shares a batch among so many, and {torch.cuda.device_count()} are here"
+        yield f"{wanted} GPUs: the profile shares a batch among them, but this machine has {torch.cuda.device_count()}"
     if needed > forecast.free_disk:
-        yield f"disk: {_size(needed)} are needed and {_size(forecast.free_disk)} free"
+        yield f"disk: {_size(needed)} needed, {_size(forecast.free_disk)} free"
     if forecast.memory > forecast.free_memory:
-        yield f"memory: {_memory(forecast)} are needed and {_size(forecast.free_memory)} free"
+        yield f"memory: {_memory(forecast)} needed, {_size(forecast.free_memory)} free"
     if forecast.device.type == "cuda":
         total = torch.cuda.get_device_properties(forecast.device).total_memory
         if forecast.measured.peak_bytes > total:
-            yield f"GPU memory: {_device_memory(forecast)} are needed of {_size(total)}"
+            yield f"GPU memory: {_device_memory(forecast)} needed, {_size(total)} in all"
 
 
 def _lacks_of_files(params: Params, config: RunConfig, profile: str) -> Iterator[str]:

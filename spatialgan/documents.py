@@ -37,7 +37,7 @@ Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Unread(OSError):
-    """The system failed to read a file, which the message names: it may succeed next time, so the file isn't damaged."""
+    """The system failed to read a file, which the message names: it may succeed next time."""
 
 
 def unusual_kind(mode: int) -> str:
@@ -100,8 +100,8 @@ def read_text(path: Path, limit: int = MAX_DOCUMENT) -> str:
 def parse_json(text: str | bytes, finite: bool = True) -> Any:
     """Return JSON data from a text, or from its bytes in UTF-8.
 
-    Raises ValueError, in one line, for what is not JSON, keys that are there twice, numbers that are NaN, infinite or
-    without an end, and what nests too deep. Unless `finite`, 1e999 is infinite: for whoever names its place.
+    Raises ValueError, in one line, for what is not JSON, duplicate keys, numbers that are NaN, infinite or
+    too long, and nesting that is too deep. Unless `finite`, 1e999 is read as infinite, so that a caller can name its place.
     """
     try:
         return json.loads(
@@ -157,7 +157,7 @@ def _finite_number(digits: str) -> float:
 def read_yaml(path: Path) -> Any:
     """Return the data of a YAML file.
 
-    Raises ValueError, naming file and line, for what is not YAML, keys that are there twice, what nests too deep, and
+    Raises ValueError, naming file and line, for anything that is not YAML, duplicate keys, nesting that is too deep, and
     aliases that would make a large document of a small one.
     """
     text = read_text(path, MAX_YAML)

@@ -2,11 +2,11 @@
 
 The graph is `snapshot.render` of one snapshot, in fp32, whatever the size of the batch. Its inputs:
 
-- `z` [n z], or [n m z] where objects have styles of their own, from N(0, 1)
+- `z` [n z], or [n m z] if objects have their own styles, from N(0, 1)
 - `truncation_psi` [n]: 1 leaves the styles unchanged, 0 makes all of them the mean style
 - `noise` [n p], from N(0, 1): the noise maps of all convolutions, flattened and joined; 0 for none
 - per level of heatmaps l: `level<l>_centers` [n k 2], (y, x) in [-1, 1]; `level<l>_sigmas` [n k]; `level<l>_presences` [n k].
-  A sampler that draws pixels has `level<l>_maps` [n k s s] in their place, or `_mask` and `_extremes` beside them.
+  A sampler that draws pixels has `level<l>_maps` [n k s s] instead, or `_mask` and `_extremes` in addition.
 
 Its output is `image` [n 3 r r], in about [-1, 1]. Needs the extra "export". docs/export.md is the guide.
 """
@@ -107,7 +107,7 @@ def level_of(kind: type, tensors: list[Tensor]) -> Level:
 
 
 def named_inputs(inputs: GeneratorInputs, truncation_psi: Float[Tensor, " n"]) -> dict[str, Tensor]:
-    """Return what the exported model takes in place of a generator's inputs, by name."""
+    """Return the exported model's inputs, by name, for a generator's inputs."""
     noise = torch.cat([maps.flatten(1) for maps in inputs.noise], dim=1)
     levels = {
         f"level{number}_{name}": tensor
@@ -168,7 +168,7 @@ def export_model(model: OpenedModel, license_name: str = "") -> OnnxModel:
 
 
 def _forget_origin(proto) -> None:
-    """Remove what the exporter notes of the code and paths that a node came from."""
+    """Remove the exporter's notes about the code and paths that a node came from."""
     del proto.functions[:], proto.graph.metadata_props[:]
     for part in (*proto.graph.node, *proto.graph.value_info, *proto.graph.initializer):
         del part.metadata_props[:]
@@ -177,7 +177,7 @@ def _forget_origin(proto) -> None:
 
 
 def metadata(model: OpenedModel, license_name: str) -> dict[str, str]:
-    """Return what the file says of itself; lists and numbers are written as JSON."""
+    """Return the file's metadata; lists and numbers are written as JSON."""
     config = model.snapshot.config.generator
     shipped = model.name in shipped_models()
     return {
@@ -194,9 +194,9 @@ def metadata(model: OpenedModel, license_name: str) -> dict[str, str]:
 
 
 def largest_difference(exported: OnnxModel, snapshot: Snapshot) -> float:
-    """Return the largest difference from `render` on the checked scenes, in parts of the images' range.
+    """Return the largest difference from `render` on the checked scenes, as a fraction of the images' range.
 
-    The scenes are rendered together and the first also alone, so that the batch is seen to be free. Raises
+    The scenes are rendered together and the first also alone, to show that the batch size is free. Raises
     ModuleNotFoundError if the extra is missing.
     """
     import onnxruntime

@@ -97,7 +97,7 @@ def atomic_file(path: Path) -> Iterator:
 
 
 def _new_file(path: Path):
-    """Return a file opened for writing that wasn't there: nobody's link is followed."""
+    """Return a new file opened for writing: it must not exist yet, so no link is followed."""
     try:
         return open(path, "xb")
     except FileExistsError:  # left by a process of the same number, or put there by somebody
@@ -116,7 +116,7 @@ def _check_regular(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """See to it that a folder's names are on disk."""
+    """Make sure that a folder's names are on disk."""
     number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)

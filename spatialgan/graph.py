@@ -164,7 +164,7 @@ class Graph:
 
     @built_once
     def figure(self, name: str) -> Step:
-        """Return the step that draws a figure of params/figures.yaml, or the samples beside a table."""
+        """Return the step that draws a figure of params/figures.yaml, or the samples that accompany a table."""
         item = self.params.figure(name)
         kind, settings = item["kind"], dict(item)
         by_models = FIGURES[kind].shows == "snapshots"
@@ -219,7 +219,7 @@ class Graph:
 
     @built_once
     def claims(self) -> Step:
-        """Return the step that writes what analyses and tables say of the paper's claims."""
+        """Return the step that writes what analyses and tables say about the paper's claims."""
         sections = {name: self.params.tables[name] for name in self.params.orderings}
         return Step(
             *("claims", CLAIMS, self.profile),
@@ -230,7 +230,7 @@ class Graph:
         )
 
     def evidence(self) -> list[Step]:
-        """Return all analyses and what they say of the paper's claims: made on request, for they need discriminators."""
+        """Return all analyses and the verdicts on the paper's claims: made on request, since they need discriminators."""
         return [*map(self.analysis, self.params.analyses), self.claims()]
 
     def runs_of_table(self, table: str) -> list[str]:

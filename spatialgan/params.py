@@ -102,8 +102,8 @@ class Params:
     def measures(self, section: dict, profile: str) -> list[tuple[str, dict]]:
         """Return the metrics of a table's section, each by name with its entry of `metrics`.
 
-        Where the section names `segmenters`, each metric stands there once by each of them. The profile's own
-        segmenter writes the entry's file, the others files of their own name.
+        If the section names `segmenters`, each metric appears once for each of them. The profile's own
+        segmenter writes the entry's file, the others files named after them.
         """
         pairs = [(metric, self.metrics[metric]) for metric in section["metrics"]]
         own = self.profile(profile)["segmenter"]
@@ -137,16 +137,16 @@ class Params:
 
     @functools.cached_property
     def sample_figures(self) -> dict[str, dict]:
-        """Return the figures of samples that stand beside tables, "<table>_samples", as entries of figures.yaml."""
+        """Return the figures of samples that accompany tables, "<table>_samples", as entries of figures.yaml."""
         return {f"{table}_samples": {"kind": "samples", "table": table} for table in self.tables}
 
     def first_runs(self, item: dict, profile: str) -> list[str]:
-        """Return the runs of which a figure drawn by models shows images: the first seed of every row and data set."""
+        """Return the runs whose images a figure drawn by models shows: the first seed of every row and data set."""
         first = f"/{self.profile(profile)['seeds'][0]}"
         return [run for run in self.runs(item, profile) if run.endswith(first)]
 
     def figure(self, name: str) -> dict:
-        """Return a figure of figures.yaml, or the samples that stand beside a table; raises ValueError for others."""
+        """Return a figure of figures.yaml, or the samples that accompany a table; raises ValueError for other names."""
         return choose({**self.sample_figures, **self.figures}, "figure", name)
 
     def subjects(self, item: dict, profile: str) -> list[str]:

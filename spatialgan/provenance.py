@@ -1,6 +1,6 @@
 """What made a result: the commit of the code, and the stamp that a result carries.
 
-A stamp stands under "made_from" in a JSON record and in a text chunk of that name in a PNG. It is a dict:
+A stamp is under "made_from" in a JSON record and in a text chunk of that name in a PNG. It is a dict:
 "settings" (JSON, as asked for), "code" (digest of the code that was run) and "inputs" (sha256 of each file that
 was read, by its path). `spatialgan.steps` says what it should be now, `spatialgan.status` compares.
 """
@@ -68,7 +68,7 @@ def read_stamp(record: Path) -> dict:
 
 
 def write_stamp(record: Path, stamp: dict) -> None:
-    """Put a stamp into a JSON or PNG file, in place of the one it has; a JSON file that isn't there is made.
+    """Put a stamp into a JSON or PNG file, replacing any it has; a missing JSON file is created.
 
     Raises ValueError if a JSON file is not a record with a valid checksum.
     """

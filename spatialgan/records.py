@@ -1,7 +1,7 @@
-"""Records: the small JSON documents that say what a result is, each with a checksum of its own content.
+"""Records: the small JSON documents that say what a result is, each with a checksum of its content.
 
-The checksum stands under "checksum" and is the sha256 of all other entries, as JSON with sorted keys. A record
-without one is from before records had them, or lost it: `seal` gives it one, for whoever vouches for it.
+The checksum is under "checksum" and is the sha256 of all other entries, as JSON with sorted keys. A record
+without one is older than checksums, or lost it: `seal` gives it one, if somebody vouches for it.
 """
 
 import hashlib

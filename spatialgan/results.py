@@ -1,7 +1,7 @@
-"""Where results lie: the one place that knows, for the package and for the workflow alike.
+"""Where results are: the only place that knows, for both the package and the workflow.
 
 A profile has a folder (`root`). Small files, which say what was made and are kept in git, and heavy ones, which are
-kept by DVC, have folders of their own; what is needed only while something is being made (`resume`) lies in neither.
+kept by DVC, have separate folders; what is needed only while something is being made (`resume`) is in neither.
 
     datasets/<dataset>.json         archives/<dataset>.zip
     runs/<run>/                     snapshots/<run>.safetensors
@@ -103,7 +103,7 @@ class Results:
         )
 
     def metric(self, run: str, measure: str) -> Path:
-        """Return what one measure found of a run's snapshot."""
+        """Return what one measure found about a run's snapshot."""
         return self.root / "metrics" / run / f"{measure}.json"
 
     def table(self, name: str, suffix: str) -> Path:
@@ -127,11 +127,11 @@ class Results:
         return self.root / "resume" / run
 
     def log(self, step: str, name: str) -> Path:
-        """Return what a step of the workflow said."""
+        """Return the log of a step of the workflow."""
         return self.root / "logs" / step / f"{name}.log"
 
     def timing(self, step: str, name: str) -> Path:
-        """Return what a step of the workflow took."""
+        """Return the time and memory that a step of the workflow took."""
         return self.root / "benchmarks" / step / f"{name}.tsv"
 
     def datasets(self) -> Iterator[DatasetFiles]:
@@ -159,7 +159,7 @@ class Results:
 
 
 def run_of(snapshot: Path) -> tuple[Results, str] | None:
-    """Return the results in which a snapshot lies, and its run; None where it lies elsewhere."""
+    """Return the results that a snapshot is in, and its run; None if it is elsewhere."""
     *above, dataset, row, seed = snapshot.absolute().with_suffix("").parts
     if not above or above[-1] != "snapshots":
         return None

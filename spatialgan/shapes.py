@@ -1,6 +1,6 @@
 """What the records that tables and model cards read must look like, as JSON schemas, and the check of one.
 
-Numbers are finite; whole ones are written without a point. What nobody reads isn't looked at.
+Numbers are finite; whole ones are written without a point. Fields that nobody reads aren't checked.
 """
 
 from pathlib import Path

@@ -3,7 +3,7 @@
 Conventions: z, layout and noise of sample i each come from their own random stream. Changing one, such as the
 layout, leaves the others unchanged, and a sample does not depend on which others are drawn with it.
 
-Shapes: n samples, *m codes where there are several (the background's first), w style space, r
+Shapes: n samples, *m codes if there are several (the background's first), w style space, r
 resolution.
 """
 

@@ -32,7 +32,7 @@ VERBS = {
     "claims": "weigh the paper's",
 }
 HASH_KEYS = {"dataset": "sha256", "segmenter": "sha256", "run": "snapshot_sha256"}  # in records
-NOT_MADE = ""  # in place of the hash of an input
+NOT_MADE = ""  # instead of an input's hash
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 A definition is a top-level function, class or constant of a module, or (under the name "") all that runs when the
 module is imported. Its syntax is compared without positions, comments, docstrings, imports and annotations of
-functions; names imported or defined in the module stand there as what they lead to.
+functions; names imported or defined in the module are replaced by what they lead to.
 """
 
 import ast
@@ -65,7 +65,7 @@ class Choice:
 
 
 def define(resolve: Resolve, module: Module, name: str, choice: Choice) -> Definition:
-    """Return a definition of a module as it counts with a choice."""
+    """Return a definition of a module with a choice applied."""
     statements = module.definitions[name]
     if choice.entry is not None:
         statements = [_keep_entry(s, choice.entry) for s in statements]
@@ -189,7 +189,7 @@ def _is_for_type_checkers(node: ast.stmt) -> bool:
 
 
 def _imports(tree: ast.Module, package: str) -> Iterator[tuple[str, str]]:
-    """Yield (local name, dotted name) of all imports, wherever they stand."""
+    """Yield (local name, dotted name) of all imports, wherever they are."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for item in node.names:

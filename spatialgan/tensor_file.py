@@ -62,7 +62,7 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> None:
     Raises OSError, naming path and needed bytes, if the disk is too full; the old file then stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # strides are no part of a safetensors file: a channels-last weight is stored as its shape says
+    # a safetensors file has no strides: a channels-last weight is stored as its shape says
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     needed = sum(tensor.nbytes for tensor in tensors.values()) + (1 << 20)
     free = shutil.disk_usage(path.parent).free

@@ -112,7 +112,7 @@ def _archive_faults(archive: Path, manifest: Path) -> Iterator[str]:
     if len(bad) > NAMED:
         yield f"and {len(bad) - NAMED} more images"
     if not bad:
-        yield f"every image can be read, but these are not the bytes that {manifest.name} describes"
+        yield f"every image can be read, but the bytes are not those that {manifest.name} describes"
 
 
 def _weights_faults(weights: Path, record: Path, key: str) -> Iterator[str]:
@@ -120,7 +120,7 @@ def _weights_faults(weights: Path, record: Path, key: str) -> Iterator[str]:
     faults = list(_tensor_faults(weights))
     yield from faults
     if not faults and file_sha256(weights) != _recorded(record, key):
-        yield f"whole, but not the file that {record.name} describes"
+        yield f"intact, but not the file that {record.name} describes"
 
 
 def _faults_beside(record: Path) -> Iterator[str]:
@@ -183,7 +183,7 @@ def _members(stores: list[Path], path: str, md5: str) -> Iterator[tuple[str, str
                 items = [(str(i["md5"]), str(i["relpath"])) for i in read_json(listing)]
                 yield from ((found, f"{path}/{name}") for found, name in items)
             except (ValueError, KeyError, TypeError, OSError):
-                continue  # damaged, or unreadable: it has a check of its own
+                continue  # damaged, or unreadable: another check names it
 
 
 def _object_faults(path: Path, md5: str, name: str) -> Iterator[str]:
@@ -220,7 +220,7 @@ def _dvc_config(project: Path) -> configparser.ConfigParser:
                 config.read_string(read_text(path))
             except (configparser.Error, AttributeError) as error:
                 words = " ".join(str(error).split())
-                raise ValueError(f"{path}: is no configuration of DVC ({words})") from None
+                raise ValueError(f"{path}: not a configuration of DVC ({words})") from None
     return config
 
 
@@ -235,7 +235,7 @@ def _locked(lock: Path) -> Iterator[tuple[str, str]]:
         for part in ("deps", "outs"):
             items = _mapping(lock, f"stage {shown(name)}", stage).get(part) or []
             if not isinstance(items, list):
-                raise ValueError(f"{lock}: {part} of stage {shown(name)} are no list")
+                raise ValueError(f"{lock}: {part} of stage {shown(name)} is not a list")
             for item in items:
                 found = _mapping(lock, f"an entry of stage {shown(name)}", item)
                 md5, path = found.get("md5"), found.get("path")

@@ -139,7 +139,7 @@ def test_steps_take_no_more_memory_than_is_free(
         assert max(ran) == forecast.measured.batch == batch
         assert forecast.memory == pytest.approx(180 * GIB, rel=0.01)
         about = "up to " if batch < 8 else ""
-        line = f"missing memory: {about}180.0 GiB are needed and {free}.0 GiB free"
+        line = f"missing memory: {about}180.0 GiB needed, {free}.0 GiB free"
         assert line in doctor.describe(forecast)
 
 

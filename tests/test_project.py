@@ -45,6 +45,7 @@ BRITISH = (  # beginnings of words; `licence` alone is a key of params/datasets.
     "grey",
     "catalogue",
     "cancell(?:ed|ing)",
+    "labell",
     "modelling",
     "travell",
     "artefact",

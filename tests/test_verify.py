@@ -201,7 +201,7 @@ def test_another_archive_under_the_name_is_noticed(tree: dict[str, Path]) -> Non
     (line,) = _verify().stderr.splitlines()
     assert (
         line
-        == f"{ARCHIVE}: every image can be read, but these are not the bytes that cat.json describes"
+        == f"{ARCHIVE}: every image can be read, but the bytes are not those that cat.json describes"
     )
 
 

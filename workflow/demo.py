@@ -3,7 +3,7 @@
     python -m workflow.demo site/demo [--required] [MODEL ...]
 
 The page is the studio's own; models are exported to ONNX and run in the visitor's browser by onnxruntime-web. Large
-files are compressed here and unpacked by the page, so that they are small on their way from any server. Without npm's
+files are compressed here and unpacked by the page, so that they are small when any server sends them. Without npm's
 registry the demo is left out, in one line; with --required that is an error.
 """
 
@@ -71,7 +71,7 @@ def build_demo(folder: Path, names: Sequence[str], package: Path) -> None:
 
 
 def without_server(page: str) -> str:
-    """Return the studio's page as it is served by a plain host: it names its back end, and its policy."""
+    """Return the studio's page for a plain host, with its back end and its policy."""
     server = SECURITY_HEADERS["content-security-policy"].split("; ")
     kept = [rule for rule in server if not rule.startswith(HEADERS_ONLY)]
     policy = "; ".join([*kept, "script-src 'self' 'wasm-unsafe-eval'"])
@@ -112,7 +112,7 @@ def stored_as_fp16(model: OnnxModel) -> OnnxModel:
 
 
 def _add_model(folder: Path, number: int, model: OpenedModel) -> dict:
-    """Write a model's file; return what the page needs to know of it."""
+    """Write a model's file; return what the page needs to know about it."""
     snapshot = model.snapshot
     if const_noise(snapshot.generator):
         raise ValueError(f"{model.name} is imported: its own noise is not in the demo")
@@ -134,7 +134,7 @@ def _add_model(folder: Path, number: int, model: OpenedModel) -> dict:
 
 
 def notice(model: OpenedModel) -> str:
-    """Return what the page says of a model: how small it is, and what it has seen."""
+    """Return what the page says about a model: how small it is, and what it has seen."""
     generator = model.snapshot.generator
     size = model.snapshot.config.generator.resolution
     count = sum(parameter.numel() for parameter in generator.parameters())

@@ -54,7 +54,7 @@ class Machines:
         return min(self.nodes * self.gpus, config.execution.num_processes)
 
     def nodes_of(self, gpus: int) -> int:
-        """Return over how many machines so many GPUs are spread."""
+        """Return over how many machines this number of GPUs is spread."""
         return max(1, -(-gpus // max(1, self.gpus)))
 
     def threads_of(self, gpus: int) -> int:
@@ -67,7 +67,7 @@ class Machines:
         return max(1, gpus * self.cores // self.gpus) if self.cores else 4 * gpus
 
     def launcher(self, config: RunConfig) -> str:
-        """Return what starts a training: the command, one process per GPU, or that on several machines."""
+        """Return what starts a training: the command, on one or several machines, with one process per GPU."""
         gpus = self.gpus_of(config)
         nodes = self.nodes_of(gpus)
         if gpus <= 1:
@@ -91,7 +91,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Plan:
-    """The parameters, and what is known of the results so far."""
+    """The parameters, and what is known about the results so far."""
 
     params: Params
     marker: Path
@@ -222,7 +222,7 @@ def measure_pattern() -> str:
 
 
 def whole_number(config: Mapping[str, object], name: str, default: int) -> int:
-    """Return a number that --config gives; raises ValueError for what is none."""
+    """Return a number that --config gives; raises ValueError for anything else."""
     found = config.get(name, default)
     if type(found) is not int or not 0 <= found <= MAX_MACHINES:
         raise ValueError(f"--config {name}={found}: a whole number from 0 to {MAX_MACHINES}")
@@ -235,7 +235,7 @@ def one_of(names: Iterable[object]) -> str:
 
 
 def check_library(step: Step) -> None:
-    """Raise ValueError that says how to install the library of a step's segmenter if it isn't."""
+    """Raise ValueError, saying how to install it, if the library of a step's segmenter is missing."""
     name = step.name.rpartition("/")[2] if step.kind == "segmenter" else ""
     if step.kind == "metric":
         name = step.settings.get("segmenter", "")
@@ -246,7 +246,7 @@ def check_library(step: Step) -> None:
 
 
 def environment_of(segmenter: str) -> str | None:
-    """Return the Conda environment that a job with a segmenter needs, None where the workflow's own will do."""
+    """Return the Conda environment that a job with a segmenter needs, None if the workflow's own is enough."""
     return DETECTRON_ENVIRONMENT if segmenter.startswith("detectron2") else None
 
 

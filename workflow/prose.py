@@ -96,7 +96,7 @@ def block(root: Path, kind: str, file: str, page: Path) -> str:
 
 
 def rendered(root: Path, page: Path) -> str:
-    """Return a page with every number and block as its file has it now.
+    """Return a page with every number and block as in its file now.
 
     Raises:
         ValueError: if a mark names what isn't there.
@@ -111,7 +111,7 @@ def rendered(root: Path, page: Path) -> str:
 
 
 def unmarked(text: str) -> str:
-    """Return the prose of a page that no file vouches for: without marks, code, addresses and links' targets."""
+    """Return the prose of a page that isn't taken from a file: without marks, code, addresses and links' targets."""
     for pattern in (
         r"```.*?```",
         NUMBER,
@@ -127,7 +127,7 @@ def unmarked(text: str) -> str:
 
 @click.command()
 def main() -> None:
-    """Write all numbers and blocks anew."""
+    """Write all numbers and blocks again."""
     root = Path()
     for page in pages(root):
         text = rendered(root, page)

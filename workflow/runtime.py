@@ -1,4 +1,4 @@
-"""onnxruntime-web, which runs the demo's models: from npm's registry, and only with the bytes that are named here.
+"""onnxruntime-web, which runs the demo's models: from npm's registry, and only with the hash that is given here.
 
 The package is kept in the user's cache (XDG_CACHE_HOME), so that one download serves all builds of the site.
 """
@@ -22,7 +22,7 @@ TIMEOUT = 300  # seconds of a download
 
 
 class Unreachable(Exception):
-    """The package is not in the cache, and npm's registry does not give it."""
+    """The package is not in the cache, and npm's registry can't be reached."""
 
 
 def package_file() -> Path:

@@ -126,7 +126,7 @@ def _fill(tables: dict[str, Table], row: str, real: _View, made: _View) -> None:
 
 
 def _evidence(trained: tuple[_View, _View], untrained: tuple[_View, _View]) -> dict[str, Number]:
-    """Return what one training says of each claim: mostly how far it is beyond the untrained discriminator."""
+    """Return one training's evidence on each claim: mostly how far it is beyond the untrained discriminator."""
 
     def ahead(number: Callable[[tuple[_View, _View]], np.ndarray]) -> Number:
         return mean_of(number(trained) - number(untrained))

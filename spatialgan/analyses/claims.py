@@ -37,7 +37,7 @@ RULE = (
 
 @dataclass(frozen=True)
 class Weighed:
-    """A claim, and what is seen of it here."""
+    """A claim, and the evidence here."""
 
     claim: str
     source: str  # where the paper makes it
@@ -69,7 +69,7 @@ def write_claims(params: Params, profile: str) -> Path:
 
 
 def weigh(values: Mapping[str, float], least: float, not_learned: Mapping[str, str]) -> str:
-    """Return the verdict on a claim from its number in each training, of which some have not learned, and why."""
+    """Return the verdict on a claim, and why, from its number in each training, some of which have not learned."""
     if not values:
         return f"{OPEN}: not measured"
     counted = [value for run, value in values.items() if run not in not_learned]

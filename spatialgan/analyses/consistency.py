@@ -1,6 +1,6 @@
 """Whether attention is there early in a training and stays [paper, Fig. 13, bottom], and what it makes of bad samples.
 
-A run is trained once more, as it was (the same numbers come out), for its first thousands of images, and its
+A run's first thousands of images are trained once more (with the same result), and its
 discriminator is looked at on the way. The maps of the same real scenes are compared with those at the end of the run,
 beyond those of other scenes, and with the objects, beyond other masks. The early generators are poor ones, as in
 the top of the figure: the last discriminator is shown their samples.

@@ -1,6 +1,6 @@
 """What the generator's features show [paper, Fig. 14]: their mean over channels, at every resolution.
 
-The paper sees objects in those of its own generators and nothing of the kind in the baseline's. Here the mean is
+The paper sees objects in its own generators' features and none in the baseline's. Here the mean is
 correlated with the mask of the object in the generated image, which a network finds (parts.py), and with the sample's
 heatmap, each beyond those of other samples. The sign of a mean over channels means nothing on its own, so its size
 stands beside it.

@@ -1,6 +1,6 @@
 """What an analysis finds: numbers with intervals, evidence for or against claims, and a picture.
 
-A number stands in a table by the names of its row and column, controls beside what they control for. Evidence is one
+A table holds numbers by the names of row and column, controls next to what they control for. Evidence is one
 number per training and claim, so defined that the claim holds where it is above 0: what it says about a method is for
 claims.py to conclude, from several trainings.
 """

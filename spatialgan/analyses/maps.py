@@ -18,7 +18,7 @@ from spatialgan.attention import RELUS, SIGNS, GradCam
 
 NUM_OTHERS = 5  # images whose masks each map is compared with
 TOP = 0.25  # fraction of a map's pixels that counts as seen
-PEAK = 0.5  # of a map's range, above its minimum: lower maxima are no peaks
+PEAK = 0.5  # of a map's range, above its minimum: lower maxima don't count as peaks
 WITHOUT_SIGN = ("absolute", "deviation")  # of RELUS: the same map for either sign
 
 Reading = Callable[[Tensor, Sequence[Tensor]], list[Tensor]]
@@ -84,7 +84,7 @@ def peaks(maps: Float[Tensor, "n h w"]) -> Float[np.ndarray, " n"]:
 
 
 def entropy(maps: Float[Tensor, "n h w"]) -> Float[np.ndarray, " n"]:
-    """Return the entropy of each map as a distribution over pixels: 1 where all are alike, 0 where one has all."""
+    """Return the entropy of each map as a distribution over pixels: 1 if all are equal, 0 if one has everything."""
     flat = maps.flatten(1).double().clamp(min=0)
     shares = flat / flat.sum(dim=1, keepdim=True).clamp(min=1e-30)
     found = torch.special.entr(shares).sum(dim=1) / np.log(flat.shape[1])

@@ -1,4 +1,4 @@
-"""The page of an analysis in Markdown: what the paper says, what is seen here, and what would change one's mind."""
+"""The page of an analysis in Markdown: what the paper says, what is seen here, and what would refute it."""
 
 from collections.abc import Mapping
 

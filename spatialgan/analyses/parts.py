@@ -150,7 +150,7 @@ def _warped(
     strength: Float[Tensor, " n"],
     draws: torch.Generator,
 ) -> tuple[Float[Tensor, "n 3 r r"], Int[Tensor, "n r r"]]:
-    """Return images and classes, displaced alike."""
+    """Return images and classes, displaced in the same way."""
     state = draws.get_state()
     moved = CORRUPTIONS["warp"](pixels, strength, draws)
     found = []

@@ -87,7 +87,7 @@ def look_at_pixels(request: Request) -> Findings:
 
 
 def draw_problems(subject: Subject, num: int) -> list[Problem]:
-    """Return drags of the first scenes of a model: object 0, where it is in the frame, in a direction of its own."""
+    """Return drags of the first scenes of a model: object 0, where it is in the frame, each in its own direction."""
     model = open_model(str(subject.results.run(subject.run).snapshot))
     cells = feature_resolution(model.snapshot)
     settings, draws = DragSettings(max_steps=MAX_STEPS), generator_for(0, "pixels", 0)

@@ -171,15 +171,15 @@ def scan_archive(path: Path | str) -> list[BadMember]:
 
 
 def _label_problems(archive: zipfile.ZipFile, names: set[str]) -> list[BadMember]:
-    """Return what is wrong with dataset.json: unreadable, or labels for images that are not there."""
+    """Return the faults of dataset.json: it can't be read, or has labels for missing images."""
     if "dataset.json" not in archive.namelist():
         return []
     try:
         described = parse_json(read_member(archive, archive.getinfo("dataset.json")))
-        labelled = [str(name) for name, _ in described["labels"] or []]
+        labeled = [str(name) for name, _ in described["labels"] or []]
     except (BadMember, ValueError, TypeError, KeyError) as error:
         return [BadMember("dataset.json", f"not a StyleGAN dataset.json ({error})")]
-    lost = [name for name in labelled if name not in names]
+    lost = [name for name in labeled if name not in names]
     return [BadMember(name, "has a label in dataset.json, but is no image here") for name in lost]
 
 

@@ -101,7 +101,7 @@ def check_library() -> None:
 
 
 def read_entries(path: Path, max_bytes: int) -> Generator[tuple[bytes, bytes | None], None, None]:
-    """Yield key and value of all entries in key order; None in place of a value longer than `max_bytes`.
+    """Yield key and value of all entries in key order; None instead of a value longer than `max_bytes`.
 
     Raises ValueError, in one line that names the database, if it is damaged.
     """

@@ -38,7 +38,7 @@ FOREIGN_SUFFIXES = (
 MAX_PIXELS = 64_000_000  # pixels of one image; more is taken for a decompression bomb
 MAX_SIDE = 32_768  # pixels
 MAX_BYTES = 4 * MAX_PIXELS  # unpacked bytes of one member
-# An image with more pixels than this has at least a byte per so many of them, unless it is a bomb
+# An image with more pixels than this has at least one byte per this many of them, unless it is a bomb
 PLAIN_PIXELS, PIXELS_PER_BYTE = 1_000_000, 256
 PIECE = 4096  # packed bytes of a ZIP's member that are unpacked at once, where the unpacker knows no bound
 BITS_PER_SAMPLE, ORIENTATION = 258, 274  # tags of TIFF and EXIF
@@ -95,7 +95,7 @@ def decode_image(name: str, data: bytes) -> UInt8[np.ndarray, "h w 3"]:
 
 @contextmanager
 def opened_picture(data: bytes) -> Iterator[Image.Image]:
-    """Yield the picture in `data`, of which only the header has been read.
+    """Yield the picture in `data` after reading only its header.
 
     Raises BadPicture, in words that name no file, if it is in no format of FORMATS, is too large, or if anything
     that the block does with it finds damage.

@@ -48,7 +48,7 @@ class Manifest:
     resolution: int  # pixels per side
     num_images: int  # images asked for, 0 for all
     source: str
-    filter: str  # "none" where nothing was resized
+    filter: str  # "none" if nothing was resized
     licence: str
     stand_in_for: str  # the public data set that drawings stand in for, "" for real images
     duplicates: int  # images whose pixels had been seen before; they are kept

@@ -250,7 +250,7 @@ def _content(file: Path) -> str:
     if not file.is_file():
         return "no regular file"
     size = file.stat().st_size
-    if size > MAX_BYTES:  # which is no image
+    if size > MAX_BYTES:  # not an image
         return f"{size} bytes"
     return file_sha256(file) if os.access(file, os.R_OK) else "cannot be read"
 

@@ -34,7 +34,7 @@ class Question:
 def find_directions(
     scene: SceneData, snapshot: Snapshot, question: Question, count: int
 ) -> Directions:
-    """Return the `count` best directions, or fewer where there are fewer.
+    """Return the `count` best directions, or all if there are fewer.
 
     Raises ValueError if the method, space, layers or codes are unknown or don't go together, and if
     the region leaves the method no direction.

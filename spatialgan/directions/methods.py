@@ -1,7 +1,7 @@
 """METHODS: how directions for a region are found.
 
 A method is a frozen dataclass whose fields are its numbers, called with a `Problem`; it returns `Found`. To
-add one: write it in a file of its own and give it a key here.
+add one: write it in a separate file and give it a key here.
 """
 
 from spatialgan.directions.lowrank import LowRank

@@ -3,7 +3,7 @@
 They belong to the model, not to an image or a region; here they come in the order of their quotients for the
 region.
 
-Shapes: n samples, d numbers of a direction, w style space, *m codes where there are several.
+Shapes: n samples, d numbers of a direction, w style space, *m codes if there are several.
 """
 
 from dataclasses import dataclass

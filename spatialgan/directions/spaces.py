@@ -1,4 +1,4 @@
-"""SPACES: of which numbers of an image's styles a direction is made.
+"""SPACES: which numbers of an image's styles make up a direction.
 
 A space is a frozen dataclass with the fields `layers` and `codes` it may change, `size(config)` (d, how
 many numbers a direction has) and `change(config, t) -> Change`, linear in the numbers t. To add one: write

@@ -52,7 +52,7 @@ def gradient_maps(problem: Problem, size: int) -> Float[Tensor, "d s s"]:
 
 
 def overlaps(maps: Float[Tensor, "d s s"], region: Float[Tensor, "s s"]) -> Float[Tensor, " d"]:
-    """Return what part of each map's active cells, as many as the region has, lies in the region."""
+    """Return the share of each map's active cells that lies in the region; as many are active as the region has."""
     active = max(1, round(float(region.sum())))
     cells = maps.flatten(1).topk(active, dim=1).indices
     return region.flatten()[cells].mean(dim=1)

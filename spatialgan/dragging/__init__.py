@@ -1,3 +1,3 @@
 """Dragging points of an image to targets, by optimizing what the image is made from."""
 
-METHOD = "coarse+latent+centers"  # the key of DRAGS that is used where nobody names one
+METHOD = "coarse+latent+centers"  # the default key of DRAGS

@@ -70,7 +70,7 @@ class Problem:
     inputs: SynthesisInputs
     handles: Float[Tensor, "p 2"]
     targets: Float[Tensor, "p 2"]
-    fixed: Float[Tensor, "f f"]  # 1 where nothing may change, 0 where anything may
+    fixed: Float[Tensor, "f f"]  # 1 where nothing may change, 0 elsewhere
     settings: DragSettings = field(default_factory=DragSettings)
 
     def to_go(self, handles: Float[Tensor, "p 2"]) -> Float[Tensor, " p"]:

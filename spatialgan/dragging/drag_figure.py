@@ -63,7 +63,7 @@ def _line(model: Path, seed: int, item: dict, max_steps: int) -> Image.Image:
 def _column(
     inputs: SynthesisInputs, problem: Problem, state: DragState, snapshot: Snapshot
 ) -> Image.Image:
-    """Return an image, and below it each level's heatmap beside how it changed."""
+    """Return an image, and below it each level's heatmap next to its change."""
     image = render_inputs(inputs, snapshot)
     size = image.shape[-1]
     layout = without_changes(inputs.layout).to("cpu")

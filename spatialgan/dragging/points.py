@@ -1,4 +1,4 @@
-"""Point dragging on a feature map: where a handle point is, and what pulls it towards its target.
+"""Point dragging on a feature map: where a handle point is, and what pulls it toward its target.
 
 Written from the DragGAN paper. Feature maps are read between their cells, bilinearly, so only what the
 points need is ever interpolated. Points are (y, x) in [-1, 1], half-pixel. One px is half a cell of the
@@ -54,7 +54,7 @@ def motion_supervision(
 ) -> Float[Tensor, ""]:
     """Return sum_i mean_q |F(q + d_i) - F(q)| with q around handle i and F(q) held fixed [DragGAN, Eq. 1].
 
-    d_i is one px towards target i, or all the way where that is shorter (DragGAN stops to pull there, so
+    d_i is one px toward target i, or all the way where that is shorter (DragGAN stops to pull there, so
     its points end up to one px away). The mean is over channels and places, as in the released code; the
     paper's is a sum over places.
     """

@@ -8,7 +8,7 @@ frozen dataclass with these, add it to `Unknown`, and use it in DRAGS of drag.py
 A rate is Adam's learning rate divided by the length of a px, so that a step moves the same number of px on
 models of every size. Where DragGAN's numbers come from, a px is 1/128.
 
-Shapes: l layers, *m codes where there are several, w style space, k sub-heatmaps of all levels
+Shapes: l layers, *m codes if there are several, w style space, k sub-heatmaps of all levels
 together, s pixels of a change of heatmaps.
 """
 
@@ -96,7 +96,7 @@ class Centers:
         return replace(inputs, layout=with_gaussians(inputs.layout, shifted))
 
     def energy(self, gradient: Tensor) -> Tensor:
-        """Return, for all alike, the square of the strongest pull on a center."""
+        """Return the same for all: the square of the strongest pull on a center."""
         return gradient.square().sum(dim=-1).amax().expand_as(gradient)
 
 
@@ -118,7 +118,7 @@ class HeatmapPixels:
         return replace(inputs, layout=retouched(inputs.layout, change))
 
     def energy(self, gradient: Tensor) -> Tensor:
-        """Return, for all alike, the square of the strongest pull on a pixel."""
+        """Return the same for all: the square of the strongest pull on a pixel."""
         return gradient.square().amax().expand_as(gradient)
 
 

@@ -36,7 +36,7 @@ def check_gallery(item: dict) -> None:
 def draw_gallery(params: Params, item: dict, profile: str) -> Image.Image:
     """Return the page of an entry of figures.yaml.
 
-    Raises ValueError, naming the run, if a scene of it can't be edited as the entry says.
+    Raises ValueError, naming the run, if one of its scenes can't be edited as the entry says.
     """
     check_gallery(item)
     return draw_page(params, item, profile, lambda model, seed: _line(model, seed, item))

@@ -21,7 +21,7 @@ from spatialgan.heatmaps.moves import gaussians
 
 COLORS = ((230, 159, 0), (86, 180, 233), (0, 200, 140), (240, 228, 66), (204, 121, 167))
 MIN_SIDE = 192  # pixels of an enlarged image
-FINE = 4  # circles are drawn so many times as large, and reduced
+FINE = 4  # circles are drawn this many times as large, then reduced
 GAP = 6
 CAPTION_HEIGHT = 26
 FONT_SIZE = 15
@@ -64,7 +64,7 @@ def named(picture: Image.Image, layout: Layout) -> Image.Image:
 
 @dataclass(frozen=True)
 class Mark:
-    """The circle of a sub-heatmap on a picture, in its pixels, and where its name stands."""
+    """The circle of a sub-heatmap on a picture, in its pixels, and where its name goes."""
 
     name: str  # what edits call it
     y: float
@@ -80,7 +80,7 @@ def _marks(layout: Layout, side: int) -> list[Mark]:
     """Return the marks of all that is present, level by level.
 
     The image spans [-1, 1]: pixel j of r covers [j, j + 1] of r in the picture, around (2 j + 1) / r - 1.
-    Names stand at centers, but on the circles, all around, in the finer levels of a hierarchy.
+    Names are at centers; in the finer levels of a hierarchy they are spread around the circles.
     """
     marks = []
     for number, level in enumerate(map(gaussians, layout.levels)):

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 Color = tuple[int, int, int]  # red, green, blue in [0, 255]
 Point = tuple[float, float]  # (y, x) in [-1, 1]
 
-SCENERY = 0  # the label of everything that is no instance
+SCENERY = 0  # the label of everything that is not an instance
 FINEST_SIDE = 512  # supersampled side up to which four samples per pixel side are afforded
 ALONE_SPAN = 2.5  # half side of the frame in which an object is drawn alone to find its center
 ALONE_SIDE = 160  # pixels per side of that frame

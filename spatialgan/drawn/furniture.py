@@ -133,7 +133,7 @@ def rug(
 def bed(
     canvas: Canvas, rng: np.random.Generator, room: Room, style: Style, x: float, width: float
 ) -> None:
-    """Paint a bed with its foot towards the viewer: headboard, mattress, pillows, blanket."""
+    """Paint a bed with its foot toward the viewer: headboard, mattress, pillows, blanket."""
     view, label = room.view, canvas.add("bed")
     length, height = rng.uniform(1.45, 1.7), rng.uniform(0.42, 0.55)
     left, right = x - width / 2, x + width / 2

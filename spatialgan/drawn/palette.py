@@ -23,7 +23,7 @@ def mix(a: Color, b: Color, t: float) -> Color:
 
 
 def shade(color: Color, gain: float) -> Color:
-    """Return the color darkened (gain < 1) or drawn towards white (gain > 1)."""
+    """Return the color darkened (gain < 1) or drawn toward white (gain > 1)."""
     return mix(BLACK, color, gain) if gain <= 1 else mix(color, WHITE, min(gain - 1, 1.0))
 
 

@@ -39,12 +39,14 @@ from spatialgan.segmenters.instances import MIN_AREA, MIN_SCORE, Instances
 from spatialgan.segmenters.registry import Segmenter
 from spatialgan.snapshot import Snapshot
 
-STILL_EVERY = 10  # one in so many samples is drawn and segmented again, not moved: null control
+STILL_EVERY = (
+    10  # one sample in this many is drawn and segmented again without a move: null control
+)
 BATCH = 32  # samples drawn and segmented together; changes no result
 
 
 def comove_protocol(setup: Setup) -> dict:
-    """Return what has to agree before two Co-move Ratios may stand side by side."""
+    """Return what must agree before two Co-move Ratios may be compared."""
     return {
         "segmenter": setup.segmenter.name,
         "segmenter_sha256": setup.segmenter.sha256,

@@ -1,7 +1,7 @@
 """Drag benchmark: time, steps and accuracy of the methods of dragging [paper, Tab. II].
 
-Every trial (drag_trials.py) is done by every method, by turns, on one machine. Where a drag ends up is
-seen twice: by its own tracking of features, and by a segmenter, which sees how far the mean position of
+Every method runs every trial (drag_trials.py), in turn, on one machine. Where a drag ends is
+measured twice: by its own tracking of features, and by a segmenter, which sees how far the mean position of
 the object under the handle went. The second does not rely on the features that were optimized.
 
 Distances are in image widths, lengths in pixels of a 256-pixel image.
@@ -43,7 +43,7 @@ def drag_settings(setup: Setup) -> DragSettings:
 
 
 def drag_protocol(setup: Setup) -> dict:
-    """Return what has to agree before two measurements may stand side by side."""
+    """Return what must agree before two measurements may be compared."""
     return {
         "segmenter": setup.segmenter.name,
         "segmenter_sha256": setup.segmenter.sha256,
@@ -72,7 +72,7 @@ def drag_observations(snapshot: Snapshot, setup: Setup, done: Sequence[dict]) ->
     bar = tqdm(total=num, initial=len(done), desc="trials", unit="trial", disable=None)
     with bar:
         for number, trial in enumerate(drag_trials(snapshot, "", num - len(done), start)):
-            if number == 0:  # what is made once (threads, kernels) is no part of the first drag
+            if number == 0:  # one-time costs (threads, kernels) don't belong to the first drag
                 _drag_all(trial, snapshot, DragSettings(max_steps=2))
             lines = _observe_trial(trial, snapshot, setup.segmenter, settings)
             bar.update()

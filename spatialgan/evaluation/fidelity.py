@@ -34,7 +34,7 @@ class ImageRange(Dataset):
 
     def __init__(self, load: Callable[[int, int], Tensor], count: int, title: str) -> None:
         self._load, self._count = load, count
-        # disable=None: no bar where nobody watches
+        # disable=None: no bar unless on a terminal
         self._bar = tqdm(total=count, desc=title, unit="image", disable=None)
 
     def __len__(self) -> int:
@@ -44,7 +44,7 @@ class ImageRange(Dataset):
         return self._load(index, index + 1)[0].cpu()
 
     def __getitems__(self, indices: list[int]) -> list[Tensor]:
-        """Return one batch; torch's loader calls this in place of __getitem__."""
+        """Return one batch; torch's loader calls this instead of __getitem__."""
         start, stop = indices[0], indices[-1] + 1
         assert indices == list(range(start, stop)), "metrics read in order"
         images = self._load(start, stop).cpu()
@@ -55,7 +55,7 @@ class ImageRange(Dataset):
 
 
 def fidelity_protocol(setup: Setup) -> dict:
-    """Return what has to agree before two results may stand side by side."""
+    """Return what must agree before two results may be compared."""
     return {
         "extractor": setup.extractor.name,
         "extractor_sha256": setup.extractor.sha256,

@@ -111,7 +111,7 @@ class Procedure:
 def measure_run(params: Params, profile: str, run: str, what: str, segmenter: str = "") -> dict:
     """Measure a run's snapshot, write the record among the profile's results, and return it.
 
-    `segmenter` replaces the profile's; the record then bears its name too. Raises ValueError, in one line, for an
+    `segmenter` replaces the profile's; the record's name then includes it. Raises ValueError, in one line, for an
     unknown name, a missing or damaged file, or a segmenter given to a measure that uses none.
     """
     measure = choose(MEASURES, "measure", what)

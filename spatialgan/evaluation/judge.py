@@ -19,7 +19,7 @@ PREFIX = "judge_"  # of the metrics' names
 
 
 def judge_protocol(setup: Setup) -> dict:
-    """Return what has to agree before two results may stand side by side."""
+    """Return what must agree before two results may be compared."""
     return fidelity_protocol(_by_judge(setup))
 
 

@@ -1,4 +1,4 @@
-"""Links: how well axes of W are tied to regions of the image, for a LinkGAN row and its twin without links alike.
+"""Links: how well axes of W are tied to regions of the image, for both a LinkGAN row and its twin without links.
 
 Of each sample the first axes are drawn again, or all behind those that are linked, as the row's own share has it (the
 default of linkages for rows without links). The regions are REGIONS, whatever the row's own are: `linked` is the change
@@ -6,7 +6,7 @@ inside over that outside when linked axes are drawn again, `others` that outside
 of mean squares over pixels and images; `reach` is the mean over images of the former's change inside as a root mean
 square, and `contrast` the standard deviation of the pixels inside (images in [-1, 1]).
 
-Shapes: n samples, k links, r resolution, l layers, w style space, *m codes where there are several.
+Shapes: n samples, k links, r resolution, l layers, w style space, *m codes if there are several.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ NAMES = ("linked_inside", "linked_outside", "others_outside", "others_inside", "
 
 
 def protocol(setup: Setup) -> dict:
-    """Return what has to agree before two results may stand side by side."""
+    """Return what must agree before two results may be compared."""
     return {
         "num_trials": setup.settings["num_comove"],
         "truncation_psi": 1,

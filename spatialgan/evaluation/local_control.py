@@ -61,7 +61,7 @@ def counts(setup: Setup) -> tuple[int, int]:
 
 
 def protocol(setup: Setup) -> dict:
-    """Return what has to agree before two results may stand side by side."""
+    """Return what must agree before two results may be compared."""
     images, slow = counts(setup)
     return {
         "num_trials": images,

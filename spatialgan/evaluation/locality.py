@@ -67,7 +67,7 @@ Effects = dict[str, list[Effect]]  # by intervention
 
 
 def locality_protocol(setup: Setup) -> dict:
-    """Return what has to agree before two localities may stand side by side."""
+    """Return what must agree before two localities may be compared."""
     return {
         "num_trials": setup.settings["num_comove"],
         "move_length": f"{LENGTHS[0]} to {LENGTHS[1]} image widths",
@@ -184,7 +184,7 @@ def _always(samples: GeneratorInputs) -> bool:
 
 
 def _has_styles(samples: GeneratorInputs) -> bool:
-    """Return whether objects have latents of their own: [n m z], not one for the whole image."""
+    """Return whether objects have their own latents: [n m z], not one for the whole image."""
     return samples.z.ndim == 3
 
 

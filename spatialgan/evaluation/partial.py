@@ -38,13 +38,13 @@ class PartialResults:
         self.batches: list[dict] = [json.loads(line) for line in lines[1:]]
 
     def add(self, batch: dict) -> None:
-        """Keep one more finished batch, in memory too as it would be read back."""
+        """Keep one more finished batch, in memory in the form in which it would be read back."""
         line = json.dumps(batch)
         self.batches.append(json.loads(line))
         self._append(line)
 
     def _append(self, line: str) -> None:
-        """Add a line and see to it that it is on disk."""
+        """Add a line and make sure that it is on disk."""
         try:
             with open(self._held, "ab", closefd=False) as file:
                 file.write(f"{_sealed(self._count, line)}\n".encode())
@@ -85,7 +85,7 @@ def _locked(path: Path) -> int:
 
 
 def _sealed(number: int, text: str) -> str:
-    """Return a line of a file, which is whole only where it stands: lines can't change places."""
+    """Return a line for a file; it is valid only at its position, so lines can't be swapped."""
     return f"{hashlib.sha256(f'{number} {text}'.encode()).hexdigest()} {text}"
 
 

@@ -3,7 +3,7 @@
 A rival is a function `(Case) -> SynthesisInputs | Change | None`: another image to go to, a direction to go along, or
 None where the model or the region has no such way. To add one, write it and give it a key at the foot of this file.
 
-Shapes: r resolution, l layers, *m codes where there are several, w style space.
+Shapes: r resolution, l layers, *m codes if there are several, w style space.
 """
 
 from collections.abc import Callable

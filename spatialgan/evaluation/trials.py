@@ -145,7 +145,7 @@ def _plan(level: Gaussians, seed: int, index: int) -> Plan:
 
 
 def _first(trials: Trials, num: int) -> Trials:
-    """Return the first `num` trials, or all where there are fewer."""
+    """Return the first `num` trials, or all if there are fewer."""
     if len(trials) <= num:
         return trials
     samples = trials.samples.take(range(num))

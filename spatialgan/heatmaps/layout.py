@@ -7,7 +7,7 @@ the batch) and move `to` a device. A new kind of level is a class with these thr
 
 Coordinates are (y, x) in [-1, 1]. Grid "half_pixel": pixel j of an axis of r pixels sits at (2j +
 1) / r - 1. Grid "corners" is the predecessor's placement at -1 + 2j / (r - 1), kept for comparison:
-it draws a heatmap squeezed towards the image center by (r - 1) / r.
+it draws a heatmap squeezed toward the image center by (r - 1) / r.
 
 Shapes: n samples, k sub-heatmaps, r pixels along an axis, s pixels along an axis of stored maps.
 """

@@ -132,7 +132,7 @@ class HierarchicalCode:
 
 @dataclass(frozen=True)
 class Independent:
-    """The hierarchy cut: every level scatters around a center of its own ("Non-Hie" in the paper's
+    """The hierarchy cut: every level scatters around its own center ("Non-Hie" in the paper's
     Table IV).
 
     Each level has the same distribution as under `Hierarchical`; only the levels' common

@@ -87,7 +87,7 @@ def _vocabulary(budget: Budget) -> Vocabulary:
 
 
 def _take(arguments: tuple, what: str, *kinds: type | tuple[type, ...]) -> tuple:
-    """Return arguments that are as many and of the kinds that they should be."""
+    """Return arguments after checking their number and kinds."""
     fits = len(arguments) == len(kinds) and all(map(isinstance, arguments, kinds))
     if not fits:
         raise ValueError(f"has {what} with arguments that no network has")

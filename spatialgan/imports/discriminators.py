@@ -133,7 +133,7 @@ def load_discriminator(path: Path) -> Discriminator:
     tensors, header = load_tensors(path)
     if header.get("kind") != KIND:
         raise ValueError(
-            f"{path} is no discriminator but a {header.get('kind', 'file of another program')}"
+            f"{path} is not a discriminator but a {header.get('kind', 'file of another program')}"
         )
     with describing(path, "discriminator"):
         config = DiscriminatorConfig(**header["discriminator"])

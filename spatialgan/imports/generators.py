@@ -2,7 +2,7 @@
 
 Weights are copied unchanged, since both sides scale them by the same gains when they are applied; where
 gains differ (another learning-rate multiplier), the stored weights are scaled. The predecessor's SEL has two
-gains of its own, sqrt(1/2) and none instead of sqrt(2), which go through a leaky ReLU into weights next to it.
+different gains, sqrt(1/2) and none instead of sqrt(2), which move through a leaky ReLU into neighboring weights.
 
 Shapes: i input channels, o output channels, w style space, z latent, r resolution.
 """
@@ -32,7 +32,7 @@ def translate_generator(network: Part) -> tuple[Generator, Tensor, Conventions]:
     require_plain(network)
     synthesis, mapping = network.part("synthesis"), network.part("mapping")
     if not synthesis.has("b4"):
-        raise ValueError(f"{synthesis.path} has no block of 4 pixels: it is no StyleGAN2 generator")
+        raise ValueError(f"{synthesis.path} has no block of 4 pixels: not a StyleGAN2 generator")
     network.check_filters()
     config = _config(network, synthesis, mapping)
     spatial = config.parts.is_spatial

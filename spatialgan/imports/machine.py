@@ -1,6 +1,6 @@
 """Follow the instructions of a pickle on inert data: a stack, a memo, and no way to call anything.
 
-What a name stands for is given from outside, as functions of ours that put data together; a name that isn't
+The caller says what names stand for, as functions of ours that put data together; a name that isn't
 given is refused. Only texts, numbers and None can be keys, so that nothing recurses into what a file nests.
 """
 

@@ -17,7 +17,7 @@ from spatialgan.networks.generator import GeneratorConfig
 from spatialgan.tensor_file import save_tensors
 
 GENERATOR, DISCRIMINATOR = "G_ema", "D"  # the networks' names in a checkpoint
-DATASET = "imported"  # in place of a data set's name
+DATASET = "imported"  # instead of a data set's name
 
 
 def import_generator(path: Path, output: Path) -> GeneratorConfig:
@@ -43,7 +43,7 @@ def import_generator(path: Path, output: Path) -> GeneratorConfig:
 
 
 def import_discriminator(path: Path, output: Path) -> DiscriminatorConfig:
-    """Write the discriminator of a checkpoint to a file of its own; return its sizes.
+    """Write the discriminator of a checkpoint to a separate file; return its sizes.
 
     Raises ValueError, in one line that names the file and what was refused.
     """

@@ -52,7 +52,7 @@ class Part:
     def _section(self, name: str) -> dict:
         section = self.module.state.get(name, {})
         if not isinstance(section, dict):
-            raise ValueError(f"{self.path}: {name} is no dictionary")
+            raise ValueError(f"{self.path}: {name} is not a dictionary")
         return section
 
     def has(self, name: str) -> bool:
@@ -92,7 +92,7 @@ class Part:
         """Return an attribute that is a finite number."""
         value = self.attribute(name)
         if type(value) not in (int, float) or not abs(value) < 1e6:
-            raise ValueError(f"{self.path}: {name} is no number that can be imported")
+            raise ValueError(f"{self.path}: {name} is not a number that can be imported")
         return float(value)
 
     def tensors(self) -> dict[str, StoredTensor]:
@@ -127,7 +127,9 @@ class Part:
                 if module is None:
                     continue
                 if id(module) in seen or len(found) == MAX_PARTS:
-                    raise ValueError(f"{part.path}.{name} is there twice, or one of too many parts")
+                    raise ValueError(
+                        f"{part.path}.{name} appears twice, or there are too many parts"
+                    )
                 seen.add(id(module))
                 found.append(part.part(name))  # pyright: ignore[reportArgumentType]
         return found  # pyright: ignore[reportReturnType]

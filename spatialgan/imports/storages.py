@@ -68,7 +68,7 @@ class StoredTensor:
 
     @classmethod
     def of(cls, storage: Storage, offset: Any, shape: Any, strides: Any) -> "StoredTensor":
-        """Return a tensor by what a file says of it, which may be anything."""
+        """Return a tensor from a file's description, which may be anything."""
         claims = {"offset": (offset,), "shape": shape, "strides": strides}
         for what, numbers in claims.items():
             if not isinstance(numbers, tuple) or any(type(n) is not int or n < 0 for n in numbers):

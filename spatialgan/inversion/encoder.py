@@ -4,7 +4,7 @@ It sees 32 x 32 pixels and returns all numbers of a scene at once, scaled by wha
 sizes of all sub-heatmaps, and a style per code, the same for all layers. Which of several objects is the first can't be
 seen; so they are counted from left to right, those outside the image last (`ordered`).
 
-Shapes: n images, l layers, *m codes where there are several (the background's first), w style space, k sub-heatmaps
+Shapes: n images, l layers, *m codes if there are several (the background's first), w style space, k sub-heatmaps
 of all levels together, d numbers of a scene, r resolution.
 """
 
@@ -64,7 +64,7 @@ def num_numbers(config: GeneratorConfig) -> int:
 def ordered(starts: Starts) -> Starts:
     """Return scenes with their objects, and styles along, from left to right, those outside the image last.
 
-    Models without a style per object are left alone: there each sub-heatmap has weights of its own.
+    Models without a style per object are left alone: there each sub-heatmap has its own weights.
     """
     if starts.ws.ndim == 3:
         return starts
@@ -79,7 +79,7 @@ def ordered(starts: Starts) -> Starts:
 
 
 def numbers_of(starts: Starts) -> Float[Tensor, "n d"]:
-    """Return the numbers of scenes whose layers are alike: centers, log sizes, styles."""
+    """Return the numbers of scenes with the same style in all layers: centers, log sizes, styles."""
     centers, sigmas, _ = gaussian_columns(starts.layout)
     return torch.cat([centers.flatten(1), sigmas.log(), starts.ws[:, 0].flatten(1)], dim=1)
 
@@ -121,7 +121,7 @@ def save_encoder(path: Path, encoder: Encoder, model: OpenedModel, record: dict)
 
 
 def load_encoder(path: Path, model: OpenedModel) -> Encoder:
-    """Return the encoder in a file; raises ValueError, naming the file, if it is not an encoder or is another model's."""
+    """Return the encoder in a file; raises ValueError, naming the file, if it is not this model's encoder."""
     tensors, header = load_tensors(path)
     if header.get("format") != FORMAT:
         raise ValueError(f"{path} is not an encoder, whose format is '{FORMAT}'")

@@ -5,7 +5,7 @@ the most promising one. Whoever iterates can show each state and cancels by stop
 each of them. Everything is a function of the photo, the model and the settings, and is computed by one thread; only a
 limit of seconds makes the number of steps depend on the machine.
 
-Shapes: n scenes, l layers, *m codes where there are several, w style space, r resolution.
+Shapes: n scenes, l layers, *m codes if there are several, w style space, r resolution.
 """
 
 import math
@@ -52,10 +52,10 @@ class InversionSettings:
     layout: str = "free"  # one of LAYOUTS; "fixed" where heatmaps don't reach the synthesis network
     perceptual: str = PERCEPTUAL_NAME  # a key of PERCEPTUAL
     steps: int = 500
-    seconds: float = 50.0  # after which no further step is begun
+    seconds: float = 50.0  # time limit; no step starts after it
     seed: int = 0  # of the first of the samples to begin with
     samples: int = 256
-    restarts: int = 4  # so many of the samples, the nearest ones
+    restarts: int = 4  # number of starting points, the nearest samples
     perceptual_weight: float = 0.1  # beside the mean squared error in [-1, 1]
     # What a square of a standard deviation costs, beside the same
     spread_weight: float = 0.01  # of a layer's styles from the mean of all layers'

@@ -1,6 +1,6 @@
 """PERCEPTUAL: how different two images look to a network, which tolerates shifts of a pixel.
 
-A network's maps at several depths are compared as in LPIPS [Zhang et al., 2018, Eq. 1] with all channels alike:
+A network's maps at several depths are compared as in LPIPS [Zhang et al., 2018, Eq. 1] with equal weights for all channels:
 each pixel's features are scaled to length 1, and squared differences are summed over channels and averaged over
 pixels and depths. Every number says which network it was measured with.
 
@@ -22,7 +22,7 @@ from spatialgan.extractors.network import INPUT_SIDE, load_extractor, shipped_we
 from spatialgan.files import file_sha256
 from spatialgan.variants import choose
 
-PERCEPTUAL_NAME = "scene"  # the key of PERCEPTUAL that is used where nobody names one
+PERCEPTUAL_NAME = "scene"  # the default key of PERCEPTUAL
 LITE0_SIDE = 96  # pixels per side at which EfficientNet-Lite0 sees an image here
 # Blocks, counted from 0, whose outputs are compared: 1/2 to 1/16 of a side
 LITE0_TAPS = (0, 2, 4, 7)

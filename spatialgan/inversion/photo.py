@@ -1,7 +1,7 @@
 """Any photo as a square image that a model could show.
 
 Preparing a data set refuses whatever can't be converted without a choice; here the choices are made: what is
-transparent lies on white, 16 bits become 8, CMYK becomes sRGB, and a picture that is not square is cropped or framed.
+transparent becomes white, 16 bits become 8, CMYK becomes sRGB, and a picture that is not square is cropped or framed.
 
 Shapes: h w pixels, r resolution.
 """
@@ -29,7 +29,7 @@ from spatialgan.data.profiles import INTENT, MAX_PROFILE, to_srgb
 from spatialgan.documents import read_bytes
 from spatialgan.variants import choose
 
-FRAME = "crop"  # the key of FRAMES that is used where nobody names one
+FRAME = "crop"  # the default key of FRAMES
 # Pillow's names of gray with more than 8 bits
 DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
@@ -38,7 +38,7 @@ ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
 def read_photo(path: Path) -> UInt8[np.ndarray, "h w 3"]:
     """Return the upright sRGB image in a file of at most 64 million pixels.
 
-    Raises ValueError, in one line that names the file, for any other file.
+    Raises ValueError, in one line that names it, for any other file.
     """
     if path.suffix.lower() in FOREIGN_SUFFIXES:
         raise ValueError(f"{path}: a format that isn't read: make it one of {', '.join(FORMATS)}")
@@ -50,7 +50,7 @@ def read_photo(path: Path) -> UInt8[np.ndarray, "h w 3"]:
             # Phones write MPO, a JPEG with a second view behind it; the first one is the photo.
             frames = getattr(picture, "n_frames", 1)
             if picture.format != "MPO" and frames != 1:
-                raise BadPicture(f"has {frames} frames: save the one that you mean by itself")
+                raise BadPicture(f"has {frames} frames: save the one you want as a separate file")
             picture.load()
             return _upright_rgb(picture)
     except BadPicture as error:
@@ -76,7 +76,7 @@ def _rgb(picture: Image.Image) -> Image.Image:
             raise BadPicture("brightness beyond 16 bits")
         return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
     if picture.mode == "F":
-        raise BadPicture("brightness as fractions, whose range nothing tells: save it with 8 bits")
+        raise BadPicture("brightness as fractions of unknown range: save it with 8 bits")
     if picture.mode in ALPHA_MODES or "transparency" in picture.info:
         layer = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")

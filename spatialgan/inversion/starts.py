@@ -1,6 +1,6 @@
 """Where an inversion begins: the scenes, of those that a model draws, whose images are closest to the photo.
 
-Shapes: n scenes, l layers, *m codes where there are several (the background's first), w style space, k
+Shapes: n scenes, l layers, *m codes if there are several (the background's first), w style space, k
 sub-heatmaps of all levels together, r resolution.
 """
 

@@ -4,7 +4,7 @@ Styles count in standard deviations of what the model draws, centers in [-1, 1] 
 step of one length suits all. Centers and sizes stay in the range of what the model draws (`Bounds`), since it has
 learned nothing beyond it; presences stay the same, since every model here draws 1.
 
-Shapes: n scenes, j layers of styles (all, or 1 for all alike), l layers, *m codes where there are several, w style
+Shapes: n scenes, j layers of styles (all, or 1 for all alike), l layers, *m codes if there are several, w style
 space, k sub-heatmaps of all levels together.
 """
 

@@ -1,6 +1,6 @@
 """The adversarial objective: non-saturating logistic loss, R1 penalty, path-length regularization.
 
-Shapes: n batch, l layers, *m codes where there are several, w style space, r resolution.
+Shapes: n batch, l layers, *m codes if there are several, w style space, r resolution.
 """
 
 import torch

@@ -214,7 +214,7 @@ class MinL1Alignment:
 
 
 def _never(is_target: Bool[Tensor, "n k"]) -> Float[Tensor, "n t"]:
-    """Return a term that makes the distance to objects that aren't targets infinite; without targets, also that to all."""
+    """Return a term that makes distances to objects that aren't targets infinite; without targets, to all as well."""
     any_ = is_target.any(dim=1, keepdim=True)
     return torch.where(torch.cat([is_target, any_], dim=1), 0.0, torch.inf)
 

@@ -7,7 +7,7 @@ change inside their region alone; where the others are, outside all regions.
 To add a form, write a frozen dataclass with the fields of `Relative` and `__call__(wanted, unwanted) -> scalar`, and
 give it a key at the foot of this file.
 
-Shapes: n samples, w style space, *m codes where there are several, l layers, r resolution.
+Shapes: n samples, w style space, *m codes if there are several, l layers, r resolution.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Relative:
     regions: tuple[str, ...]  # one per link: box:Y,X,HEIGHT,WIDTH or class:NAME
     share: float = 0.25  # of the axes of W, per link
     weight: float = 0.3
-    interval: int = 8  # the phase runs every so many steps (lazy regularization)
+    interval: int = 8  # steps from one run of the phase to the next (lazy regularization)
     segmenter: str = "torchvision"  # that finds the classes
 
     def __call__(self, wanted: Float[Tensor, ""], unwanted: Float[Tensor, ""]) -> Float[Tensor, ""]:

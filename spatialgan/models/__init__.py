@@ -1,4 +1,4 @@
-"""Models by name: those that ship with the package lie in this folder, each with its card; others are named
+"""Models by name: those that ship with the package are in this folder, each with its card; others are named
 by the path of their snapshot.
 """
 
@@ -26,7 +26,7 @@ def shipped_models() -> list[str]:
 
 
 def is_file_of(sha256: str, model_sha256: str) -> bool:
-    """Return whether what was made with the file of the first hash is of the model of the second."""
+    """Return whether something made with the file of the first hash belongs to the model of the second."""
     return sha256 in (model_sha256, FORMER.get(model_sha256, model_sha256))
 
 

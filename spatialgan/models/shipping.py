@@ -129,7 +129,7 @@ def _metrics(paths: Iterable[Path], snapshot_sha256: str) -> str:
 
 
 def _line(found: dict, name: str) -> str:
-    """Return one metric with its id, and its 95 % interval where there is one."""
+    """Return one metric with its id, and its 95 % interval if there is one."""
     text = f"{found['metrics'][name]:.4g}"
     if name in found.get("intervals", {}):
         bounds = found["intervals"][name]

@@ -135,7 +135,7 @@ class SelConcat(nn.Module):
 
 @dataclass(frozen=True)
 class NoEncoding:
-    """Heatmaps, where there are any, don't reach the generator."""
+    """Heatmaps, if there are any, don't reach the generator."""
 
     def __call__(self, heatmap_channels: tuple[int, ...]) -> Parts:
         """Return nothing to add."""
@@ -170,7 +170,7 @@ class ConcatEncoding(Projection):
 
 @dataclass(frozen=True)
 class FlattenEncoding:
-    """Heatmaps as a vector beside z (paper, section 4.3): no spatial path into the generator."""
+    """Heatmaps as a vector next to z (paper, section 4.3): no spatial path into the generator."""
 
     grid: Grid = "half_pixel"  # where pixels sit; "corners" is the released predecessor's
 

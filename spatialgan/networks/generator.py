@@ -65,7 +65,7 @@ class GeneratorConfig:
 
     @property
     def num_objects(self) -> int:
-        """Return the number of objects with a style code of their own."""
+        """Return the number of objects with their own style codes."""
         return self.parts.num_objects
 
     @property

@@ -26,7 +26,7 @@ def lrelu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
 
 
 def kept(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Return `make` with its results kept, each made in a thread of its own.
+    """Return `make` with its results cached, each made in a separate thread.
 
     torch.func's transforms and inference mode belong to a thread. A tensor that is made inside one bears its
     mark, which must not outlive it.

@@ -2,7 +2,7 @@
 
 Released networks differ from ours in four ways. The RGB sum is enlarged with zeros beyond its
 border, ours with the border's own color. Each layer's output is bounded (StyleGAN2-ADA's guard against the
-overflow of fp16, which acts in fp32 too). A network has noise maps of its own. The predecessor's heatmaps have a
+overflow of fp16, which acts in fp32 too). A network has its own noise maps. The predecessor's heatmaps have a
 floor, which differs from a larger bias, since there are zeros beyond the border.
 
 Shapes: n batch, l layers, w style space, p projected heatmap channels, r resolution, s noise map.
@@ -31,7 +31,7 @@ class Conventions:
 
 
 class Clamped(nn.Module):
-    """A layer whose output is bounded; bounded by 0, it is as it was."""
+    """A layer whose output is bounded; a bound of 0 changes nothing."""
 
     def __init__(self, layer: nn.Module, limit: float):
         super().__init__()

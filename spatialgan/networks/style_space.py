@@ -3,7 +3,7 @@
 An affine map [W] of w becomes [W I] of (w, change), so the change is one more part of the latent, and no layer
 knows of it. Channels of ToRGB are left alone: they carry color only [StyleSpace, section 3].
 
-Shapes: n batch, l layers (ws), j convolutions, *m codes where there are several, w style space, c channels
+Shapes: n batch, l layers (ws), j convolutions, *m codes if there are several, w style space, c channels
 of the widest convolution, r resolution.
 """
 

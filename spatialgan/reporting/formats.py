@@ -74,7 +74,7 @@ def latex_table(frame: pd.DataFrame, caption: str, label: str) -> str:
 
 
 def html_page(markdown: str) -> str:
-    """Return Markdown as a page that needs nothing beside it; pictures, which are other files, are left out."""
+    """Return Markdown as a self-contained page; pictures, which are separate files, are left out."""
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     parser.add_render_rule("image", lambda *_: "")
     return HEAD + parser.render(markdown)

@@ -122,7 +122,7 @@ SUMMARIES = {
 def _cell_frame(
     params: Params, section: dict, trials: Trials, dataset: str, length: int
 ) -> pd.DataFrame:
-    """Return the cells of one data set and length, the paper's numbers beside the metrics they are of."""
+    """Return the cells of one data set and length, the paper's numbers next to the metrics they belong to."""
     lines = []
     for row in section["rows"]:
         for method, known in section["methods"].items():
@@ -148,7 +148,7 @@ def _paper(number: dict | str, length: int) -> str:
 
 
 def _comparisons(section: dict, trials: Trials, dataset: str, length: int) -> list[str]:
-    """Return sentences that set the hybrid against DragGAN on the same model, and say what its jump did."""
+    """Return sentences that compare the hybrid with DragGAN on the same model, and say what its jump did."""
     sentences = []
     for row in section["rows"]:
         found = {

@@ -92,7 +92,7 @@ def _result(run: str, file: str, measured: dict, trained: dict) -> Result:
 
 
 def check_protocols(results: Iterable[Result]) -> None:
-    """Raise ValueError, naming both runs and what differs, unless all results may stand side by side.
+    """Raise ValueError, naming both runs and what differs, unless all results may be compared.
 
     Results of one file must share a protocol; hashes of a data set, and of a segmenter trained on its
     scenes, only among runs on that data set. A file of another segmenter's, `<file>_<segmenter>`, may differ in

@@ -1,4 +1,4 @@
-"""Sections with a line per row: the mean over seeds of what we measured, beside the paper's own number."""
+"""Sections with a line per row: the mean over seeds of what we measured, next to the paper's number."""
 
 import statistics
 
@@ -26,7 +26,7 @@ SEGMENTER_LINE = (
 
 
 def show_rows(params: Params, section: dict, profile: str, results: list[Result]) -> Section:
-    """Return a section of tables.yaml with a line per row, and what stands under it."""
+    """Return a section of tables.yaml with a line per row, and what goes below it."""
     columns = columns_of(params, section, profile, results)
     additions = []
     by_segmenter = segmenter_frame(params, section, profile, results)
@@ -47,7 +47,7 @@ def show_rows(params: Params, section: dict, profile: str, results: list[Result]
 def cell_frame(params: Params, section: dict, columns: list[Column]) -> pd.DataFrame:
     """Return the cells: a line per row, ours and the paper's per data set and metric.
 
-    The paper's numbers stand beside the metric they are of.
+    The paper's numbers are next to the metric they belong to.
     """
     several = len({column.dataset for column in columns}) > 1
     data: dict[str, list[str]] = {"": [params.rows[row]["title"] for row in section["rows"]]}

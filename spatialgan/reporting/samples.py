@@ -94,7 +94,7 @@ def _stack(blocks: dict[str, dict[str, Image.Image]]) -> Image.Image:
 def _fit(
     title: str, draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
 ) -> str:
-    """Return the title broken into lines that fit beside the strips."""
+    """Return the title broken into lines that fit next to the strips."""
     lines = [""]
     for word in title.split():
         longer = f"{lines[-1]} {word}".strip()

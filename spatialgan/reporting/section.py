@@ -10,7 +10,7 @@ NOT_APPLICABLE = "N/A"
 
 @dataclass(frozen=True)
 class Part:
-    """A frame of cells with what stands above it."""
+    """A frame of cells with the text above it."""
 
     caption: str  # "" where the section's own heading is enough
     frame: pd.DataFrame  # text

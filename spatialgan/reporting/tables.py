@@ -3,7 +3,7 @@
 .md (to read, with footer and samples), .html (the same for the workflow's report), .tex (to paste), .csv (everything in
 full precision) and numbers/<table>.json (the numbers in the cells, which DVC compares between commits).
 
-What a line of a section is, its entry says in `by`, a key of LINES. To add a kind, write a function `(params, section,
+A section's entry says in `by`, a key of LINES, what its lines are. To add a kind, write a function `(params, section,
 profile, results) -> Section` and give it a key.
 """
 

@@ -4,7 +4,7 @@ A file holds what each direction adds to the styles of all layers (W+) or to the
 space), so that using it needs no knowledge of the space or method it was found with. It is bound to one model
 by the sha256 of the model's snapshot.
 
-Shapes: n directions, l layers, *m codes where there are several, w style space, j convolutions, c channels of
+Shapes: n directions, l layers, *m codes if there are several, w style space, j convolutions, c channels of
 the widest, r image pixels.
 """
 
@@ -55,7 +55,7 @@ def save_directions(path: Path, directions: Directions) -> None:
 def load_directions(path: Path) -> Directions:
     """Return the directions in a file.
 
-    Raises ValueError, in one line that names the file, for everything that `save_directions` can't have written.
+    Raises ValueError, in one line that names the file, for anything that `save_directions` can't have written.
     """
     if path.is_file() and path.stat().st_size > MAX_BYTES:
         raise ValueError(f"{path}: is larger than {MAX_BYTES:,} bytes, which no such file is")
@@ -90,7 +90,7 @@ def _checked(tensors: dict[str, Tensor], header: Any) -> Directions:
 def moved_along(scene: SceneData, directions: Directions, index: int, alpha: float) -> SceneData:
     """Return the scene with its styles alpha steps along direction `index` [ReSeFa, Eq. 1].
 
-    Raises ValueError if there is no such direction, or they are another model's.
+    Raises ValueError if there is no such direction, or the file is for another model.
     """
     if not is_file_of(directions.model_sha256, scene.model_sha256):
         raise ValueError(

@@ -2,7 +2,7 @@
 
 In a scene's file they are little-endian float32 numbers in base64, so that they read back bit for bit.
 
-Shapes: j first layers, l layers, *m codes where there are several, w style space, c channels of the widest
+Shapes: j first layers, l layers, *m codes if there are several, w style space, c channels of the widest
 convolution, k sub-heatmaps of all
 levels together, s = HEATMAP_PIXELS.
 """

@@ -1,6 +1,6 @@
 """From a document to a complete scene: whatever the document leaves out is drawn by the model it names.
 
-Shapes: j first layers, *m codes where there are several, w style space, k sub-heatmaps of all levels
+Shapes: j first layers, *m codes if there are several, w style space, k sub-heatmaps of all levels
 together, s = HEATMAP_PIXELS.
 """
 

@@ -1,4 +1,4 @@
-"""From text to a checked document: the first step towards an image, which needs no model.
+"""From text to a checked document: the first step toward an image, without a model.
 
 Only "format", "model" and "seed" must be there. What else is left out is drawn by the model, or has its
 default. Nothing is guessed: an unknown field, a duplicate key, NaN or a number out of range is one line that
@@ -62,14 +62,14 @@ class SceneDocument:
 def parse_document(text: str) -> SceneDocument:
     """Return the document in a text of JSON.
 
-    Raises ValueError, in one line that names the place, for everything that is wrong whatever the model is:
+    Raises ValueError, in one line that names the place, for any fault that doesn't depend on the model:
     syntax, duplicate keys, NaN and Infinity, fields that are missing or unknown, kinds and ranges of values.
     """
     return read_document(parse_json(text, finite=False))
 
 
 def read_document(document: Any) -> SceneDocument:
-    """Return the document in JSON data that is parsed already; raises ValueError as `parse_document`."""
+    """Return the document in parsed JSON data; raises ValueError as `parse_document` does."""
     _check_fields("the scene", document, REQUIRED, OPTIONAL)
     if document["format"] != FORMAT:
         raise ValueError(f"format is {checks.shown(document['format'])}, but must be '{FORMAT}'")

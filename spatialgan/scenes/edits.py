@@ -1,6 +1,6 @@
 """EDITS: what can be done to a scene, as pure functions from a scene to a scene.
 
-An edit is of an object, `1` (a hierarchy is the only object, 0, of its model), or of a single sub-heatmap,
+An edit applies to an object, `1` (a hierarchy is its model's only object, 0), or to a single sub-heatmap,
 `2/1`: sub-heatmap 1 of level 2. Coordinates are (y, x) in [-1, 1]; moving by (0, 1) is half an image to the
 right.
 
@@ -38,7 +38,7 @@ class Edit(Protocol):
         ...
 
     def __call__(self, scene: SceneData) -> SceneData:
-        """Return the edited scene; raises ValueError if the scene can't be edited so."""
+        """Return the edited scene; raises ValueError if the edit doesn't fit the scene."""
         ...
 
 
@@ -231,9 +231,9 @@ class Along:
         return cls(found["path"], int(found["index"]), alpha=float(found["alpha"]))
 
     def __call__(self, scene: SceneData) -> SceneData:
-        """Return the scene with other styles; its file then holds them, and needs the directions no more.
+        """Return the scene with other styles; its file then contains them, and no longer needs the directions.
 
-        Raises ValueError if the file holds no such direction of the scene's model.
+        Raises ValueError if the file has no such direction for the scene's model.
         """
         path = self.path
         if not isinstance(path, Path):
@@ -278,7 +278,7 @@ def parse_words(words: str) -> Edit:
 
 
 def apply_edit(scene: SceneData, edit: Edit) -> SceneData:
-    """Return the edited scene; raises ValueError, naming the edit, if the scene can't be edited so."""
+    """Return the edited scene; raises ValueError, naming the edit, if the edit doesn't fit the scene."""
     names = {cls: name for name, cls in EDITS.items()}
     if type(edit) not in names:
         raise ValueError(unknown_name(EDITS, "edit", edit))

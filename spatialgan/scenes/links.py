@@ -1,6 +1,6 @@
 """The edit for models of LinkGAN: axes of W that are tied to a region, drawn again.
 
-Shapes: l layers (ws), *m codes where there are several, w style space.
+Shapes: l layers (ws), *m codes if there are several, w style space.
 """
 
 from dataclasses import dataclass, replace

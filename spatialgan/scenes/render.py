@@ -1,14 +1,14 @@
 """From a scene to pixels: what the synthesis network takes, and the image it makes of that.
 
 The scene that a model draws from a seed is sample 0 of that seed, so rendering it shows what
-`spatialgan.snapshot` shows; except that several objects are all inside the frame, where a person can take
-hold of them.
+`spatialgan.snapshot` shows, except that several objects are all inside the frame, where a person can grab
+them.
 
 Scenes are rendered one at a time and by one thread, because the size of a batch and the number of threads
 change the order of sums, and with it the last bits of an image. All functions here may be called from
 several threads.
 
-Shapes: l layers, *m codes where there are several, w style space, r resolution.
+Shapes: l layers, *m codes if there are several, w style space, r resolution.
 """
 
 import threading

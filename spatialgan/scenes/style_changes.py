@@ -1,6 +1,6 @@
-"""What is added to a style belongs to that style: it goes where the style goes, and with it.
+"""Changes belong to the style that they are added to: they are copied, and dropped, with it.
 
-Shapes: j first layers, *m codes where there are several.
+Shapes: j first layers, *m codes if there are several.
 """
 
 from collections.abc import Collection

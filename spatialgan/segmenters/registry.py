@@ -1,4 +1,4 @@
-"""SEGMENTERS: who finds the objects in an image.
+"""SEGMENTERS: what finds the objects in an image.
 
 A segmenter is called with uint8 images and returns each one's trusted `Instances`. Those named after their
 library alone are trained by the rule `segmenter` on the drawn scenes of a data set; the others have published weights
@@ -67,7 +67,7 @@ def open_segmenter(
 
 
 def weights_path(name: str, results: Results, dataset: str) -> Path:
-    """Return where a segmenter's weights lie: among the results if it is trained, else with the published ones."""
+    """Return where a segmenter's weights are: among the results if it is trained, else with the published ones."""
     url = choose(SEGMENTERS, "segmenter", name).url
     if not url:
         return results.segmenter(dataset, name).weights

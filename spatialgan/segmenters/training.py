@@ -213,7 +213,7 @@ def _draw(training: SegmenterTraining, offset: int, count: int, title: str) -> L
 def _batch(
     labeled: LabeledImages, training: SegmenterTraining, step: int
 ) -> tuple[UInt8[Tensor, "n 3 r r"], list[Instances]]:
-    """Return the scenes of a step: every one once in an order of its own, then all in another order."""
+    """Return the scenes of a step: each scene once, in random order, then all again in another order."""
     place = torch.arange(step * training.batch, (step + 1) * training.batch)
     generator = generator_for(training.seed, "segmenter batch", step)
     chosen = []
@@ -249,7 +249,7 @@ def _cpu_seconds() -> float:
 
 
 def _train_oracle(job: SegmenterJob) -> None:
-    """Write down the truth of the held-out scenes."""
+    """Write the truth of the held-out scenes."""
     scenes = held_out(job.training)
     save_table(job.weights, scenes.images, scenes.truth, job.header)
 

@@ -1,4 +1,4 @@
-"""Drawings with the instances that a segmenter has to find in them.
+"""Drawings with the instances that a segmenter should find in them.
 
 Whole objects are instances; their named parts (a bed's pillow) belong to them. Every object of which
 a pixel is seen is listed, also those below MIN_AREA, which neither training nor score counts.
@@ -57,7 +57,7 @@ def draw_labeled(series: DrawingSeries, count: int, title: str) -> LabeledImages
 
 
 def whole_objects(drawing: Drawing) -> Instances:
-    """Return the visible whole objects of a drawing, each with score 1 and a feature of its own."""
+    """Return the visible whole objects of a drawing, each with score 1 and a distinct feature."""
     seen = [one for one in drawing.instances if not one.owner and one.mask.any()]
     side = drawing.image.shape[0]
     masks = np.stack([one.mask for one in seen]) if seen else np.zeros((0, side, side), dtype=bool)

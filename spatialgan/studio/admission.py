@@ -3,7 +3,7 @@
 Somebody else's web page must not be able to use the studio through the visitor's browser, so:
 
 - Host must name this machine, with the port served: a foreign name that resolves to it (DNS rebinding) is refused;
-- Origin, where there is one, must be the page's own;
+- Origin, if present, must be the page's own;
 - a POST must be `application/json` and have our own header, neither of which another site can send without
   asking first, and nobody answers that question;
 - beyond loopback, a random token from the printed link must come with everything but the page's own files.
@@ -85,7 +85,7 @@ class Guard:
         """Answer one request."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
-        if scope["type"] != "http":  # a websocket: nobody takes it
+        if scope["type"] != "http":  # a websocket: not supported
             return
 
         async def send_guarded(message: Message) -> None:

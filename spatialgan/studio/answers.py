@@ -1,6 +1,6 @@
 """From what the page sends to what it gets back: pure functions of JSON data and open models.
 
-Models are known by the names given on the command line; a path in a scene is just a name that nobody gave.
+Models are known by the names given on the command line; a path in a scene is just an unknown name.
 """
 
 from collections.abc import Mapping, Sequence

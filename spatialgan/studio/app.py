@@ -33,7 +33,7 @@ KINDS = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-CLIENT_GONE = 499  # nobody reads it
+CLIENT_GONE = 499  # never read
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

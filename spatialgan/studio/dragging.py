@@ -74,7 +74,7 @@ def _fixed(mask: Any, resolution: int) -> torch.Tensor:
 
 
 def _progress(problem: Problem, state: DragState) -> dict:
-    """Return how far a drag has come, as JSON data."""
+    """Return the progress of a drag, as JSON data."""
     return {
         "step": state.step,
         "distance": round(problem.to_go(state.handles).max().item(), 6),

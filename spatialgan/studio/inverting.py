@@ -56,7 +56,7 @@ def _pixels(photo: Any, resolution: int) -> UInt8[Tensor, "3 r r"]:
 
 
 def _progress(state: InversionState) -> dict:
-    """Return how far an inversion has come, as JSON data."""
+    """Return the progress of an inversion, as JSON data."""
     return {"step": state.step, "psnr": round(psnr(state.best.mse), 2)}
 
 

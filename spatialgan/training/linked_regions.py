@@ -21,7 +21,7 @@ Segment = Callable[[UInt8[Tensor, "n 3 r r"]], Sequence[Instances]]
 
 
 def no_segmenter(images: UInt8[Tensor, "n 3 r r"]) -> Sequence[Instances]:
-    """Raise ValueError: boxes need no segmenter, and none was opened."""
+    """Raise ValueError: boxes don't need a segmenter, so none was opened."""
     raise ValueError("a region class:NAME needs a segmenter: none was opened")
 
 

@@ -3,7 +3,7 @@
 Adam's correction for lazy phases (state.py) stays that of the path-length phase alone, so that a run and its twin
 without links learn at the same rate.
 
-Shapes: n this process's share of half the batch, l layers, *m codes where there are several, w style space, r
+Shapes: n this process's share of half the batch, l layers, *m codes if there are several, w style space, r
 resolution.
 """
 

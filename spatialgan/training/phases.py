@@ -4,7 +4,7 @@ A phase is a function `(Step) -> loss`; it draws its own inputs from (seed, phas
 follow StyleGAN2; the generator's main phase adds the alignment of heatmaps and D's attention, which is
 read from the forward pass that the adversarial loss needs anyway.
 
-Shapes: n this process's share of the batch, l layers, *m codes where there are several, w style
+Shapes: n this process's share of the batch, l layers, *m codes if there are several, w style
 space, r resolution.
 """
 
@@ -157,7 +157,7 @@ class Phase:
 
     network: str  # "g" or "d"
     loss: Callable[[Step], Tensor]
-    interval: int  # the phase runs every so many steps
+    interval: int  # steps from one run of the phase to the next
 
 
 def phases_of(config: RunConfig) -> list[Phase]:
@@ -206,7 +206,7 @@ def run_phase(phase: Phase, step: Step) -> None:
 
 
 def update_ema(step: Step) -> None:
-    """Move g_ema towards g, with a half-life that is short at first."""
+    """Move g_ema toward g, with a half-life that is short at first."""
     training, nimg = step.config.training, step.state.cur_nimg
     half_life = training.ema_kimg * 1000
     if training.ema_rampup:

@@ -59,7 +59,7 @@ GENERATORS = {
     "mapping.fc1: activation is relu, but only lrelu": attribute(
         "mapping.fc1", "activation", "relu"
     ),
-    "mapping.fc1: weight_gain is no number": attribute("mapping.fc1", "weight_gain", "much"),
+    "mapping.fc1: weight_gain is not a number": attribute("mapping.fc1", "weight_gain", "much"),
     "synthesis.b8.conv0: conv_clamp is 1, but only None": attribute(
         "synthesis.b8.conv0", "conv_clamp", 1
     ),
@@ -79,12 +79,10 @@ GENERATORS = {
     "synthesis has no part b8": removal("synthesis", "_modules", "b8"),
     "G_ema has no part mapping": removal("", "_modules", "mapping"),
     "mapping has no tensor w_avg": removal("mapping", "_buffers", "w_avg"),
-    "synthesis has no block of 4 pixels: it is no StyleGAN2": attribute(
-        "synthesis", "_modules", {}
-    ),
-    "_modules is no dictionary": attribute("synthesis", "_modules", []),
+    "synthesis has no block of 4 pixels: not a StyleGAN2": attribute("synthesis", "_modules", {}),
+    "_modules is not a dictionary": attribute("synthesis", "_modules", []),
     "synthesis.b8.conv0.more has no place in our networks": extra,
-    "b32 is there twice": doubled,
+    "b32 appears twice": doubled,
 }
 DISCRIMINATORS = {
     "D is conditioned on class labels": attribute("", "c_dim", 10),

@@ -22,7 +22,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     return load_params(PARAMS)
 
 
-def test_samples_stand_in_labelled_strips(params: Params) -> None:
+def test_samples_stand_in_labeled_strips(params: Params) -> None:
     root = params.root("workstation")
     add_run(root, "cat/baseline/0", 10.0)
     add_run(root, "cat/sel/0", 10.0)
