@@ -29,21 +29,11 @@ OPENERS = {
 }
 WRITE_FIGURE = "spatialgan.reporting.figures.write_figure"
 WRITE_ANALYSIS = "spatialgan.analyses.write.write_analysis"
-WRITE_CLAIMS = "spatialgan.analyses.claims.write_claims"
 CLAIMS = "claims"  # the name of that step
 # By what a figure shows, the file of a run that it reads
 READ_OF_RUNS = {"curves": "curves", "samples": "samples", "snapshots": "snapshot"}
 TRAINED_SEGMENTERS = ("torchvision", "detectron2", "oracle")  # TRAINERS' keys; they need torch
 EXTRACTOR = Path(__file__).parent / "extractors" / "scene_extractor.safetensors"
-
-
-def segmenter_of_links(row: dict) -> str:
-    """Return the segmenter that finds what a row links axes to, "" if it links none to a class of objects."""
-    linkage = row.get("linkage", "none")
-    regions = linkage.get("regions", []) if isinstance(linkage, dict) else []
-    if not any(region.startswith("class:") for region in regions):
-        return ""
-    return linkage.get("segmenter", "torchvision")
 
 
 class Graph:
@@ -95,7 +85,7 @@ class Graph:
         files, needs = self.results.run(run), [self.dataset(dataset)]
         if "from" in settings:
             needs.append(self.run(f"{dataset}/{settings['from']}/{seed}"))
-        looks = segmenter_of_links(settings)
+        looks = self.params.segmenter_of_links(row)
         if looks in TRAINED_SEGMENTERS:
             needs.append(self.segmenter(dataset, looks))
         return Step(
@@ -226,7 +216,7 @@ class Graph:
             small=tuple(self.results.analysis(CLAIMS, suffix) for suffix in (".json", ".md")),
             needs=tuple(dict.fromkeys(needs_of_claims(self))),
             find_settings=lambda: {"claims": self.params.claims, "sections": sections},
-            find_code=lambda: code_digest(WRITE_CLAIMS),
+            find_code=lambda: code_digest("spatialgan.analyses.claims.write_claims"),
         )
 
     def evidence(self) -> list[Step]:
@@ -236,8 +226,8 @@ class Graph:
     def runs_of_table(self, table: str) -> list[str]:
         """Return the runs that a table shows, each once."""
         sections = self.params.sections(table).values()
-        runs = (run for item in sections for run in self.params.runs(item, self.profile))
-        return list(dict.fromkeys(runs))
+        each = (run for item in sections for run in self.params.runs(item, self.profile))
+        return list(dict.fromkeys(each))
 
     def targets(self) -> list[Step]:
         """Return what the workflow makes by default: usual tables and figures, curves of the tables' runs."""
@@ -262,9 +252,8 @@ class Graph:
         params, seeds = self.params, self.line["seeds"]
         yield from map(self.table, params.tables)
         yield from self.evidence()
-        yield from map(
-            self.figure, [*params.figures, *(f"{name}_samples" for name in params.tables)]
-        )
+        figures = [*params.figures, *(f"{name}_samples" for name in params.tables)]
+        yield from map(self.figure, figures)
         for dataset in params.datasets:
             if self.line["data"] in params.dataset(dataset):
                 yield self.dataset(dataset)
@@ -290,17 +279,15 @@ class Graph:
         params, sections = self.params, self.params.sections(table)
         rows = dict.fromkeys(row for item in sections.values() for row in item["rows"])
         columns = (name for s in sections.values() for name in params.columns(s, self.profile))
+        paper_names = {name: params.dataset(name)["paper_name"] for name in columns}
         metrics = dict.fromkeys(name for item in sections.values() for name in item["metrics"])
         return {
             "title": params.tables[table]["title"],
             "sections": sections,
             "rows": {row: params.rows[row]["title"] for row in rows},
             "datasets": {
-                name: {
-                    **params.source(name, self.profile),
-                    "paper_name": params.dataset(name)["paper_name"],
-                }
-                for name in dict.fromkeys(columns)
+                name: {**params.source(name, self.profile), "paper_name": paper_name}
+                for name, paper_name in paper_names.items()
             },
             "metrics": {name: params.metrics[name] for name in metrics},
         }

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from spatialgan.params import Params
+from spatialgan.records import write_record
 from spatialgan.reporting.tables import write_table
 from tests.reporting.test_reporting import SNAPSHOT, add_run, params
 
@@ -39,7 +40,7 @@ def add_edits(root, run, ratios, **changed):
         "edits": groups,
         "snapshot_sha256": SNAPSHOT,
     }
-    (root / "metrics" / run / "local_control.json").write_text(json.dumps(record))
+    write_record(root / "metrics" / run / "local_control.json", record)
 
 
 def test_a_line_per_region_and_method_and_a_table_per_level(params: Params):
