@@ -191,8 +191,8 @@ def test_a_scene_is_dropped_onto_the_page(visit, tmp_path):
     Hand(visit).drop(path, 300, 300)
     visit.page.wait_for_function("() => studio.scene.seed === 12")
     assert records(visit)[-1] == "Open room.json"
-    (tmp_path / "cat.png").write_bytes(b"\x89PNG no scene")
-    Hand(visit).drop(tmp_path / "cat.png", 300, 300)
+    (tmp_path / "notes.txt").write_text("no scene")
+    Hand(visit).drop(tmp_path / "notes.txt", 300, 300)
     said = "() => document.querySelector('#message').textContent.includes('not a scene')"
     visit.page.wait_for_function(said)
     assert visit.scene()["seed"] == 12
