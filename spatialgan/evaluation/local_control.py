@@ -2,9 +2,9 @@
 
 Every rival changes every region of the same images until the region's pixels have changed by a LEVEL (root mean
 square, images in [-1, 1]); rivals that go to another image stop there, and those that never change the region so much
-have not reached it. Then the ratio of the mean squared change inside to that outside, the identity (cosine of the scene extractor's features of both images) and
-the CPU seconds of one thread to find the way are noted. Those of a Jacobian count in full for each rival that needs it,
-although one serves all regions. Slow rivals are tried on the first images only.
+have not reached it. Then the ratio of the mean squared change inside to that outside, the identity (cosine of the scene
+extractor's features of both images) and the CPU seconds of one thread to find the way are noted. Those of a Jacobian count
+in full for each rival that needs it, although one serves all regions. Slow rivals are tried on the first images only.
 
 Shapes: r resolution, k regions.
 """
@@ -25,6 +25,7 @@ from spatialgan.directions.problem import Problem
 from spatialgan.directions.regions import parse_region
 from spatialgan.directions.spaces import Change, open_space
 from spatialgan.evaluation.harness import Findings, Procedure, Setup
+from spatialgan.evaluation.links import REDRAWN
 from spatialgan.evaluation.rivals import (
     BOXES,
     DISC,
@@ -50,7 +51,6 @@ from spatialgan.scenes.render import one_thread
 from spatialgan.snapshot import Snapshot, draw_samples, to_uint8
 
 LEVELS = (0.1, 0.3)  # changes inside a region
-REDRAWN = 1 << 30  # of a sample's index, that of the other sample whose latents replace its own
 COLUMNS = ("edit_ratio", "edit_reached", "edit_identity", "edit_seconds")
 
 
@@ -81,9 +81,8 @@ def observe(snapshot: Snapshot, setup: Setup, done: Sequence[dict]) -> Iterator[
     images, slow = counts(setup)
     extractor = load_extractor(shipped_weights())[0].to(setup.device)
     start = done[-1]["next"] if done else 0
-    with (
-        one_thread()
-    ):  # what torch makes at the first call in forward mode is no part of the first image
+    # What torch builds at the first call in forward mode is not counted in the first image's seconds.
+    with one_thread():
         _observe_image(snapshot, *next(_samples(snapshot, 0, 1, 0)), (0, 0), False, extractor)
     bar = tqdm(total=images, initial=len(done), desc="images", unit="image", disable=None)
     with bar:

@@ -42,9 +42,7 @@ class Case:
     snapshot: Snapshot
     inputs: SynthesisInputs  # of the image
     redrawn: SynthesisInputs  # the same with latents of another sample
-    trial: (
-        Trials | None
-    )  # the object and the move that are tried; None where the model has no objects
+    trial: Trials | None  # the object and the move to try; None if the model has no objects
     number: int  # of the sample
     region: str  # a key of REGIONS
     mask: Bool[Tensor, "r r"]

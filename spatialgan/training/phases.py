@@ -167,9 +167,7 @@ def phases_of(config: RunConfig) -> list[Phase]:
     if training.pl_weight:
         phases.append(Phase("g", g_path, training.pl_interval))
     if config.linkage.regions:
-        from spatialgan.training.linking import (
-            g_link,
-        )  # which draws its inputs as the phases here do
+        from spatialgan.training.linking import g_link  # which imports this module
 
         phases.append(Phase("g", g_link, config.linkage.interval))
     phases.append(Phase("d", d_main, 1))
