@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -43,12 +44,26 @@ class Tree:
     def __init__(self, folder: Path, commands: Path | None = None) -> None:
         self.folder = folder
         self.cold = copy_project(folder)  # the environment with the command as it is installed
-        places = [str(commands)] * bool(commands) + [self.cold["PATH"]]
-        self.environment = {**self.cold, "PATH": os.pathsep.join(places)}
+        commands = commands or Path(sys.executable).parent
+        path = os.pathsep.join((str(commands), self.cold["PATH"]))
+        self.environment = {**self.cold, "PATH": path}
 
     def command(self, *arguments: str) -> list[str]:
         """Return a Snakemake command line."""
         return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+
+    def start(
+        self, *arguments: str, environment: dict[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start Snakemake, in a process group of its own."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=environment or self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+        )
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake to its end."""
@@ -72,6 +87,13 @@ class Tree:
     def rows(self, rule: str, *targets: str) -> set[str]:
         """Return the rows for which a rule would run."""
         return {row for name, row in self.planned(*targets) if name == rule}
+
+
+def _text(path: Path) -> str:
+    """Return what a file says; nothing where there is none now."""
+    with suppress(FileNotFoundError):
+        return path.read_text(encoding="utf-8")
+    return ""
 
 
 def with_rows(tables: Path, rows: set[str]) -> None:
@@ -322,14 +344,7 @@ def test_a_training_is_not_repeated_for_a_forced_measure(smoke: Tree) -> None:
 
 def test_a_killed_workflow_goes_on_where_it_was(smoke: Tree, edit) -> None:
     edit("params/profiles.yaml", "kimg: 0.064", "kimg: 0.4")
-    running = subprocess.Popen(
-        smoke.command(RUN),
-        cwd=smoke.folder,
-        env=smoke.cold,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        process_group=0,
-    )
+    running = smoke.start(RUN, environment=smoke.cold)
     resume = smoke.folder / "results/smoke/resume/face/spatialgan/0"
     deadline = time.monotonic() + 300
     try:
@@ -355,29 +370,31 @@ def test_a_killed_workflow_waits_for_the_training_that_outlived_it(tmp_path: Pat
     profiles = tmp_path / "params/profiles.yaml"
     text = profiles.read_text(encoding="utf-8")
     profiles.write_text(text.replace("kimg: 0.064", "kimg: 0.4"), encoding="utf-8")
-    running = subprocess.Popen(
-        tree.command(RUN),
-        cwd=tmp_path,
-        env=tree.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        process_group=0,
-    )
-    resume, log = (
+    running = tree.start(RUN)
+    folder, log = (
         tmp_path / f"results/smoke/{name}/face/spatialgan/0" for name in ("resume", "logs/train")
     )
+    log = log.with_suffix(".log")
     deadline = time.monotonic() + 600
     try:
-        while not list(resume.glob("*/checkpoint-*.safetensors")):
+        while not list(folder.glob("*/checkpoint-*.safetensors")):
             assert running.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.01)
     finally:
         running.kill()  # Snakemake alone: what it started goes on
         running.wait()
-    output = tree.snakemake(RUN)
-    assert output.returncode == 0, output.stderr
-    assert "waiting for it" in log.with_suffix(".log").read_text(encoding="utf-8")
+    left = running.pid
+    os.killpg(left, signal.SIGSTOP)  # until the next workflow has begun
+    running = tree.start(RUN)
+    try:
+        while "waiting for it" not in _text(log):
+            assert running.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        os.killpg(left, signal.SIGCONT)
+    assert running.wait(timeout=600) == 0
     assert tree.planned(RUN) == set()
 
 
