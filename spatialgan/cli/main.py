@@ -52,6 +52,7 @@ def main(verbose: int, quiet: int) -> None:
 for command in (
     run_commands.prepare,
     run_commands.train,
+    run_commands.snapshot,
     run_commands.segmenter,
     run_commands.extractor,
     scene_commands.scene,

@@ -81,6 +81,30 @@ def _train(run: str, profile: str, params_dir: Path, dry_run: bool, wait: bool) 
 
 
 @click.command()
+@click.argument("run")
+@profile_option
+@params_option
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="By default it becomes RUN's snapshot."
+)
+def snapshot(run: str, profile: str, params_dir: Path, output: Path | None) -> None:
+    """Write the snapshot of RUN from its newest checkpoint, while the training goes on.
+
+    It can be measured, rendered and shipped like that of a finished training.
+    """
+    from spatialgan.checkpoints import write_snapshot
+    from spatialgan.config import resolve
+
+    if output is not None:
+        (output,) = check_outputs([check_suffix(output, ".safetensors")])
+    params, profile = open_params(params_dir, profile)
+    results = params.results(profile)
+    found = write_snapshot(results, resolve(params, run, profile), output)
+    path = output or results.run(run).snapshot
+    click.echo(f"{path}: {run} at {found.nimg / 1000:g} kimg", err=True)
+
+
+@click.command()
 @click.argument("dataset")
 @profile_option
 @params_option

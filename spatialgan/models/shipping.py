@@ -15,7 +15,7 @@ from spatialgan.shapes import MEASURED, check_record
 from spatialgan.snapshot import load_snapshot, sample_images
 from spatialgan.tensor_file import halved, read_tensors, save_tensors
 
-MAX_BYTES = 2_000_000  # of a model that ships
+MAX_BYTES = 5_000_000  # of a model that ships
 COMPARED = 16  # images by which the stored model is compared with the run's own
 CARD = """# {name}
 
@@ -82,10 +82,10 @@ def model_card(params: Params, profile: str, source: Path, weights: Path, metric
     stand_in = params.source(config.dataset, profile).get("stand_in_for")
     name_of_data = params.dataset(config.dataset)["paper_name"]
     data = f"scenes that this project draws, standing in for {stand_in}"
-    objects = config.generator.num_objects
+    objects, planned = config.generator.num_objects, config.training.kimg
     about = {
         "run": f"`{config.name}`, profile `{profile}`",
-        "training": f"{own.kimg:g} kimg",
+        "training": f"{own.kimg:g} kimg" + ("" if own.kimg >= planned else f" of {planned:g}"),
         "parameters": f"{sum(p.numel() for p in own.generator.parameters()):,}",
         "objects": f"{objects}, each with a style" if objects else "one hierarchy (object 0)",
         "size": f"{weights.stat().st_size:,} bytes, fp16",

@@ -6,17 +6,14 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from torch import Tensor
-
-from spatialgan.config import run_from_identity
+from spatialgan.checkpoints import KIND as CHECKPOINT
+from spatialgan.checkpoints import checkpoint_of, load_checkpoint
 from spatialgan.imports.discriminators import KIND, load_discriminator
 from spatialgan.models import model_path
 from spatialgan.models.opened import OpenedModel
 from spatialgan.networks.discriminator import Discriminator
 from spatialgan.results import run_of
 from spatialgan.tensor_file import load_tensors
-
-PREFIX = "d."  # of its weights in a checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +58,9 @@ def with_own_discriminator(model: OpenedModel) -> OpenedModel:
         try:
             if path.stem != last:
                 continue
-            tensors, header = load_tensors(path)
-            if header["fixed"]["identity"] == model.snapshot.config.identity():
-                return _beside(model, _of_checkpoint(tensors, header), path)
+            checkpoint = load_checkpoint(path)
+            if checkpoint.config.identity() == model.snapshot.config.identity():
+                return _beside(model, checkpoint.discriminator(), path)
         except ValueError as error:
             log.warning("%s; its attention can't be shown", error)
     return model
@@ -75,17 +72,6 @@ def read_discriminator(path: Path) -> Discriminator:
     kind = header.get("kind", "file of another program")
     if kind == KIND:
         return load_discriminator(path)
-    if kind != "checkpoint":
+    if kind != CHECKPOINT:
         raise ValueError(f"{path} has no discriminator: it is a {kind}, not a run's checkpoint")
-    return _of_checkpoint(tensors, header)
-
-
-def _of_checkpoint(tensors: dict[str, Tensor], header: dict) -> Discriminator:
-    discriminator = Discriminator(run_from_identity(header["fixed"]["identity"]).discriminator)
-    weights = {
-        name.removeprefix(PREFIX): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(PREFIX)
-    }
-    discriminator.load_state_dict(weights)
-    return discriminator.requires_grad_(False)
+    return checkpoint_of(tensors, header, path).discriminator()
