@@ -123,7 +123,7 @@ def edited(data: Any, models: Models) -> bytes:
 
     Without edits, that is the scene with everything drawn that the document leaves out.
     """
-    fields = _fields(data, ("scene", "edits"))
+    fields = fields_of(data, ("scene", "edits"))
     scene, _ = open_document(fields["scene"], models)
     for words in _list("edits", fields["edits"], MAX_EDITS):
         check_choice(EDITS, "edit", checks.text("an edit", words).partition(" ")[0])
@@ -133,7 +133,7 @@ def edited(data: Any, models: Models) -> bytes:
 
 def strip(data: Any, models: Models) -> bytes:
     """Return a picture of before, after and difference, as PNG: {"before": ..., "after": ...}."""
-    fields = _fields(data, ("before", "after"))
+    fields = fields_of(data, ("before", "after"))
     stations = [open_document(fields[name], models) for name in ("before", "after")]
     _check_one_model(stations)
     (before, model), (after, _) = stations
@@ -142,7 +142,7 @@ def strip(data: Any, models: Models) -> bytes:
 
 def stations_of(data: Any, models: Models) -> list[Station]:
     """Return the scenes that a film leads through: {"scenes": [...]}."""
-    fields = _fields(data, ("scenes",))
+    fields = fields_of(data, ("scenes",))
     documents = _list("scenes", fields["scenes"], MAX_STATIONS)
     if len(documents) < 2:
         raise ValueError("a film needs two scenes or more: edit the scene first")
@@ -168,7 +168,8 @@ def _check_one_model(stations: Sequence[Station]) -> None:
         raise ValueError(f"scenes of different models, {' and '.join(names)}, can't be compared")
 
 
-def _fields(data: Any, names: tuple[str, ...]) -> dict:
+def fields_of(data: Any, names: tuple[str, ...]) -> dict:
+    """Return a request's JSON object; raises ValueError unless it has these fields and no others."""
     if not isinstance(data, dict) or sorted(data) != sorted(names):
         raise ValueError(f"the request must be a JSON object with {' and '.join(names)}")
     return data

@@ -22,6 +22,7 @@ from spatialgan.studio.admission import Admission, Guard
 from spatialgan.studio.answers import Models
 from spatialgan.studio.dragging import drag_job
 from spatialgan.studio.inverting import inversion_job
+from spatialgan.studio.sliders import sliders
 from spatialgan.studio.streams import Job, Occupied, Slots, streamed
 from spatialgan.studio.worker import Busy, Gone, Worker
 
@@ -147,6 +148,7 @@ def studio_app(models: Models, admission: Admission) -> ASGIApp:
         "/edit": desk.answers(answers.edited, "application/json"),
         "/strip": desk.answers(answers.strip, "image/png"),
         "/film": desk.film,
+        "/sliders": desk.answers(sliders, "application/json"),
         "/drag": desk.streams(drag_job),
         "/invert": desk.streams(inversion_job),
     }

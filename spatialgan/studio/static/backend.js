@@ -1,16 +1,18 @@
 // Who computes. The page knows only `can` and these methods, so another back end can take this one's place, as
 // ../browser/backend.js does: list(), complete(scene), edit(scene, edits), text(scene), render(scene, signal), png(scene),
-// and, each where `can` has its name, strip(before, after), film(scenes), drag(request, signal), invert(request, signal).
+// and, each where `can` has its name, strip(before, after), film(scenes), drag(request, signal), invert(request, signal),
+// sliders(scene, region, method, signal).
 // Parts of the page that need one of these have its name in `data-needs`. Scenes are plain objects (docs/scenes.md).
 
 import { ask, post } from "./asking.js";
+import { bytesOf } from "./bytes.js";
 import { Jobs } from "./jobs.js";
 import { parseScene } from "./scene.js";
 
 const CLIENT = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(16)).join("");
 
 export class HttpBackend {
-  can = new Set(["drag", "film", "invert", "strip"]);
+  can = new Set(["drag", "film", "invert", "sliders", "strip"]);
   #images = new Jobs(new URL("images.js", import.meta.url));
 
   constructor(token) {
@@ -66,6 +68,11 @@ export class HttpBackend {
     return (await this.#post("film", { scenes })).blob();
   }
 
+  // What changes a region most: { field, sliders: [{ change, reach }] }.
+  async sliders(scene, region, method, signal) {
+    return (await this.#post("sliders", { scene, region, method }, { signal })).json();
+  }
+
   // The states of a drag, as they come; whoever stops listening ends it.
   drag(request, signal) {
     return this.#stream("drag", request, signal);
@@ -98,7 +105,7 @@ function readEvent(text) {
   const event = JSON.parse(text.replace(/^data: /, ""));
   if (event.error) throw new Error(event.error);
   if (event.image) {
-    event.pixels = Uint8ClampedArray.from(atob(event.image), (c) => c.charCodeAt(0));
+    event.pixels = bytesOf(event.image, Uint8ClampedArray);
     event.scene = parseScene(event.scene);
   }
   return event;

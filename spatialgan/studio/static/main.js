@@ -7,6 +7,7 @@ import { Keys } from "./keys.js";
 import { ObjectCard, SceneCard, ViewCard } from "./panel.js";
 import { Photo } from "./photo.js";
 import { Points } from "./points.js";
+import { Region } from "./region.js";
 import { Levels, Stage } from "./stage.js";
 import { Strip } from "./strip.js";
 import { Studio } from "./studio.js";
@@ -84,7 +85,7 @@ new SceneCard(studio);
 new ViewCard(studio);
 new Strip(studio);
 new Files(studio, new Photo(studio));
-new Tabs(new Points(studio, stage.marks), stage);
+new Tabs([new Points(studio, stage.marks), new Region(studio, stage.marks)], stage);
 
 await studio.attempt(async () => {
   const linked = await sceneOf(location.hash).catch((error) => {

@@ -1,5 +1,7 @@
 // A person's own photo: brought to the model's pixels here, and found as a scene by the server, step by step.
 
+import { base64Of } from "./bytes.js";
+
 const STEPS = 300;
 
 const $ = (selector) => document.querySelector(selector);
@@ -21,7 +23,7 @@ export class Photo {
     const pixels = reduced(picture, studio.model.resolution);
     picture.close();
     this.#show(pixels);
-    const request = { model: studio.model.name, photo: base64(pixels.data), max_steps: STEPS };
+    const request = { model: studio.model.name, photo: base64Of(pixels.data.filter((_, i) => i % 4 !== 3)), max_steps: STEPS };
     Object.assign(this, { control: new AbortController(), reached: null, keep: false });
     this.#busy(true);
     try {
@@ -99,11 +101,4 @@ function reduced(picture, resolution) {
   pen.imageSmoothingQuality = "high";
   pen.drawImage(picture, left, top, side, side, 0, 0, resolution, resolution);
   return pen.getImageData(0, 0, resolution, resolution);
-}
-
-function base64(rgba) {
-  const rgb = rgba.filter((_, i) => i % 4 !== 3);
-  let text = "";
-  for (let i = 0; i < rgb.length; i += 8192) text += String.fromCharCode(...rgb.subarray(i, i + 8192));
-  return btoa(text);
 }

@@ -1,5 +1,6 @@
 // The tab "Drag points": pairs of a handle and its target, a mask, and a drag that streams its steps.
 
+import { base64Of } from "./bytes.js";
 import { clamp, round } from "./scene.js";
 import { svg } from "./marks.js";
 
@@ -202,7 +203,7 @@ export class Points {
       handles: this.pairs.map((pair) => pair.handle),
       targets: this.pairs.map((pair) => pair.target),
       method: $("#method").value,
-      mask: this.#masked() ? btoa(String.fromCharCode(...this.#painted())) : "",
+      mask: this.#masked() ? base64Of(this.#painted()) : "",
       max_steps: steps,
       tolerance_px: TOLERANCE_PX,
     };

@@ -1,9 +1,10 @@
-// The two tabs: objects, and points to drag.
+// The tabs: objects, points to drag, and the sliders of a region.
 
 export class Tabs {
-  constructor(points, stage) {
+  // `panes` are those of the tabs after the first; each is told whether it is shown, and marks the frame by its name.
+  constructor(panes, stage) {
     this.tabs = [...document.querySelectorAll("[role=tab]")];
-    this.points = points;
+    this.panes = panes;
     this.stage = stage;
     this.tabs.forEach((tab, i) => {
       tab.addEventListener("click", () => this.#choose(i));
@@ -22,9 +23,8 @@ export class Tabs {
       tab.tabIndex = i === chosen ? 0 : -1;
       document.getElementById(tab.getAttribute("aria-controls")).hidden = i !== chosen;
     });
-    const dragging = this.tabs[chosen].id === "tab-points";
-    this.stage.frame.classList.toggle("dragging-points", dragging);
-    this.points.show(dragging);
+    this.stage.frame.classList.toggle("other-tool", chosen > 0);
+    this.panes.forEach((pane, i) => pane.show(i + 1 === chosen));
     return this.tabs[chosen];
   }
 }
