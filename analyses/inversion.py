@@ -73,7 +73,7 @@ def invert_all(
         inversion = Inversion(model.snapshot, photo, judge, settings, guesses)
         *_, state = inversion.states()
         image = render_scene(inverted_scene(model, state.best), model.snapshot)
-        record = inversion_record(inversion, state, image, judge)
+        record = inversion_record(inversion, state, image, photo, judge)
         found.append(state.best)
         records.append({**record, "seconds": round(time.perf_counter() - began, 2)})
     return found, records

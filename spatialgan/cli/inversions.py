@@ -5,6 +5,7 @@ program.
 """
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,21 @@ FILE = click.Path(path_type=Path)
     type=click.IntRange(0, 1 << 62),
     help="Seed of the first of the 256 samples.",
 )
+@click.option(
+    "--tune",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 100000),
+    help="Then tune the generator itself to the photo, for so many steps, into a model of its own beside the scene.",
+)
 def invert(
-    photo: Path, model: str, output: str, frame: str, encoder: Path | None, **options: Any
+    photo: Path,
+    model: str,
+    output: str,
+    frame: str,
+    encoder: Path | None,
+    tune: int,
+    **options: Any,
 ) -> None:
     """Find the scene of MODEL whose image comes closest to PHOTO.
 
@@ -90,16 +104,20 @@ def invert(
     from spatialgan.inversion.invert import CANCELED, GOING, Inversion, InversionSettings
     from spatialgan.inversion.perceptual import open_perceptual
     from spatialgan.inversion.photo import read_photo, square_image
+    from spatialgan.inversion.tuning import Tuning, TuningSettings
+    from spatialgan.models import model_path
     from spatialgan.models.opened import open_model
     from spatialgan.pictures import save_png
     from spatialgan.scenes.render import render_scene
     from spatialgan.scenes.scene_file import save_scene
 
     default = photo.with_name(f"{photo.stem}_scene.json")
-    paths = scene_outputs(Path(output) if output else default, photo, "_strip.png", "_invert.json")
+    beside = ("_strip.png", "_invert.json", *(["_tuned.safetensors"] if tune else []))
+    paths = scene_outputs(Path(output) if output else default, photo, *beside)
     settings = InversionSettings(**options)
     judge = open_perceptual(settings.perceptual)
     opened = open_model(model)
+    check_outputs(paths, [photo, model_path(model)])
     resolution = opened.snapshot.config.generator.resolution
     picture = square_image(read_photo(photo), resolution, frame)
     guesses = []
@@ -119,16 +137,46 @@ def invert(
     assert state is not None
     scene = inverted.inverted_scene(opened, state.best)
     image = render_scene(scene, opened.snapshot)
-    record = inverted.inversion_record(inversion, state, image, judge)
+    record = inverted.inversion_record(inversion, state, image, picture, judge)
+    path, image_path, strip_path, record_path, *tuned_path = paths
+    if tuned_path:
+        tuning = Tuning(opened, scene, picture, judge, TuningSettings(tune))
+        opened, scene, record = _tuned(tuning, record, tuned_path[0])
+        image = render_scene(scene, opened.snapshot)
     text = json.dumps(
         {"model": scene.model, "model_sha256": scene.model_sha256, **record}, indent=2
     )
-    path, image_path, strip_path, record_path = paths
     save_scene(path, scene)
     save_png(image_path, image)
     films.save_picture(strip_path, inverted.draw_inversion(picture, scene, opened))
     write_atomically(record_path, f"{text}\n".encode())
     click.echo(text)
+
+
+def _tuned(tuning: Any, record: dict, path: Path) -> tuple[Any, Any, dict]:
+    """Tune a model to a photo and write it; return it, the scene as one of it, and the record."""
+    from tqdm import tqdm
+
+    from spatialgan.inversion.inverted import closeness
+    from spatialgan.inversion.tuning import save_tuned
+    from spatialgan.scenes.render import render_scene
+
+    interrupts, state, steps = Interrupts(), None, tuning.settings.steps
+    began = time.perf_counter()
+    with interrupts.counted(), tqdm(total=steps, desc="tuning", unit="step", disable=None) as bar:
+        for state in tuning.states():
+            bar.update(state.step - bar.n)
+            bar.set_postfix(mse=f"{state.mse:.4f}", kept=f"{state.kept:.4f}")
+            if interrupts.count:
+                break
+    assert state is not None
+    seconds = round(time.perf_counter() - began, 2)
+    model = save_tuned(path, tuning, state.step)
+    tuned = replace(tuning.scene, model=model.name, model_sha256=model.sha256)
+    now = closeness(render_scene(tuned, model.snapshot), tuning.photo, tuning.perceptual)
+    before = {name: record[name] for name in now}
+    about = {"of": tuning.model.name, "steps": state.step, "seconds": seconds, "before": before}
+    return model, tuned, {**record, **now, "tuned": about}
 
 
 @click.command()

@@ -46,28 +46,33 @@ def inversion_record(
     inversion: Inversion,
     state: InversionState,
     image: UInt8[Tensor, "3 r r"],
+    photo: UInt8[Tensor, "3 r r"],
     judge: Perceptual,
 ) -> dict:
     """Return the outcome of an inversion as JSON data, measured on the rendered scene's bytes.
 
-    `mse` is in [-1, 1], `perceptual` as `judge` sees it; `nearest_mse` is the lowest of the samples'.
+    `nearest_mse` is the lowest of the samples'.
     """
-    ours = image[None].float() / 127.5 - 1
-    mse = float((ours - inversion.target).square().mean())
-    with torch.no_grad():
-        maps = (judge.features(x) for x in (ours, inversion.target))
-        apart = float(distance(*maps))
     return {
         "outcome": state.outcome,
         "steps": state.step,
         "seconds": round(state.seconds, 2),
-        "mse": round(mse, 6),
-        "psnr": round(psnr(mse), 3),
+        **closeness(image, photo, judge),
         "nearest_mse": round(inversion.nearest_mse, 6),
-        "perceptual": round(apart, 6),
         "perceptual_by": {"name": judge.name, "sha256": judge.sha256},
         "settings": asdict(inversion.settings),
     }
+
+
+def closeness(
+    image: UInt8[Tensor, "3 r r"], photo: UInt8[Tensor, "3 r r"], judge: Perceptual
+) -> dict[str, float]:
+    """Return how close an image is to a photo: `mse` in [-1, 1], `psnr` in dB, `perceptual` as `judge` sees it."""
+    ours, theirs = (x[None].float() / 127.5 - 1 for x in (image, photo))
+    mse = float((ours - theirs).square().mean())
+    with torch.no_grad():
+        apart = float(distance(judge.features(ours), judge.features(theirs)))
+    return {"mse": round(mse, 6), "psnr": round(psnr(mse), 3), "perceptual": round(apart, 6)}
 
 
 def psnr(mse: float) -> float:
