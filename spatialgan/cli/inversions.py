@@ -6,6 +6,7 @@ program.
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -95,13 +96,11 @@ def invert(
     The photo is turned upright, its transparent parts become white, and it is made a square of the model's resolution.
     Ctrl-C ends the search after the current step and keeps the best scene so far.
     """
-    from tqdm import tqdm
-
     from spatialgan.drawing import films
     from spatialgan.files import write_atomically
     from spatialgan.inversion import inverted
     from spatialgan.inversion.encoder import encoder_guess, load_encoder
-    from spatialgan.inversion.invert import CANCELED, GOING, Inversion, InversionSettings
+    from spatialgan.inversion.invert import Inversion, InversionSettings
     from spatialgan.inversion.perceptual import open_perceptual
     from spatialgan.inversion.photo import read_photo, square_image
     from spatialgan.inversion.tuning import Tuning, TuningSettings
@@ -124,17 +123,9 @@ def invert(
     if encoder is not None:
         check_outputs(paths, [photo, encoder])
         guesses.append(encoder_guess(load_encoder(encoder, opened), opened, picture))
-    interrupts, state = Interrupts(), None
-    with interrupts.counted():
-        inversion = Inversion(opened.snapshot, picture, judge, settings, guesses)
-        with tqdm(total=settings.steps, desc="inverting", unit="step", disable=None) as bar:
-            for state in inversion.states():
-                bar.update(state.step - bar.n)
-                bar.set_postfix(mse=f"{state.best.mse:.4f}")
-                if interrupts.count and state.outcome == GOING:
-                    state = replace(state, outcome=CANCELED)
-                    break
-    assert state is not None
+    inversion, state = _searched(
+        lambda: Inversion(opened.snapshot, picture, judge, settings, guesses)
+    )
     scene = inverted.inverted_scene(opened, state.best)
     image = render_scene(scene, opened.snapshot)
     record = inverted.inversion_record(inversion, state, image, picture, judge)
@@ -151,6 +142,26 @@ def invert(
     films.save_picture(strip_path, inverted.draw_inversion(picture, scene, opened))
     write_atomically(record_path, f"{text}\n".encode())
     click.echo(text)
+
+
+def _searched(begin: Callable[[], Any]) -> tuple[Any, Any]:
+    """Begin an inversion and run it to its end or to Ctrl-C; return it and its last state."""
+    from tqdm import tqdm
+
+    from spatialgan.inversion.invert import CANCELED, GOING
+
+    interrupts, state = Interrupts(), None
+    with interrupts.counted():
+        inversion = begin()
+        steps = inversion.settings.steps
+        with tqdm(total=steps, desc="inverting", unit="step", disable=None) as bar:
+            for state in inversion.states():
+                bar.update(state.step - bar.n)
+                bar.set_postfix(mse=f"{state.best.mse:.4f}")
+                if interrupts.count and state.outcome == GOING:
+                    state = replace(state, outcome=CANCELED)
+                    break
+    return inversion, state
 
 
 def _tuned(tuning: Any, record: dict, path: Path) -> tuple[Any, Any, dict]:
