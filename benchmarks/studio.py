@@ -3,9 +3,8 @@
     python -m benchmarks.studio [--snapshot FILE ...] [--seconds 5] [--clients 20 --load-seconds 60]
     python -m benchmarks.studio --back-end wasm [--snapshot FILE ...] [--seconds 5]
 
-Without snapshots it measures every shipped model, and one of 64 pixels with random weights (profile flagship), which
-is as fast as a trained one. Each is served alone. The drag goes around in a circle, at the rate of a mouse, by a
-browser that nothing but the pointer keeps busy (benchmarks/pointer.py). A sample is the time from the newest movement
+Without snapshots it measures every shipped model. Each is served alone. The drag goes around in a circle, at the rate of
+a mouse, by a browser that nothing but the pointer keeps busy (benchmarks/pointer.py). A sample is the time from the newest movement
 that an image knows of to the moment after the frame that shows it. An image that a later one overtook within the same
 frame is a sample, too.
 
@@ -18,31 +17,25 @@ import http.client
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, quantiles
-from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
-import torch
 
 from benchmarks.browser import Served, chromium, served, served_demo
 from benchmarks.pointer import Page, pointer_page
-from spatialgan.config import load_params, resolve
 from spatialgan.models import shipped_models
-from spatialgan.snapshot import save_snapshot
-from spatialgan.training.state import new_state
 
 RADIUS = 60  # px of the circle
 MOVE_MS = 8  # between two movements of the pointer: 125 Hz, as a mouse has
 FIRST_MS = 1000.0  # bound: until the first image is there
 HEADERS = {"content-type": "application/json", "x-spatialgan": "1"}
-RANDOM_RUN, RANDOM_PROFILE = "bedroom/indoor/0", "flagship"  # a model of 64 pixels
 CENTER = """(() => {
   const box = document.querySelector("#handles .handle .dot").getBoundingClientRect();
   return [box.x + box.width / 2, box.y + box.height / 2];
@@ -59,11 +52,14 @@ class BackEnd:
     probe: str  # the path at which it answers once it is up
     bound_up_s: float  # until it answers
     p95_ms: dict[int, float]  # bounds by the resolution of the model
+    transfer_mb: float = (
+        math.inf
+    )  # bound of what comes before the first image of the model that the page opens with
 
 
 BACK_ENDS = {
     "server": BackEnd(served, "/models", 3.0, {32: 50.0, 64: 100.0}),
-    "wasm": BackEnd(served_demo, "/demo/", math.inf, {32: 50.0, 64: 120.0}),
+    "wasm": BackEnd(served_demo, "/demo/", math.inf, {32: 50.0, 64: 120.0}, 6.0),
 }
 
 
@@ -86,7 +82,8 @@ class Speed:
         return (
             f"{self.name:<24} {self.resolution:>4} px   up {_bounded(self.up_s, self.back_end.bound_up_s, 's', 1)}   "
             f"first image {_bounded(self.first_ms, FIRST_MS, 'ms')}   p50 {cuts[9]:.0f} ms   "
-            f"p95 {_bounded(cuts[18], limit, 'ms')}   {len(self.samples_ms)} images   {self.transfer_mb:.2f} MB"
+            f"p95 {_bounded(cuts[18], limit, 'ms')}   {len(self.samples_ms)} images   "
+            f"{_bounded(self.transfer_mb, self.back_end.transfer_mb, 'MB', 2)}"
         )
 
 
@@ -137,20 +134,6 @@ def drag_in_circles(page: Page, seconds: float) -> list[float]:
     page.mouse("mouseReleased", x, y)
     page.wait_until("document.documentElement.dataset.busy === 'no'")
     return page.evaluate("allSamples")
-
-
-@contextmanager
-def random_snapshot() -> Iterator[Path]:
-    """Yield a snapshot of 64 pixels with random weights, which are fp16 numbers as those of shipped models."""
-    config = resolve(load_params(Path("params")), RANDOM_RUN, RANDOM_PROFILE)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"random_{config.generator.resolution}.safetensors"
-        generator = new_state(config, torch.device("cpu")).g_ema
-        generator.load_state_dict(
-            {name: weight.half().float() for name, weight in generator.state_dict().items()}
-        )
-        save_snapshot(path, generator, config, 0)
-        yield path
 
 
 @dataclass(frozen=True)
@@ -243,8 +226,8 @@ def main(
     """Print how long the server and the first image take to appear, and the time from input to pixels."""
     if clients and back_end != "server":
         raise click.UsageError("--clients are of the server")
-    with random_snapshot() as random, chromium() as browser:
-        for name in snapshots or (*shipped_models(), str(random)):
+    with chromium() as browser:
+        for name in snapshots or shipped_models():
             click.echo(measure(name, browser, seconds, BACK_ENDS[back_end]).row())
     if clients:
         with served() as studio:
