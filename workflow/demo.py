@@ -144,7 +144,7 @@ def notice(model: OpenedModel) -> str:
         found = re.search(r"trained on (.+?)\.\n", card.read_text(encoding="utf-8"))
         assert found, "a card says what its model was trained on"
         kimg = model.snapshot.kimg
-        told += f", trained on {found[1]} ({kimg:g} thousand images; license {LICENSE})"
+        told += f", trained for {kimg:g} kimg on {found[1]} (license {LICENSE})"
     return f"{told}. It runs in this browser: nothing you do here leaves it."
 
 

@@ -13,7 +13,13 @@ PORT = 8017
 @click.option(
     "--open/--no-open", "open_page", default=True, help="Open the page in the browser, or don't."
 )
-@click.option("--port", default=PORT, show_default=True, help="0: any free port.")
+@click.option(
+    "--port",
+    default=PORT,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="0: any free port.",
+)
 @click.option(
     "--host",
     default="127.0.0.1",

@@ -106,21 +106,14 @@ class Inversion:
         settings: InversionSettings,
         guesses: Sequence[Starts] = (),
     ) -> None:
-        """Draw the samples to begin with; guesses, such as an encoder's, are further starts."""
+        """Draw the styles and layouts of the samples to begin with; guesses, such as an encoder's, are further starts."""
         self.snapshot, self.settings, self.perceptual = snapshot, settings, perceptual
         self.target = photo[None].float() / 127.5 - 1
-        self.noise = fixed_noise(snapshot)
+        self.noise, self.guesses, self.nearest_mse = fixed_noise(snapshot), guesses, math.inf
         with one_thread(), torch.no_grad():
             self.wanted = perceptual.features(self.target)
-            drawn = draw_starts(snapshot, settings.seed, settings.samples)
-            self.bounds = Bounds.of(drawn)
-            rows = range(len(drawn))
-            parts = [drawn.take(rows[i : i + BATCH]) for i in range(0, len(drawn), BATCH)]
-            costs = [self.losses(part, first_values(part, "w")) for part in parts]
-        self.nearest_mse = float(torch.cat([cost.mse for cost in costs]).min())
-        order = torch.cat([cost.total for cost in costs]).argsort(stable=True)
-        nearest = drawn.take(order[: settings.restarts].tolist())
-        self.starts = Starts.cat([*guesses, nearest])
+            self.drawn = draw_starts(snapshot, settings.seed, settings.samples)
+            self.bounds = Bounds.of(self.drawn)
 
     def losses(self, starts: Starts, values: Values) -> Losses:
         """Return what scenes cost: pixels, perceptual distance, and how far styles are from usual ones."""
@@ -137,11 +130,25 @@ class Inversion:
         return Losses(total, mse.detach())
 
     def states(self) -> Iterator[InversionState]:
-        """Yield the state before the first step and after each; the last one's outcome is not GOING."""
-        began, settings = time.perf_counter(), self.settings
-        starts, values = self.starts, first_values(self.starts, settings.space)
+        """Yield a state of step 0 after each part of the samples, and one before the first step and after each.
+
+        The last one's outcome is not GOING.
+        """
+        settings = self.settings
+        best, totals = None, []
+        for part in self._parts():
+            values = first_values(part, "w")
+            with one_thread(), torch.no_grad():
+                losses = self.losses(part, values)
+            totals.append(losses.total)
+            self.nearest_mse = min(self.nearest_mse, float(losses.mse.min()))
+            best = self._better(best, losses, part, values)
+            yield InversionState(0, GOING, best, 0.0)
+        nearest = torch.cat(totals).argsort(stable=True)[: settings.restarts].tolist()
+        starts = Starts.cat([*self.guesses, self.drawn.take(nearest)])
+        values = first_values(starts, settings.space)
         moments = [Moments.zeros(x) for x in values.tensors()]
-        best, step = None, 0
+        began, step = time.perf_counter(), 0
         while True:
             losses, gradients = self._gradients(starts, values)
             best = self._better(best, losses, starts, values)
@@ -164,6 +171,12 @@ class Inversion:
                 keep = losses.total.argsort(stable=True)[: -(-len(starts) // 2)].tolist()
                 starts, values = starts.take(keep), values.take(keep)
                 moments = [Moments(m.mean[keep], m.energy[keep], m.updates) for m in moments]
+
+    def _parts(self) -> Iterator[Starts]:
+        """Yield the samples, some at a time."""
+        rows = range(len(self.drawn))
+        for first in range(0, len(rows), BATCH):
+            yield self.drawn.take(rows[first : first + BATCH])
 
     @one_thread()
     def _gradients(self, starts: Starts, values: Values) -> tuple[Losses, list[Tensor]]:

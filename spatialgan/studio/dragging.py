@@ -69,7 +69,7 @@ def _fixed(mask: Any, resolution: int) -> torch.Tensor:
         raise ValueError(f"mask has {len(rows):,} pixels, which do not form a square")
     fixed = drag_scene.fixed_region(Image.frombytes("L", (side, side), rows), resolution)
     if (fixed == 1).all():
-        raise ValueError("the mask leaves nothing that may change: erase some of it")
+        raise ValueError("the mask leaves nothing that may change: paint some of the image")
     return fixed
 
 

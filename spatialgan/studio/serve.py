@@ -92,8 +92,9 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
+        wrong = "--host" if isinstance(error, socket.gaierror) else "--port"
         raise OSError(
-            f"{host}, port {port}: {error.strerror or error}; choose another --port"
+            f"{host}, port {port}: {error.strerror or error}; choose another {wrong}"
         ) from None
     listener.listen(BACKLOG)
     return listener

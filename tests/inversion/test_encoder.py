@@ -70,7 +70,10 @@ def test_an_encoder_is_written_used_and_bound_to_its_model(models, tmp_path):
     guess = encoder_guess(encoder, model, photo)
     settings = InversionSettings(steps=2, samples=4, restarts=2)
     inversion = Inversion(model.snapshot, photo, open_perceptual("none"), settings, [guess])
-    assert len(inversion.starts) == 3
     assert list(inversion.states())[-1].step == 2
+    exact = draw_starts(model.snapshot, 5, 1)  # a guess counts beside the samples
+    better = Inversion(model.snapshot, photo, open_perceptual("none"), settings, [exact])
+    samples, first, *_ = better.states()
+    assert first.best.mse < samples.best.mse
     with pytest.raises(ValueError, match="is the encoder of another model"):
         load_encoder(path, models["spatialgan"])

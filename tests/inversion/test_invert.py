@@ -12,6 +12,7 @@ from PIL import Image
 from spatialgan.cli import inversions
 from spatialgan.cli.main import main
 from spatialgan.inversion.invert import (
+    GOING,
     SECONDS,
     STEPS,
     Inversion,
@@ -55,7 +56,7 @@ def inverted(model, settings=QUICK, photo=None):
 def test_a_sample_of_the_models_own_is_approached_and_replayed_to_the_bit(models, tmp_path, row):
     model = models[row]
     inversion, states = inverted(model)
-    assert [state.step for state in states] == list(range(31)) and states[-1].outcome == STEPS
+    assert [state.step for state in states] == [0, *range(31)] and states[-1].outcome == STEPS
     best = states[-1].best
     assert best.mse < 0.6 * inversion.nearest_mse
     assert best.loss == min(state.best.loss for state in states)
@@ -113,7 +114,7 @@ def test_the_layout_stays_in_the_range_of_what_the_model_draws(models):
 
 def test_time_ends_an_inversion_with_the_best_so_far(models):
     states = inverted(models["baseline"], replace(QUICK, seconds=0.0))[1]
-    assert len(states) == 1 and states[0].outcome == SECONDS
+    assert [state.outcome for state in states] == [GOING, SECONDS]
 
 
 @pytest.mark.parametrize("name", [name for name in PERCEPTUAL if name != "efficientnet"])

@@ -195,7 +195,7 @@ def test_what_cannot_be_shown_is_said_and_the_page_works(visits, address):
     before = visit.pixels()
     for change, words in (
         ({"changes": {"latent": "AAAAAA=="}}, "needs the studio"),
-        ({"model": "nowhere"}, "nowhere"),
+        ({"model": "nowhere", "model_sha256": "0" * 64}, "nowhere"),
         ({"model_sha256": "0" * 64}, "another model"),
     ):
         link = visit.page.evaluate(fragment, {**visit.scene(), **change})

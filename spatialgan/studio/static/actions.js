@@ -25,29 +25,33 @@ export function bringBack(studio) {
 // The style of an object from the next (1) or the previous (-1) seed. Where a model has one style for the whole
 // image, that one.
 export function restyle(studio, part, direction) {
-  const { objects } = studio.scene.styles;
-  if (!objects) return restyleWhole(studio, "background", direction);
+  if (!studio.scene.styles.objects) return restyleWhole(studio, "background", direction);
   const index = part[1];
-  return restyleFrom(studio, `${index}`, seedOf(objects[index]) + direction, `Restyle ${index}`);
+  return restyleFrom(studio, `${index}`, ({ objects }) => seedOf(objects[index]) + direction, `Restyle ${index}`);
 }
 
 export function restyleWhole(studio, what, direction) {
-  const seed = studio.scene.styles.background + direction;
-  return restyleFrom(studio, what, seed, studio.scene.styles.objects ? "Restyle background" : "Restyle");
+  const label = studio.scene.styles.objects ? "Restyle background" : "Restyle";
+  return restyleFrom(studio, what, ({ background }) => background + direction, label);
 }
 
-function restyleFrom(studio, what, seed, label) {
-  if (seed < 0) return studio.say("Seeds start at 0.");
-  return studio.edit([`restyle ${what}:${seed}`], label);
+function restyleFrom(studio, what, seedAfter, label) {
+  const words = ({ styles }) => {
+    const seed = seedAfter(styles);
+    return seed < 0 ? studio.say("Seeds start at 0.") : [`restyle ${what}:${seed}`];
+  };
+  return studio.edit(words, label);
 }
 
 // A second object in the style of the first, beside it, where there is more room.
 export function copyObject(studio, part) {
   if (studio.scene.layout.length > 1) return studio.say("A hierarchy can't be copied: it is its model's only object.");
-  if (!hasRoom(studio.scene, part)) return studio.say("All objects are in the image. Remove one to make room for the copy.");
-  const { center } = at(studio.scene, part);
-  const dx = center[1] > 0 ? -0.4 : 0.4;
-  return studio.edit([`copy ${part[1]}:0,${dx}`], `Copy ${nameOf(part)}`);
+  const words = (scene) => {
+    if (!hasRoom(scene, part)) return studio.say("All objects are in the image. Remove one to make room for the copy.");
+    const { center } = at(scene, part);
+    return [`copy ${part[1]}:0,${center[1] > 0 ? -0.4 : 0.4}`];
+  };
+  return studio.edit(words, `Copy ${nameOf(part)}`);
 }
 
 export function newScene(studio, seed = randomSeed()) {
@@ -65,7 +69,7 @@ export function newLayout(studio) {
 
 // Everything stays where it is, in other styles.
 export function newStyles(studio) {
-  return studio.edit([`restyle all:${randomSeed()}`], "New styles");
+  return studio.edit(() => [`restyle all:${randomSeed()}`], "New styles");
 }
 
 export function reset(studio) {

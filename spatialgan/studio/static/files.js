@@ -15,8 +15,8 @@ export class Files {
       "#save-png": () => this.#save("png", studio.backend.png(studio.scene)),
       "#save-scene": () => this.#save("json", this.#document()),
       "#save-strip": () => this.#save("strip.png", studio.backend.strip(studio.before.scene, studio.scene)),
-      "#save-edit": () => this.#saveFilm(2),
-      "#save-film": () => this.#saveFilm(Infinity),
+      "#save-edit": () => this.#saveFilm(2, "edit.gif"),
+      "#save-film": () => this.#saveFilm(Infinity, "film.gif"),
       "#copy-link": () => this.#copyLink(),
       "#copy-command": () => this.#copyCommand(),
       "#open": () => $("#file").click(),
@@ -67,7 +67,7 @@ export class Files {
   }
 
   // The last scenes of the history up to the present one, of one model, evenly thinned out to what a film holds.
-  async #saveFilm(most) {
+  async #saveFilm(most, ending) {
     const { records, index } = this.studio.history;
     const model = this.studio.scene.model;
     const past = records.slice(0, index + 1).map((record) => record.scene);
@@ -78,7 +78,7 @@ export class Files {
     const pick = (i) => scenes[Math.round((i * (scenes.length - 1)) / (count - 1))];
     if (count < scenes.length) this.studio.say(`The film shows ${count} of ${scenes.length} steps.`);
     else this.studio.say("Making the film...");
-    await this.#save("gif", this.studio.backend.film(Array.from({ length: count }, (_, i) => pick(i))));
+    await this.#save(ending, this.studio.backend.film(Array.from({ length: count }, (_, i) => pick(i))));
   }
 
   async #copyLink() {

@@ -24,6 +24,13 @@ export class Gestures {
     root.addEventListener("pointerup", (event) => this.#up(event));
     root.addEventListener("pointercancel", (event) => this.#cancel(event));
     root.addEventListener("pointerdown", (event) => this.#secondFinger(event));
+    this.studio.on("flush", () => this.#end());
+  }
+
+  // Inside an object's circle, beside its disc: it moves whose circle is held nearest to its center.
+  listenInside(area) {
+    area.addEventListener("pointerdown", (event) => this.#down(event, this.marks.nearest(event), "center"));
+    area.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   }
 
   listen(group, part, { edge, grip, gripReach }) {
@@ -155,17 +162,16 @@ export class Gestures {
     const { studio } = this;
     if (studio.locked || event.ctrlKey || event.metaKey || event.altKey) return;
     const act = {
-      Delete: () => this.#remove(part),
-      Backspace: () => this.#remove(part),
-      r: () => restyle(studio, part, 1),
-      R: () => restyle(studio, part, -1),
+      delete: () => this.#remove(part),
+      backspace: () => this.#remove(part),
+      r: () => restyle(studio, part, event.shiftKey ? -1 : 1),
       c: () => copyObject(studio, part),
       b: () => bringBack(studio),
-    };
+    }[event.key.toLowerCase()];
     if (event.key === "Escape" && this.held) this.#giveUp();
     else if (event.key in ARROWS) this.#arrow(event, part);
     else if (["+", "=", "-", "_"].includes(event.key)) this.#grow(event, part);
-    else if (act[event.key]) act[event.key]();
+    else if (act) act();
     else return;
     event.preventDefault();
     event.stopPropagation();

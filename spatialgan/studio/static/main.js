@@ -18,10 +18,12 @@ const TOKEN = "spatialgan-studio-token";
 
 // The token comes with the link that the studio printed. It stays in this tab, and out of the address.
 function takeToken() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const given = fragment.get("token");
   if (given) {
     sessionStorage.setItem(TOKEN, given);
-    history.replaceState(null, "", location.pathname);
+    fragment.delete("token");
+    history.replaceState(null, "", location.pathname + (fragment.size ? `#${fragment}` : ""));
   }
   return given ?? sessionStorage.getItem(TOKEN) ?? "";
 }
@@ -39,6 +41,11 @@ function announce(studio) {
     for (const part of document.querySelectorAll("[data-locks]")) part.inert = studio.locked;
   });
 }
+
+// The printed link, put into a page that is open already, begins anew with its token.
+window.addEventListener("hashchange", () => {
+  if (new URLSearchParams(location.hash.slice(1)).has("token")) location.reload();
+});
 
 // Without a scene there is nothing to do here but read why.
 function giveUp(reason) {

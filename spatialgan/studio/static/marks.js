@@ -22,6 +22,8 @@ export class Marks {
   constructor(root, studio, { parts, outlines = () => [], margin = 0, disc = 13, calm = false }) {
     Object.assign(this, { root, studio, parts, outlines, margin, disc });
     this.drawn = new Map();
+    this.areas = svg("g", { "aria-hidden": "true" }); // below all handles
+    root.append(this.areas);
     this.gestures = new Gestures(this);
     this.frame = { width: 0, height: 0 };
     new ResizeObserver(([{ contentRect }]) => this.#resize(contentRect)).observe(root);
@@ -57,6 +59,14 @@ export class Marks {
     for (const [key, mark] of this.drawn) this.#put(mark, at(scene, mark.part), key);
   }
 
+  // The part whose circle is held nearest to its center, as a share of the circle's radius.
+  nearest(event) {
+    const [y, x] = this.pointAt(event);
+    const share = ({ center, sigma }) => Math.hypot(y - center[0], x - center[1]) / sigma;
+    const present = this.parts().filter((part) => at(this.studio.scene, part).presence > 0);
+    return present.reduce((a, b) => (share(at(this.studio.scene, b)) < share(at(this.studio.scene, a)) ? b : a));
+  }
+
   focus(part) {
     this.drawn.get(`handle ${part}`)?.group.focus({ preventScroll: true });
   }
@@ -71,6 +81,7 @@ export class Marks {
     for (const [key, mark] of this.drawn) {
       if (!keys.has(key)) {
         mark.group.remove();
+        mark.area?.remove();
         this.drawn.delete(key);
       }
     }
@@ -78,6 +89,7 @@ export class Marks {
       if (this.drawn.has(key)) continue;
       const mark = whole ? this.#handle(part) : this.#outline(part);
       this.drawn.set(key, mark);
+      if (whole) this.areas.append(mark.area);
       if (whole) this.root.append(mark.group);
       else this.root.prepend(mark.group);
     }
@@ -93,6 +105,7 @@ export class Marks {
   #handle(part) {
     const circle = (name) => svg("circle", { class: name });
     const made = {
+      area: circle("area"),
       halo: circle("halo"),
       ring: circle("ring"),
       edge: circle("edge"),
@@ -109,6 +122,7 @@ export class Marks {
     group.append(made.halo, made.ring, made.edge, disc);
     group.dataset.part = nameOf(part);
     this.gestures.listen(group, part, made);
+    this.gestures.listenInside(made.area);
     set(made.grip, { r: this.disc * 0.45 });
     set(made.gripReach, { r: 12 });
     set(made.focus, { r: this.disc + 5 });
@@ -121,6 +135,7 @@ export class Marks {
     const { scene, selection } = this.studio;
     const shown = gaussian && gaussian.presence > 0;
     mark.group.classList.toggle("absent", !shown);
+    mark.area?.classList.toggle("absent", !shown);
     if (!gaussian) return;
     const [y, x] = gaussian.center.map((c) => this.place(c));
     const radius = (gaussian.sigma * HALF_MAXIMUM * this.side) / 2;
@@ -128,6 +143,7 @@ export class Marks {
     set(mark.group, { transform: `translate(${x} ${y})` });
     for (const circle of [mark.halo, mark.ring, mark.edge]) if (circle) set(circle, { r: radius });
     if (key.startsWith("outline")) return;
+    set(mark.area, { cx: x, cy: y, r: radius });
     const [dotY, dotX] = [clamp(y, INSET, this.frame.height - INSET), clamp(x, INSET, this.frame.width - INSET)];
     set(mark.disc, { transform: `translate(${dotX - x} ${dotY - y})` });
     const out = Math.max(radius, this.disc + 9) * SIN;

@@ -13,13 +13,13 @@ function field(studio, selector, { apply, label }) {
     const value = Number(input.value);
     if (input.value !== "" && Number.isFinite(value)) studio.preview(apply(value), event.timeStamp);
   });
-  for (const end of ["change", "blur"]) {
-    input.addEventListener(end, () => {
-      delete input.dataset.typing;
-      studio.commit(label());
-      studio.dispatchEvent(new CustomEvent("scene")); // show what is true now
-    });
-  }
+  const end = () => {
+    delete input.dataset.typing;
+    studio.commit(label());
+    studio.dispatchEvent(new CustomEvent("scene")); // show what is true now
+  };
+  for (const kind of ["change", "blur"]) input.addEventListener(kind, end);
+  studio.on("flush", () => input.dataset.typing && end());
 }
 
 export class ObjectCard {

@@ -42,6 +42,7 @@ export class Points {
 
   #choose(tool) {
     this.tool = tool;
+    this.#ask();
     this.root.classList.toggle("painting", tool !== "points");
   }
 
@@ -111,7 +112,9 @@ export class Points {
   // Say what comes next: an open pair, another one, or the drag.
   #ask() {
     const open = this.pairs.some((pair) => !pair.target);
-    $("#points-help").textContent = open ? "Now click where it should go." : "Click a point of the image that should move.";
+    const clicks = open ? "Now click where it should go." : "Click a point of the image that should move.";
+    const strokes = { brush: "Paint what may change.", eraser: "Wipe off what was painted." };
+    $("#points-help").textContent = strokes[this.tool] ?? clicks;
     $("#drag-start").disabled = open || this.pairs.length === 0;
   }
 
@@ -169,6 +172,7 @@ export class Points {
       input.value = pair[end]?.[axis] ?? "";
       input.addEventListener("change", () => {
         pair[end] = (pair[end] ?? [0, 0]).with(axis, round(clamp(Number(input.value), -1, 1)));
+        input.value = pair[end][axis];
         this.#draw();
         this.#ask();
       });
@@ -187,7 +191,7 @@ export class Points {
     const shown = this.active ? this.pairs : [];
     const drawn = shown.flatMap((pair, i) => {
       const [y, x] = place(handles?.[i] ?? pair.handle);
-      const dot = (kind, cy, cx) => svg("circle", { class: `point ${kind}`, cy, cx, r: 9, "data-pair": i, "data-end": kind });
+      const dot = (kind, cy, cx) => svg("circle", { class: `point ${kind}`, cy, cx, r: 12, "data-pair": i, "data-end": kind });
       if (!pair.target) return [dot("handle", y, x)];
       const [toY, toX] = place(pair.target);
       return [svg("line", { class: "way", x1: x, y1: y, x2: toX, y2: toY }), dot("target", toY, toX), dot("handle", y, x)];

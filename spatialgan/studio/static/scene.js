@@ -17,9 +17,11 @@ export function parseScene(text) {
     throw new Error("This is not a scene: it is not valid JSON.");
   }
   if (scene?.format !== FORMAT) throw new Error(`This is not a scene: its format is not "${FORMAT}".`);
-  const styles = [scene.styles?.background ?? 0, ...(scene.styles?.objects ?? [])];
-  for (const seed of [scene.seed, ...styles.map(seedOf)]) {
-    if (!Number.isSafeInteger(seed)) throw new Error("A seed of this scene is too large for this page.");
+  const { background = 0, objects = [] } = scene.styles ?? {};
+  if (!Array.isArray(objects)) throw new Error("This is not a scene: the styles of its objects are no list.");
+  for (const seed of [scene.seed, background, ...objects.map(seedOf)]) {
+    if (typeof seed !== "number" || seed % 1 || seed < 0) throw new Error("This is not a scene: a seed is missing, or not a whole number.");
+    if (!Number.isSafeInteger(seed)) throw new Error(`A seed of this scene is above ${Number.MAX_SAFE_INTEGER}, the largest for this page.`);
   }
   return scene;
 }
@@ -29,7 +31,7 @@ export function same(a, b) {
 }
 
 export function seedOf(style) {
-  return typeof style === "object" ? style.seed : style;
+  return typeof style === "object" ? style?.seed : style;
 }
 
 export function at(scene, [level, index]) {

@@ -1,5 +1,5 @@
 // The state of the page. The scene is the only thing that is edited; events say what of all this is new: "models",
-// "scene", "pixels", "selection", "history", "view", "lock". During a gesture "echo" comes with every frame, for what a
+// "scene", "pixels", "selection", "history", "view", "lock"; "flush" asks for what has begun to end. During a gesture "echo" comes with every frame, for what a
 // hand holds, and "scene" a few times a second, for numbers, which nobody reads faster: all that a frame changes costs time.
 
 import { History } from "./history.js";
@@ -12,6 +12,7 @@ export const CALM_MS = 100; // between two updates of numbers during a gesture
 export class Studio extends EventTarget {
   #echo = 0; // the frame that is waited for
   #told = 0; // when "scene" was told last
+  #edits = Promise.resolve(); // the last of those that were asked for
 
   constructor(backend) {
     super();
@@ -52,8 +53,10 @@ export class Studio extends EventTarget {
 
   // Show a scene that begins something new: "before" is now this one.
   async open(scene, label) {
+    if (this.locked) throw new Error("Something is still running: stop it first.");
     const known = this.models.some((model) => model.scene === scene);
-    const whole = known ? scene : await this.backend.complete(scene);
+    const whole = known ? scene : await this.backend.complete(this.#named(scene));
+    if (this.locked) return;
     if (!this.models.some((model) => model.name === whole.model)) {
       throw new Error(`This scene needs the model "${whole.model}", which is not open in this studio.`);
     }
@@ -62,6 +65,13 @@ export class Studio extends EventTarget {
     this.#set(whole);
     if (!at(whole, this.selection)) this.select([0, 0]);
     this.commit(label);
+  }
+
+  // A scene of a model that is open here under another name, as the same file in another folder is.
+  #named(scene) {
+    if (this.models.some(({ name }) => name === scene.model)) return scene;
+    const same = this.models.find(({ sha256 }) => sha256 === scene.model_sha256);
+    return same ? { ...scene, model: same.name } : scene;
   }
 
   // Compare with what is shown from now on.
@@ -107,10 +117,17 @@ export class Studio extends EventTarget {
     this.#set(this.history.current.scene);
   }
 
-  // Apply edits in the words of the command line.
-  async edit(words, label, time = performance.now()) {
+  // Apply edits in the words of the command line, each after those before it. `wordsFor(scene)` gives them, or null.
+  edit(wordsFor, label, time = performance.now()) {
+    this.#edits = this.#edits.then(() => this.#editNow(wordsFor, label, time));
+    return this.#edits;
+  }
+
+  async #editNow(wordsFor, label, time) {
     if (this.locked) return;
     const from = this.scene;
+    const words = wordsFor(from);
+    if (!words) return;
     await this.attempt(async () => {
       const scene = await this.backend.edit(from, words);
       if (this.scene === from) this.apply(scene, label, time);
@@ -133,13 +150,18 @@ export class Studio extends EventTarget {
   }
 
   undo() {
+    if (this.locked) return;
+    this.#tell("flush"); // what a hand or a field has begun is a step of its own
     this.say(this.history.canUndo ? `Undone: ${this.history.current.label}` : "Nothing to undo");
     this.go(this.history.index - 1);
   }
 
   redo() {
+    if (this.locked) return;
+    this.#tell("flush");
+    const some = this.history.canRedo;
     this.go(this.history.index + 1);
-    this.say(`Redone: ${this.history.current.label}`);
+    this.say(some ? `Redone: ${this.history.current.label}` : "Nothing to redo");
   }
 
   select(part) {

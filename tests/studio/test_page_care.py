@@ -1,0 +1,141 @@
+"""The studio's page when hands are quick, or do two things at once: nothing is lost, and nothing is mixed up."""
+
+import json
+from urllib.parse import urlsplit
+
+import pytest
+
+from benchmarks.browser import served
+from tests.studio.page import BROWSER
+
+pytestmark = BROWSER
+
+LABELS = "() => studio.history.records.map((record) => record.label)"
+
+
+def labels(visit):
+    visit.settle()
+    return visit.page.evaluate(LABELS)
+
+
+def test_an_object_moves_by_its_inside_too(visit):
+    before = visit.scene()["layout"][0][0]
+    x, y = visit.center("0")
+    radius = visit.page.locator("#handles .handle[data-part='0'] .ring").bounding_box()["width"] / 2
+    visit.page.mouse.move(x - 0.6 * radius, y)
+    visit.page.mouse.down()
+    visit.page.mouse.move(x - 0.6 * radius + 50, y + 20, steps=4)
+    visit.page.mouse.up()
+    after = visit.scene()["layout"][0][0]
+    assert after["sigma"] == before["sigma"]
+    assert all(a > b for a, b in zip(after["center"], before["center"], strict=True))
+    assert labels(visit) == ["Start", "Move 0"]
+
+
+def test_undo_undoes_what_has_just_begun_and_nothing_else(visit):
+    visit.drag("0", 40, 0)
+    moved = visit.scene()
+    visit.page.mouse.move(*visit.center("0"))
+    visit.page.mouse.wheel(0, -300)
+    visit.page.wait_for_function(
+        "(sigma) => studio.scene.layout[0][0].sigma !== sigma", arg=moved["layout"][0][0]["sigma"]
+    )
+    visit.page.keyboard.press("Control+z")
+    assert visit.scene() == moved and labels(visit) == ["Start", "Move 0", "Resize 0"]
+    visit.page.fill("#object-y", "0.5")
+    visit.page.keyboard.press("Control+z")
+    assert visit.scene() == moved
+    assert float(visit.page.input_value("#object-y")) == moved["layout"][0][0]["center"][0]
+    visit.page.keyboard.press("Control+y")
+    assert visit.scene() != moved
+    visit.page.keyboard.press("Control+y")
+    assert visit.page.text_content("#message") == "Nothing to redo"
+
+
+def test_every_one_of_several_quick_presses_counts(visit):
+    first = visit.scene()["styles"]["objects"][0]
+    visit.page.evaluate(
+        "() => { for (let i = 0; i < 5; i++) document.querySelector('#restyle-next').click(); }"
+    )
+    visit.page.wait_for_function("(seed) => studio.scene.styles.objects[0] === seed", arg=first + 5)
+    assert labels(visit) == ["Start"] + ["Restyle 0"] * 5
+    visit.handle("0").press("Shift+R")
+    visit.page.wait_for_function("(seed) => studio.scene.styles.objects[0] === seed", arg=first + 4)
+
+
+def test_nothing_opens_while_a_drag_runs(visit):
+    visit.page.click("#tab-points")
+    visit.page.evaluate("() => { studio.lock(true); }")
+    scene = visit.scene()
+    other = visit.page.evaluate("() => JSON.parse(JSON.stringify(studio.models[1].scene))")
+    drop = """(text) => {
+      const files = new DataTransfer();
+      files.items.add(new File([text], "other.json", { type: "application/json" }));
+      document.dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
+    }"""
+    visit.page.evaluate(drop, json.dumps(other))
+    visit.page.wait_for_function(
+        "() => document.querySelector('#message').textContent.includes('still running')"
+    )
+    visit.page.keyboard.press("Control+z")
+    assert visit.scene() == scene and labels(visit) == ["Start"]
+
+
+def test_a_model_is_known_by_its_bytes_under_any_name(visit):
+    renamed = {**visit.scene(), "model": "/somewhere/else/0.safetensors"}
+    visit.page.evaluate("(scene) => studio.open(scene, 'Link')", renamed)
+    visit.page.wait_for_function("() => studio.history.records.length === 1")  # the same scene
+    moved = {**renamed, "seed": 77}
+    visit.page.evaluate("(scene) => studio.open(scene, 'Link')", moved)
+    assert visit.scene()["model"] == "bedroom" and visit.scene()["seed"] == 77
+
+
+@pytest.mark.parametrize(
+    ("scene", "reason"),
+    [
+        ({"styles": {"objects": 5}}, "are no list"),
+        ({"styles": {"objects": [None]}}, "a seed is missing"),
+        ({"seed": None}, "a seed is missing"),
+        ({"seed": 2**60}, "the largest for this page"),
+    ],
+)
+def test_what_is_no_scene_is_said_in_words(visit, scene, reason):
+    text = json.dumps({"format": "spatialgan scene 1", "model": "bedroom", "seed": 1, **scene})
+    said = visit.page.evaluate(
+        """async (text) => {
+          const { parseScene } = await import('./scene.js');
+          try { parseScene(text); } catch (error) { return error.message; }
+        }""",
+        text,
+    )
+    assert reason in said
+
+
+def test_the_printed_link_works_in_a_page_that_is_open_already(visits):
+    with served("bedroom", "--host", "0.0.0.0") as studio:
+        parts = urlsplit(studio.link)
+        address, token = f"http://127.0.0.1:{parts.port}/", parts.fragment
+        visit = visits(f"{address}#{token}")
+        fragment = visit.page.evaluate(
+            "async () => (await import('./files.js')).fragmentOf({ ...studio.scene, seed: 9 })"
+        )
+        visit.page.goto(f"{address}#{token}&{fragment}")
+        visit.page.wait_for_function("() => window.studio?.scene?.seed === 9")
+        assert "token" not in visit.page.evaluate("() => location.href")
+
+
+def test_on_a_phone_what_has_the_focus_is_not_behind_the_image(visits):
+    visit = visits(viewport={"width": 390, "height": 844})
+    visit.page.locator("#copy-command").focus()
+    for _ in range(25):
+        visit.page.keyboard.press("Shift+Tab")
+        hidden = visit.page.evaluate(
+            """() => {
+              const box = document.activeElement.getBoundingClientRect();
+              const frame = document.querySelector("#frame");
+              if (frame.contains(document.activeElement) || !box.height) return null;
+              const image = frame.getBoundingClientRect();
+              return box.top >= image.top && box.bottom <= image.bottom ? document.activeElement.id : null;
+            }"""
+        )
+        assert hidden is None
