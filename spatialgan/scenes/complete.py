@@ -13,6 +13,7 @@ from torch import Tensor
 
 from spatialgan.heatmaps.layout import Gaussians, Layout
 from spatialgan.heatmaps.samplers import all_inside
+from spatialgan.models import is_file_of
 from spatialgan.models.opened import OpenedModel
 from spatialgan.networks.generator import GeneratorConfig
 from spatialgan.networks.style_space import style_channels
@@ -48,7 +49,7 @@ def complete_scene(document: SceneDocument, model: OpenedModel) -> SceneData:
     Raises ValueError, naming the place, if the document doesn't fit the model or was made with another
     file of that name.
     """
-    if document.model_sha256 not in ("", model.sha256):
+    if document.model_sha256 and not is_file_of(document.model_sha256, model.sha256):
         raise ValueError(
             f"was made with another '{document.model}' (sha256 {document.model_sha256[:12]}..., not "
             f"{model.sha256[:12]}...): remove model_sha256 to render it with this one"
