@@ -71,8 +71,8 @@ def test_type_checkers_see_the_listed_names():
 
 def test_a_shipped_model_is_loaded_by_name():
     model = spatialgan.load("cat")
-    assert model.name == "cat" and model.resolution == 32
-    assert repr(model) == "<Model 'cat': 32 x 32 px, one style, 3 levels of heatmaps>"
+    assert model.name == "cat" and model.resolution == 64
+    assert repr(model) == "<Model 'cat': 64 x 64 px, one style, 3 levels of heatmaps>"
 
 
 def test_scenes_edits_and_images_are_those_of_the_commands(paths, room, tmp_path):

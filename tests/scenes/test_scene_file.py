@@ -33,7 +33,7 @@ def test_the_example_of_the_documentation_renders(tmp_path, monkeypatch):
     example = text.split("```json\n")[1].split("```")[0]
     (tmp_path / "example.json").write_text(example)
     scene, model = load_scene(tmp_path / "example.json")
-    assert render_scene(scene, model.snapshot).shape == (3, 32, 32)
+    assert render_scene(scene, model.snapshot).shape == (3, 64, 64)
 
 
 @pytest.fixture(autouse=True)
