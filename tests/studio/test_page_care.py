@@ -1,6 +1,8 @@
 """The studio's page when hands are quick, or do two things at once: nothing is lost, and nothing is mixed up."""
 
+import base64
 import json
+import math
 from urllib.parse import urlsplit
 
 import pytest
@@ -61,6 +63,28 @@ def test_every_one_of_several_quick_presses_counts(visit):
     assert labels(visit) == ["Start"] + ["Restyle 0"] * 5
     visit.handle("0").press("Shift+R")
     visit.page.wait_for_function("(seed) => studio.scene.styles.objects[0] === seed", arg=first + 4)
+
+
+def test_a_mask_is_painted_without_a_pointer(visit):
+    visit.page.click("#tab-points")
+    visit.page.locator("#mask-object").press("Enter")
+    assert visit.page.is_visible("#mask")
+    sent = """() => new Promise((resolve) => {
+      studio.backend.drag = async function* (request) { resolve(request.mask); };
+      document.querySelector("#pair-add").click();
+      document.querySelector("#drag-start").click();
+    })"""
+    mask = base64.b64decode(visit.page.evaluate(sent))
+    side = math.isqrt(len(mask))
+    gaussian = visit.scene()["layout"][0][0]
+    y, x = (round((c + 1) / 2 * side) for c in gaussian["center"])
+    radius = gaussian["sigma"] * 1.1774 * side / 2
+    assert mask[y * side + x] == 255
+    assert (
+        mask[y * side + round(x + radius) + 2] == 0
+        and mask[y * side + round(x + radius) - 2] == 255
+    )
+    visit.page.wait_for_function("() => !studio.locked")
 
 
 def test_nothing_opens_while_a_drag_runs(visit):

@@ -1,7 +1,7 @@
 // The tab "Drag points": pairs of a handle and its target, a mask, and a drag that streams its steps.
 
 import { base64Of } from "./bytes.js";
-import { clamp, round } from "./scene.js";
+import { HALF_MAXIMUM, at, clamp, round } from "./scene.js";
 import { svg } from "./marks.js";
 
 const MASK = 128; // px of the mask
@@ -24,6 +24,7 @@ export class Points {
     $("#drag-keep").addEventListener("click", () => this.#end(true));
     $("#pair-add").addEventListener("click", () => this.#add({ handle: [0, -0.2], target: [0, 0.2] }));
     $("#pair-clear").addEventListener("click", () => this.#clear());
+    $("#mask-object").addEventListener("click", () => this.#paintObject());
     $("#mask-clear").addEventListener("click", () => this.#clearMask());
     for (const radio of document.querySelectorAll("input[name=tool]")) {
       radio.addEventListener("change", () => this.#choose(radio.value));
@@ -129,6 +130,20 @@ export class Points {
     pen.lineTo(x, y + 0.01);
     pen.stroke();
     this.last = [y, x];
+    this.#drawMask();
+  }
+
+  // All of the selected object, to half its maximum: a mask without a pointer.
+  #paintObject() {
+    const object = at(this.studio.scene, this.studio.selection);
+    if (!object) return this.studio.say("No object is selected.");
+    const [y, x] = object.center.map((c) => ((c + 1) / 2) * MASK);
+    const pen = this.mask.getContext("2d", { willReadFrequently: true });
+    pen.globalCompositeOperation = "source-over";
+    pen.fillStyle = "#fff";
+    pen.beginPath();
+    pen.arc(x, y, (object.sigma * HALF_MAXIMUM * MASK) / 2, 0, 2 * Math.PI);
+    pen.fill();
     this.#drawMask();
   }
 
