@@ -4,9 +4,9 @@
     python -m benchmarks.studio --back-end wasm [--snapshot FILE ...] [--seconds 5]
 
 Without snapshots it measures every shipped model. Each is served alone. The drag goes around in a circle, at the rate of
-a mouse, by a browser that nothing but the pointer keeps busy (benchmarks/pointer.py). A sample is the time from the newest movement
-that an image knows of to the moment after the frame that shows it. An image that a later one overtook within the same
-frame is a sample, too.
+a mouse, by a browser that nothing but the pointer keeps busy (benchmarks/pointer.py). A sample is the time from the
+newest movement that an image knows of to the moment after the frame that shows it. An image that a later one overtook
+within the same frame is a sample, too.
 
 Under load each client drags an object of a scene of its own, and checks that its last image is that of its own
 last scene.
@@ -52,9 +52,7 @@ class BackEnd:
     probe: str  # the path at which it answers once it is up
     bound_up_s: float  # until it answers
     p95_ms: dict[int, float]  # bounds by the resolution of the model
-    transfer_mb: float = (
-        math.inf
-    )  # bound of what comes before the first image of the model that the page opens with
+    transfer_mb: float = math.inf  # bound until the first image, of the model that opens first
 
 
 BACK_ENDS = {

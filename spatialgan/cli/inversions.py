@@ -116,12 +116,11 @@ def invert(
     settings = InversionSettings(**options)
     judge = open_perceptual(settings.perceptual)
     opened = open_model(model)
-    check_outputs(paths, [photo, model_path(model)])
+    check_outputs(paths, [model_path(model), *([encoder] if encoder else [])])
     resolution = opened.snapshot.config.generator.resolution
     picture = square_image(read_photo(photo), resolution, frame)
     guesses = []
     if encoder is not None:
-        check_outputs(paths, [photo, encoder])
         guesses.append(encoder_guess(load_encoder(encoder, opened), opened, picture))
     inversion, state = _searched(
         lambda: Inversion(opened.snapshot, picture, judge, settings, guesses)

@@ -23,7 +23,6 @@ from spatialgan.inversion.perceptual import Perceptual, distance
 from spatialgan.inversion.starts import draw_starts, fixed_noise, images_of
 from spatialgan.models import model_path
 from spatialgan.models.opened import OpenedModel, open_model
-from spatialgan.networks.generator import Generator
 from spatialgan.networks.style_space import synthesize
 from spatialgan.scenes.render import one_thread, scene_inputs
 from spatialgan.scenes.scene import SceneData
@@ -50,7 +49,6 @@ class TuningState:
     step: int  # updates made
     mse: float  # of the scene's image, mean squared error in [-1, 1]
     kept: float  # the same between another scene's images before and now
-    generator: Generator
 
 
 class Tuning:
@@ -89,7 +87,7 @@ class Tuning:
                 if step < self.settings.steps:
                     adam.zero_grad()
                     total.backward()
-            yield TuningState(step, float(mse), float(kept.detach()), self.after.generator)
+            yield TuningState(step, float(mse), float(kept.detach()))
             if step < self.settings.steps:
                 with one_thread():
                     adam.step()

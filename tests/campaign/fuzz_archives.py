@@ -172,9 +172,8 @@ def add_something(root: Path, dice: random.Random) -> None:
     folder = root / dice.choice((".", ".", "sub", "sub/deep", "odd \x1b[31m", "x.png"))
     name = dice.choice([*NAMES[:2], *NAMES[6:-3], NAMES[-1]]).replace("/", "_")
     path = folder / name
-    if os.path.lexists(
-        path
-    ):  # writing to a pipe would wait, and through a link would change what is elsewhere
+    # Writing to a pipe would wait, and through a link would change what is elsewhere.
+    if os.path.lexists(path):
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 // Scenes, photos and pictures in and out: files, drops, links, the command line.
 
+import { base64Of, bytesOf } from "./bytes.js";
 import { fileName } from "./names.js";
 import { parseScene } from "./scene.js";
 
@@ -111,15 +112,14 @@ async function copyText(studio, text, what) {
 export async function fragmentOf(scene) {
   const stream = new Blob([JSON.stringify(scene)]).stream().pipeThrough(new CompressionStream("deflate-raw"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
-  const text = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-  return `scene=${text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
+  return `scene=${base64Of(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
 }
 
 export async function sceneOf(fragment) {
   const packed = new URLSearchParams(fragment.replace(/^#/, "")).get("scene");
   if (!packed) return null;
   try {
-    const bytes = Uint8Array.from(atob(packed.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+    const bytes = bytesOf(packed.replaceAll("-", "+").replaceAll("_", "/"));
     const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
     return parseScene(await readAtMost(reader, MAX_BYTES));
   } catch {
