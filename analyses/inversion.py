@@ -1,6 +1,6 @@
 """How well photos are inverted, and whether what comes out can still be edited.
 
-    python -m analyses.inversion bedroom -o FILE [--num 100] [--weights SEGMENTER] [--encoder ENCODER]
+    python -m analyses.inversion bedroom -o FILE [--num 100] [--weights SEGMENTER] [--encoder FILE|none]
 
 MODEL is a shipped model. Photos are new drawn scenes of its data set. Each METHOD inverts all of them: mean squared
 error (in [-1, 1], and as a fraction of the nearest sample's), PSNR, perceptual distance, seconds. Then one object of each
@@ -32,10 +32,11 @@ from spatialgan.evaluation.comove_scores import scores
 from spatialgan.evaluation.locality import effects_in, localities, observe_effects
 from spatialgan.evaluation.trials import Renderer, snapshot_renderer
 from spatialgan.heatmaps.layout import Layout
-from spatialgan.inversion.encoder import encoder_guess, load_encoder
+from spatialgan.inversion.encoder import encoder_guesses
 from spatialgan.inversion.invert import Found, Inversion, InversionSettings
 from spatialgan.inversion.inverted import inversion_record, inverted_scene
 from spatialgan.inversion.perceptual import open_perceptual
+from spatialgan.inversion.shipped import AUTO, NONE, encoder_file, open_encoder
 from spatialgan.inversion.starts import fixed_noise, gaussian_columns, images_of
 from spatialgan.models.opened import OpenedModel, open_model
 from spatialgan.networks.generator import GeneratorInputs
@@ -62,14 +63,14 @@ def invert_all(
     model: OpenedModel,
     targets: UInt8[Tensor, "n 3 r r"],
     settings: InversionSettings,
-    encoder: Path | None,
+    encoder: str,
 ) -> tuple[list[Found], list[dict]]:
     """Return the best scene of each photo, and the record of its inversion."""
     judge, found, records = open_perceptual(settings.perceptual), [], []
-    opened = load_encoder(encoder, model) if encoder else None
+    opened = open_encoder(model, encoder)
     for photo in tqdm(targets, desc="inverting", unit="photo", disable=None):
         began = time.perf_counter()
-        guesses = [encoder_guess(opened, model, photo)] if opened else []
+        guesses = encoder_guesses(opened, model, photo)
         inversion = Inversion(model.snapshot, photo, judge, settings, guesses)
         *_, state = inversion.states()
         image = render_scene(inverted_scene(model, state.best), model.snapshot)
@@ -143,17 +144,15 @@ def center_error(truth: Layout, found: Sequence[Found]) -> float | None:
     return float(np.median(ways)) if ways else None
 
 
-def measure(name: str, num: int, own_num: int, weights: Path | None, encoder: Path | None) -> dict:
+def measure(name: str, num: int, own_num: int, weights: Path | None, encoder: str) -> dict:
     """Return the document of one shipped model."""
     model = open_model(name)
     snapshot = model.snapshot
     dataset, r = snapshot.config.dataset, snapshot.config.generator.resolution
     segmenter = open_segmenter("torchvision", weights, "cpu") if weights else None
     targets = photos(dataset, num, r)
-    tries: list[tuple[str, InversionSettings, Path | None]] = [
-        (title, settings, None) for title, settings in METHODS.items()
-    ]
-    if encoder:
+    tries = [(title, settings, NONE) for title, settings in METHODS.items()]
+    if encoder_file(model, encoder):
         tries.append(("W+ and layout, encoder", METHODS["W+ and layout"], encoder))
     own = snapshot_renderer(snapshot, 0)
     truth = draw_samples(snapshot.config, OWN_SEED, 0, own_num).layout
@@ -183,10 +182,10 @@ def measure(name: str, num: int, own_num: int, weights: Path | None, encoder: Pa
 @click.option("--num", default=100, show_default=True, help="Drawn scenes.")
 @click.option("--own", "own_num", default=20, show_default=True, help="Samples of the model.")
 @click.option("--weights", type=click.Path(exists=True, path_type=Path), help="A segmenter's.")
-@click.option("--encoder", type=click.Path(exists=True, path_type=Path), help="One more method.")
+@click.option("--encoder", default=AUTO, show_default=True, help="Of one more method; or none.")
 @output_option
 def main(
-    model: str, num: int, own_num: int, weights: Path | None, encoder: Path | None, output: Path
+    model: str, num: int, own_num: int, weights: Path | None, encoder: str, output: Path
 ) -> None:
     """Write how well MODEL inverts drawn scenes by each method, and how well the results are edited."""
     write_document(output, measure(model, num, own_num, weights, encoder))

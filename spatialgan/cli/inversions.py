@@ -51,7 +51,12 @@ FILE = click.Path(path_type=Path)
     help="Network that compares images in addition to pixels: scene, efficientnet or none.",
 )
 @click.option(
-    "--encoder", type=FILE, help="A file from `spatialgan encoder`; its guess is one more start."
+    "--encoder",
+    default="auto",
+    show_default=True,
+    metavar="FILE",
+    help="A file from `spatialgan encoder`, whose guess is one more start; auto: the one that ships with a shipped "
+    "model; none.",
 )
 @click.option("--steps", default=500, show_default=True, type=click.IntRange(1, 100000))
 @click.option(
@@ -87,7 +92,7 @@ def invert(
     model: str,
     output: str,
     frame: str,
-    encoder: Path | None,
+    encoder: str,
     tune: int,
     **options: Any,
 ) -> None:
@@ -99,10 +104,11 @@ def invert(
     from spatialgan.drawing import films
     from spatialgan.files import write_atomically
     from spatialgan.inversion import inverted
-    from spatialgan.inversion.encoder import encoder_guess, load_encoder
+    from spatialgan.inversion.encoder import encoder_guesses
     from spatialgan.inversion.invert import Inversion, InversionSettings
     from spatialgan.inversion.perceptual import open_perceptual
     from spatialgan.inversion.photo import read_photo, square_image
+    from spatialgan.inversion.shipped import encoder_file, open_encoder
     from spatialgan.inversion.tuning import Tuning, TuningSettings
     from spatialgan.models import model_path
     from spatialgan.models.opened import open_model
@@ -116,12 +122,11 @@ def invert(
     settings = InversionSettings(**options)
     judge = open_perceptual(settings.perceptual)
     opened = open_model(model)
-    check_outputs(paths, [model_path(model), *([encoder] if encoder else [])])
+    check_outputs(paths, list(filter(None, (model_path(model), encoder_file(opened, encoder)))))
+    guesser = open_encoder(opened, encoder)
     resolution = opened.snapshot.config.generator.resolution
     picture = square_image(read_photo(photo), resolution, frame)
-    guesses = []
-    if encoder is not None:
-        guesses.append(encoder_guess(load_encoder(encoder, opened), opened, picture))
+    guesses = encoder_guesses(guesser, opened, picture)
     inversion, state = _searched(
         lambda: Inversion(opened.snapshot, picture, judge, settings, guesses)
     )
@@ -133,9 +138,9 @@ def invert(
         tuning = Tuning(opened, scene, picture, judge, TuningSettings(tune))
         opened, scene, record = _tuned(tuning, record, tuned_path[0])
         image = render_scene(scene, opened.snapshot)
-    text = json.dumps(
-        {"model": scene.model, "model_sha256": scene.model_sha256, **record}, indent=2
-    )
+    about = {"model": scene.model, "model_sha256": scene.model_sha256}
+    about["encoder_sha256"] = guesser.sha256 if guesser else ""
+    text = json.dumps(about | record, indent=2)
     save_scene(path, scene)
     save_png(image_path, image)
     films.save_picture(strip_path, inverted.draw_inversion(picture, scene, opened))

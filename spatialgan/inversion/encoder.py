@@ -22,7 +22,7 @@ from spatialgan.inversion.starts import Starts, gaussian_columns, layout_of
 from spatialgan.models import is_file_of
 from spatialgan.models.opened import OpenedModel
 from spatialgan.networks.generator import GeneratorConfig
-from spatialgan.tensor_file import halved, load_tensors, save_tensors
+from spatialgan.tensor_file import halved, read_tensors, save_tensors
 
 FORMAT = "spatialgan encoder 1"
 SIDE = 32  # pixels per side the network sees
@@ -31,10 +31,14 @@ MAX_BYTES = 2_000_000  # of a file, so that one can ship with each model
 
 
 class Encoder(nn.Module):
-    """Images in [-1, 1] to d numbers of a scene; `scale` and `offset` bring them to their units."""
+    """Images in [-1, 1] to d numbers of a scene; `scale` and `offset` bring them to their units.
+
+    `sha256` is that of the file it was read from.
+    """
 
     scale: Tensor
     offset: Tensor
+    sha256: str = ""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -98,10 +102,14 @@ def scene_of(numbers: Float[Tensor, "1 d"], model: OpenedModel) -> Starts:
 
 
 @torch.no_grad()
-def encoder_guess(encoder: Encoder, model: OpenedModel, photo: UInt8[Tensor, "3 r r"]) -> Starts:
-    """Return this model's scene that an encoder guesses from a photo."""
+def encoder_guesses(
+    encoder: Encoder | None, model: OpenedModel, photo: UInt8[Tensor, "3 r r"]
+) -> list[Starts]:
+    """Return this model's scene that an encoder guesses from a photo; without one, none."""
+    if encoder is None:
+        return []
     numbers = encoder(photo[None].float() / 127.5 - 1) * encoder.scale + encoder.offset
-    return scene_of(numbers, model)
+    return [scene_of(numbers, model)]
 
 
 def set_units(encoder: Encoder, drawn: Starts) -> None:
@@ -122,12 +130,13 @@ def save_encoder(path: Path, encoder: Encoder, model: OpenedModel, record: dict)
 
 def load_encoder(path: Path, model: OpenedModel) -> Encoder:
     """Return the encoder in a file; raises ValueError, naming the file, if it is not this model's encoder."""
-    tensors, header = load_tensors(path)
-    if header.get("format") != FORMAT:
+    found = read_tensors(path)
+    if found.header.get("format") != FORMAT:
         raise ValueError(f"{path} is not an encoder, whose format is '{FORMAT}'")
-    if not is_file_of(str(header.get("model_sha256")), model.sha256):
+    if not is_file_of(str(found.header.get("model_sha256")), model.sha256):
         raise ValueError(f"{path} is the encoder of another model: train one for this one")
     config = model.snapshot.config.generator
     with describing(path, "encoder"):
-        encoder = filled(lambda: Encoder(config), tensors)
+        encoder = filled(lambda: Encoder(config), found.tensors)
+    encoder.sha256 = found.sha256
     return encoder.eval().requires_grad_(False)

@@ -16,6 +16,7 @@ from spatialgan.reporting.results import Result
 from spatialgan.reporting.section import NOT_RUN, Part, Section
 
 DRAGGAN, JUMP, HYBRID = "latent", "coarse", "coarse+latent+centers"
+CAP = 1000.0  # from here on a ratio says no more than "nothing outside"
 Z = 1.96  # standard errors of a 95 % interval
 IMAGE_PX = 256  # of the image in whose pixels lengths are given
 
@@ -76,10 +77,15 @@ def median_range(values: Sequence[float], digits: int) -> str:
 
 
 def median_spread_mean(values: Sequence[float], digits: int) -> str:
-    """Return the median, the range from 5 to 95 % and the mean, as "2.31 (1.20-9.87), 4.05"; "-" of nothing."""
+    """Return the median, the range from 5 to 95 % and the mean, as "2.31 (1.20-9.87), 4.05"; "-" of nothing.
+
+    A ratio to next to nothing can have any size, so numbers count as CAP at most, which is shown as "≥1000".
+    """
     if not values:
         return NOT_RUN
-    return f"{median_range(values, digits)}, {statistics.fmean(values):.{digits}f}"
+    capped = [min(value, CAP) for value in values]
+    text = f"{median_range(capped, digits)}, {statistics.fmean(capped):.{digits}f}"
+    return text.replace(f"{CAP:.{digits}f}", f"≥{CAP:g}")
 
 
 def mean_interval(values: Sequence[float], digits: int) -> str:
@@ -113,7 +119,9 @@ SUMMARIES = {
         mean_interval, statistics.fmean, "mean and 95 % interval over the n trials that have it"
     ),
     "spread": Summary(
-        median_spread_mean, statistics.median, "median (5 to 95 %), mean, over images that have it"
+        median_spread_mean,
+        statistics.median,
+        f"median (5 to 95 %), mean, over images that have it; above {CAP:g} counts as {CAP:g}",
     ),
     "count": Summary(count, statistics.fmean, "in how many trials"),
 }

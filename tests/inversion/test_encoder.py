@@ -7,7 +7,7 @@ import torch
 from click.testing import CliRunner
 
 from spatialgan.cli.main import main
-from spatialgan.inversion.encoder import encoder_guess, load_encoder, numbers_of, ordered, scene_of
+from spatialgan.inversion.encoder import encoder_guesses, load_encoder, numbers_of, ordered, scene_of
 from spatialgan.inversion.encoder_training import train_encoder
 from spatialgan.inversion.invert import Inversion, InversionSettings
 from spatialgan.inversion.perceptual import open_perceptual
@@ -67,7 +67,7 @@ def test_an_encoder_is_written_used_and_bound_to_its_model(models, tmp_path):
     assert path.stat().st_size < 2_000_000
     encoder = load_encoder(path, model)
     photo = sample_images(model.snapshot, 5, 0, 1)[0]
-    guess = encoder_guess(encoder, model, photo)
+    (guess,) = encoder_guesses(encoder, model, photo)
     settings = InversionSettings(steps=2, samples=4, restarts=2)
     inversion = Inversion(model.snapshot, photo, open_perceptual("none"), settings, [guess])
     assert list(inversion.states())[-1].step == 2
