@@ -3,15 +3,15 @@
     python -m analyses.inversion bedroom -o FILE [--num 100] [--weights SEGMENTER] [--encoder FILE|none]
 
 MODEL is a shipped model. Photos are new drawn scenes of its data set. Each METHOD inverts all of them: mean squared
-error (in [-1, 1], and as a fraction of the nearest sample's), PSNR, perceptual distance, seconds. Then one object of each
-inverted scene moves, exactly as in the measures `locality` and `comove`, and the same number of the model's own samples
-is moved beside it. The Co-move Ratio needs the weights of a torchvision segmenter. `own` inverts samples of the model
-itself, whose centers are known: the median distance of a center inside the image from the nearest one found.
+error (in [-1, 1], and as a fraction of the nearest sample's), PSNR, perceptual distance, CPU seconds of one thread. Then one
+object of each inverted scene moves, exactly as in the measures `locality` and `comove`, and the same number of the
+model's own samples is moved beside it. The Co-move Ratio needs the weights of a torchvision segmenter. `own` inverts
+samples of the model itself, whose centers are known: the median distance of a center inside the image from the nearest
+one found. Finished inversions are kept beside FILE, in a folder `.parts`, and used when the command runs again.
 
 Shapes: n scenes, l layers, *m codes where there are several, w style space, r pixels along an axis.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
-from tqdm import tqdm
 
 from analyses.documents import output_option, write_document
+from analyses.inverting import invert_all
 from spatialgan import drawn
 from spatialgan.analyses.requests import FIRST_INDEX
 from spatialgan.evaluation.bootstrap import Ratio, intervals
@@ -32,24 +32,24 @@ from spatialgan.evaluation.comove_scores import scores
 from spatialgan.evaluation.locality import effects_in, localities, observe_effects
 from spatialgan.evaluation.trials import Renderer, snapshot_renderer
 from spatialgan.heatmaps.layout import Layout
-from spatialgan.inversion.encoder import encoder_guesses
-from spatialgan.inversion.invert import Found, Inversion, InversionSettings
-from spatialgan.inversion.inverted import inversion_record, inverted_scene
-from spatialgan.inversion.perceptual import open_perceptual
-from spatialgan.inversion.shipped import AUTO, NONE, encoder_file, open_encoder
+from spatialgan.inversion.invert import InversionSettings
+from spatialgan.inversion.shipped import AUTO, NONE, encoder_file
 from spatialgan.inversion.starts import fixed_noise, gaussian_columns, images_of
-from spatialgan.models.opened import OpenedModel, open_model
+from spatialgan.models.opened import open_model
 from spatialgan.networks.generator import GeneratorInputs
-from spatialgan.scenes.render import render_scene
+from spatialgan.scenes.render import SynthesisInputs
 from spatialgan.segmenters.registry import Segmenter, open_segmenter
 from spatialgan.snapshot import Snapshot, draw_samples, sample_images, to_uint8
 
 OWN_SEED = 1_000_000  # of samples that no start is
+LIMIT = 3600.0  # seconds of an inversion: all steps are made, whatever else the machine does
 METHODS = {
-    "styles only": InversionSettings(space="w", layout="fixed"),
-    "styles and layout": InversionSettings(space="w"),
-    "W+ and layout": InversionSettings(),
-    "W+ and layout, free styles": InversionSettings(spread_weight=0.0, pull_weight=0.0),
+    "styles only": InversionSettings(space="w", layout="fixed", seconds=LIMIT),
+    "styles and layout": InversionSettings(space="w", seconds=LIMIT),
+    "W+ and layout": InversionSettings(seconds=LIMIT),
+    "W+ and layout, free styles": InversionSettings(
+        spread_weight=0.0, pull_weight=0.0, seconds=LIMIT
+    ),
 }
 
 
@@ -57,27 +57,6 @@ def photos(dataset: str, num: int, r: int) -> UInt8[Tensor, "n 3 r r"]:
     """Return drawn scenes that no data set holds."""
     pictures = [drawn.draw(dataset, 0, FIRST_INDEX + i, r).image for i in range(num)]
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
-
-
-def invert_all(
-    model: OpenedModel,
-    targets: UInt8[Tensor, "n 3 r r"],
-    settings: InversionSettings,
-    encoder: str,
-) -> tuple[list[Found], list[dict]]:
-    """Return the best scene of each photo, and the record of its inversion."""
-    judge, found, records = open_perceptual(settings.perceptual), [], []
-    opened = open_encoder(model, encoder)
-    for photo in tqdm(targets, desc="inverting", unit="photo", disable=None):
-        began = time.perf_counter()
-        guesses = encoder_guesses(opened, model, photo)
-        inversion = Inversion(model.snapshot, photo, judge, settings, guesses)
-        *_, state = inversion.states()
-        image = render_scene(inverted_scene(model, state.best), model.snapshot)
-        record = inversion_record(inversion, state, image, photo, judge)
-        found.append(state.best)
-        records.append({**record, "seconds": round(time.perf_counter() - began, 2)})
-    return found, records
 
 
 def fits(records: Sequence[dict]) -> dict:
@@ -96,7 +75,7 @@ def fits(records: Sequence[dict]) -> dict:
     } | {"by": records[0]["perceptual_by"]}
 
 
-def inverted_renderer(snapshot: Snapshot, found: Sequence[Found]) -> Renderer:
+def inverted_renderer(snapshot: Snapshot, found: Sequence[SynthesisInputs]) -> Renderer:
     """Return the inverted scenes as samples that measures can edit: their styles take the place of latents."""
     noise = fixed_noise(snapshot)
     ws = torch.cat([one.ws for one in found])
@@ -133,7 +112,7 @@ def editability(renderer: Renderer, num: int, segmenter: Segmenter | None) -> di
     return found
 
 
-def center_error(truth: Layout, found: Sequence[Found]) -> float | None:
+def center_error(truth: Layout, found: Sequence[SynthesisInputs]) -> float | None:
     """Return the median distance, in image widths, of a true center inside the image from the nearest one found."""
     ways = []
     for i, one in enumerate(found):
@@ -144,7 +123,9 @@ def center_error(truth: Layout, found: Sequence[Found]) -> float | None:
     return float(np.median(ways)) if ways else None
 
 
-def measure(name: str, num: int, own_num: int, weights: Path | None, encoder: str) -> dict:
+def measure(
+    name: str, num: int, own_num: int, weights: Path | None, encoder: str, folder: Path
+) -> dict:
     """Return the document of one shipped model."""
     model = open_model(name)
     snapshot = model.snapshot
@@ -159,11 +140,11 @@ def measure(name: str, num: int, own_num: int, weights: Path | None, encoder: st
     images = sample_images(snapshot, OWN_SEED, 0, own_num)
     methods = {}
     for title, settings, start in tries:
-        found, records = invert_all(model, targets, settings, start)
+        found, records = invert_all(model, targets, settings, start, folder)
         line = {"settings": asdict(settings), "fit": fits(records)}
         line["edits"] = editability(inverted_renderer(snapshot, found), num, segmenter)
         if own_num:
-            found, records = invert_all(model, images, settings, start)
+            found, records = invert_all(model, images, settings, start, folder)
             line["own"] = {"fit": fits(records), "center": center_error(truth, found)}
         methods[title] = line
     return {
@@ -188,7 +169,8 @@ def main(
     model: str, num: int, own_num: int, weights: Path | None, encoder: str, output: Path
 ) -> None:
     """Write how well MODEL inverts drawn scenes by each method, and how well the results are edited."""
-    write_document(output, measure(model, num, own_num, weights, encoder))
+    folder = output.with_suffix(".parts")
+    write_document(output, measure(model, num, own_num, weights, encoder, folder))
 
 
 if __name__ == "__main__":

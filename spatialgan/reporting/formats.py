@@ -36,6 +36,7 @@ LATEX = str.maketrans(
         "↑": r"$\uparrow$",
         "→": r"$\to$",
         "±": r"$\pm$",
+        "≥": r"$\geq$",
         **{character: f"\\{character}" for character in "_%&#${}"},
     }
 )

@@ -19,7 +19,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ KILLS, FAULTS = ", kills", ", faults"  # how the names of such cases end; all ot
 
 STARTED = time.monotonic()
 
+_configs: list[pytest.Config] = []
 _totals: dict[str, list[int]] = {}  # tried and failed, by what was tried
 
 
@@ -62,7 +63,8 @@ class Campaign:
     def failed(self, case: object, why: str) -> None:
         """Note that a case failed; the test goes on and fails in the end."""
         self.counts[self._now][1] += 1
-        self.failures.append(f"{self._now}, case {case}: {why}")
+        said = f"{self._now}, case {case}: {why}"
+        self.failures.append(said.encode("utf-8", "backslashreplace").decode())
 
 
 @pytest.fixture
@@ -129,10 +131,28 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput[PROPERTY] = STARTED
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Escape what a test printed of names that are no text: processes exchange nothing else."""
+    report = yield
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep where pytest's reporter will be."""
+    _configs.append(config)
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Add up what the tests tried, in the process that prints."""
+    """Add up what the tests tried, in the process that prints, and print what failed at once: the end is an hour away."""
     if report.when != "teardown":
         return
+    if report.failed and report.user_properties:
+        reporter = _configs[0].pluginmanager.get_plugin("terminalreporter")
+        reporter.write_line(f"\n{report.nodeid}\n{report.longreprtext}")
     for name, counts in report.user_properties:
         if name == PROPERTY and isinstance(counts, dict):
             for what, (tried, failed) in counts.items():

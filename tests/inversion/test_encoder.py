@@ -7,7 +7,13 @@ import torch
 from click.testing import CliRunner
 
 from spatialgan.cli.main import main
-from spatialgan.inversion.encoder import encoder_guesses, load_encoder, numbers_of, ordered, scene_of
+from spatialgan.inversion.encoder import (
+    encoder_guesses,
+    load_encoder,
+    numbers_of,
+    ordered,
+    scene_of,
+)
 from spatialgan.inversion.encoder_training import train_encoder
 from spatialgan.inversion.invert import Inversion, InversionSettings
 from spatialgan.inversion.perceptual import open_perceptual
