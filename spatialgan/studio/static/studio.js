@@ -67,11 +67,12 @@ export class Studio extends EventTarget {
     this.commit(label);
   }
 
-  // A scene of a model that is open here under another name, as the same file in another folder is.
+  // A scene of a model that is open here under another name, as the same file in another folder is. Only the hash tells
+  // files of one name apart.
   #named(scene) {
-    if (this.models.some(({ name }) => name === scene.model)) return scene;
-    const same = this.models.find(({ sha256 }) => sha256 === scene.model_sha256);
-    return same ? { ...scene, model: same.name } : scene;
+    const same = this.models.filter(({ sha256 }) => sha256 === scene.model_sha256);
+    if (same.length === 0 || same.some(({ name }) => name === scene.model)) return scene;
+    return { ...scene, model: same[0].name };
   }
 
   // Compare with what is shown from now on.
