@@ -56,6 +56,27 @@ def test_undo_undoes_what_has_just_begun_and_nothing_else(visit):
     assert visit.page.text_content("#message") == "Nothing to redo"
 
 
+@pytest.mark.parametrize("end", ["Control+z", "Enter", "Tab"])
+def test_text_that_is_no_number_changes_nothing(visit, end):
+    visit.drag("0", 40, 0)
+    moved = visit.scene()
+    for field, text in {"object-y": "0.3-", "object-sigma": "", "truncation-number": "-"}.items():
+        said = visit.page.locator(f"#{field}")
+        before = said.input_value()
+        said.press("Control+a")
+        said.press("Delete")
+        said.press_sequentially(text)
+        said.press(end)
+        assert visit.scene() == moved and said.input_value() == before
+        assert "not a number" in visit.page.text_content("#message")
+    visit.page.locator("#seed").press("-")
+    visit.page.locator("#seed").press(end)
+    assert visit.scene() == moved and visit.page.input_value("#seed") == str(moved["seed"])
+    assert labels(visit) == ["Start", "Move 0"]
+    visit.page.keyboard.press("Control+z")
+    assert visit.scene() != moved
+
+
 def test_every_one_of_several_quick_presses_counts(visit):
     first = visit.scene()["styles"]["objects"][0]
     visit.page.evaluate(

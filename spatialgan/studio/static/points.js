@@ -1,6 +1,7 @@
 // The tab "Drag points": pairs of a handle and its target, a mask, and a drag that streams its steps.
 
 import { base64Of } from "./bytes.js";
+import { isNumber } from "./fields.js";
 import { HALF_MAXIMUM, at, clamp, round } from "./scene.js";
 import { svg } from "./marks.js";
 
@@ -186,8 +187,8 @@ export class Points {
       input.setAttribute("aria-label", `Pair ${i + 1}, ${end}, ${axis ? "x" : "y"}`);
       input.value = pair[end]?.[axis] ?? "";
       input.addEventListener("change", () => {
-        pair[end] = (pair[end] ?? [0, 0]).with(axis, round(clamp(Number(input.value), -1, 1)));
-        input.value = pair[end][axis];
+        if (isNumber(input)) pair[end] = (pair[end] ?? [0, 0]).with(axis, round(clamp(Number(input.value), -1, 1)));
+        input.value = pair[end]?.[axis] ?? "";
         this.#draw();
         this.#ask();
       });

@@ -152,7 +152,8 @@ export class Studio extends EventTarget {
 
   undo() {
     if (this.locked) return;
-    this.#tell("flush"); // what a hand or a field has begun is a step of its own
+    // what a hand or a field has begun is a step of its own; text that makes no step is all that there is to undo
+    if (!this.#tell("flush")) return;
     this.say(this.history.canUndo ? `Undone: ${this.history.current.label}` : "Nothing to undo");
     this.go(this.history.index - 1);
   }
@@ -249,7 +250,8 @@ export class Studio extends EventTarget {
     this.#tell("history");
   }
 
+  // Returns false if a listener has taken what the event asks for upon itself.
   #tell(kind, detail) {
-    this.dispatchEvent(new CustomEvent(kind, { detail }));
+    return this.dispatchEvent(new CustomEvent(kind, { detail, cancelable: true }));
   }
 }
