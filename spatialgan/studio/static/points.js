@@ -2,7 +2,7 @@
 
 import { base64Of } from "./bytes.js";
 import { isNumber } from "./fields.js";
-import { HALF_MAXIMUM, at, clamp, round } from "./scene.js";
+import { HALF_MAXIMUM, at, clamp, counted, round } from "./scene.js";
 import { svg } from "./marks.js";
 
 const MASK = 128; // px of the mask
@@ -265,7 +265,7 @@ export class Points {
     if (keep && reached) {
       this.pairs.forEach((pair, i) => (pair.handle = reached.handles[i].map((c) => round(clamp(c, -1, 1)))));
       studio.apply(reached.scene, "Drag points");
-      studio.say(OUTCOMES[reached.outcome] ?? `Stopped after ${reached.step} steps.`);
+      studio.say(OUTCOMES[reached.outcome] ?? `Stopped after ${counted(reached.step, "step")}.`);
     } else {
       studio.revert();
       studio.say("The drag is canceled; the image is unchanged.");
