@@ -3,7 +3,7 @@
 // hand holds, and "scene" a few times a second, for numbers, which nobody reads faster: all that a frame changes costs time.
 
 import { History } from "./history.js";
-import { titles } from "./names.js";
+import { titles, withoutFolders } from "./names.js";
 import { Renderer } from "./renderer.js";
 import { FORMAT, at, same } from "./scene.js";
 
@@ -68,10 +68,12 @@ export class Studio extends EventTarget {
   }
 
   // A scene of a model that is open here under another name, as the same file in another folder is. Only the hash tells
-  // files of one name apart.
+  // files of one name apart; another file of the name that a link gives is refused with both hashes.
   #named(scene) {
-    const same = this.models.filter(({ sha256 }) => sha256 === scene.model_sha256);
-    if (same.length === 0 || same.some(({ name }) => name === scene.model)) return scene;
+    const { model, model_sha256: hash } = scene;
+    const same = this.models.filter(({ sha256 }) => sha256 === hash);
+    if (same.length === 0 && hash) same.push(...this.models.filter(({ name }) => withoutFolders(name) === model));
+    if (same.length === 0 || same.some(({ name }) => name === model)) return scene;
     return { ...scene, model: same[0].name };
   }
 
