@@ -50,6 +50,7 @@ from spatialgan.scenes.links import Resample
 from spatialgan.scenes.render import render_scene
 from spatialgan.scenes.scene import NOISE_MODE, TRUNCATION_PSI, SceneData
 from spatialgan.scenes.scene_file import load_scene, save_scene, scene_text
+from spatialgan.wording import counted
 
 __all__ = [
     "DragSettings",
@@ -117,9 +118,8 @@ class Model:
 
     def __repr__(self) -> str:
         generator = self.opened.snapshot.config.generator
-        objects = f"{generator.num_objects} objects" if generator.num_objects else "one style"
-        levels = len(generator.heatmap_channels)
-        layout = f"{levels} level{'' if levels == 1 else 's'} of heatmaps"
+        objects = counted(generator.num_objects, "object") if generator.num_objects else "one style"
+        layout = f"{counted(len(generator.heatmap_channels), 'level')} of heatmaps"
         return (
             f"<Model {self.name!r}: {self.resolution} x {self.resolution} px, {objects}, {layout}>"
         )

@@ -20,6 +20,7 @@ def import_command(checkpoint: Path, output: Path, discriminator: Path | None) -
     """
     from spatialgan.imports.model import import_discriminator, import_generator
     from spatialgan.models import SUFFIX
+    from spatialgan.wording import counted
 
     if output.suffix != SUFFIX:
         raise ValueError(f"{output} must end in {SUFFIX}, as the paths of models do")
@@ -27,7 +28,7 @@ def import_command(checkpoint: Path, output: Path, discriminator: Path | None) -
     path, *others = check_outputs(wanted, [checkpoint])
     config = import_generator(checkpoint, path)
     levels = len(config.heatmap_channels)
-    heatmaps = f"{levels} levels of heatmaps" if levels else "no heatmaps"
+    heatmaps = f"{counted(levels, 'level')} of heatmaps" if levels else "no heatmaps"
     click.echo(f"{output}: a generator of {config.resolution} pixels, {heatmaps}")
     if discriminator is not None:
         size = import_discriminator(checkpoint, others[0]).resolution

@@ -6,6 +6,7 @@ from spatialgan.dragging.drag import REACHED, DragState, Problem
 from spatialgan.dragging.drag_film import draw_drag_film
 from spatialgan.drawing.films import Film
 from spatialgan.snapshot import Snapshot
+from spatialgan.wording import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,4 +43,4 @@ class DragSummary:
         return draw_drag_film(self.states, self.problem, self.snapshot)
 
     def __repr__(self) -> str:
-        return f"<DragSummary: {self.outcome} after {self.steps} steps, {self.distance:.3f} image widths left>"
+        return f"<DragSummary: {self.outcome} after {counted(self.steps, 'step')}, {self.distance:.3f} image widths left>"

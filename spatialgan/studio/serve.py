@@ -13,11 +13,13 @@ from spatialgan.models import shipped_models
 from spatialgan.models.opened import OpenedModel, open_model
 from spatialgan.studio.admission import LOOPBACK, Admission
 from spatialgan.studio.app import studio_app
+from spatialgan.studio.connections import Connection
 from spatialgan.studio.discriminators import with_discriminator, with_own_discriminator
 from spatialgan.variants import check_choice
 
 BACKLOG = 128  # connections that wait while the models are being opened
 MAX_CONNECTIONS = 256  # each holds at most one body in memory
+IDLE_SECONDS = 5  # that a connection is kept without a request
 WILDCARDS = ("0.0.0.0", "::")
 
 
@@ -53,6 +55,8 @@ def make_studio(
         raise
     config = uvicorn.Config(
         app,
+        http=Connection,
+        timeout_keep_alive=IDLE_SECONDS,
         log_level="warning",
         access_log=False,
         lifespan="off",

@@ -3,12 +3,14 @@
 import base64
 import json
 import math
+from contextlib import chdir
 from urllib.parse import urlsplit
 
 import pytest
 
 from benchmarks.browser import served
 from tests.studio.page import BROWSER
+from tests.tiny import tiny_snapshot
 
 pytestmark = BROWSER
 
@@ -52,6 +54,27 @@ def test_undo_undoes_what_has_just_begun_and_nothing_else(visit):
     assert visit.scene() != moved
     visit.page.keyboard.press("Control+y")
     assert visit.page.text_content("#message") == "Nothing to redo"
+
+
+@pytest.mark.parametrize("end", ["Control+z", "Enter", "Tab"])
+def test_text_that_is_no_number_changes_nothing(visit, end):
+    visit.drag("0", 40, 0)
+    moved = visit.scene()
+    for field, text in {"object-y": "0.3-", "object-sigma": "", "truncation-number": "-"}.items():
+        said = visit.page.locator(f"#{field}")
+        before = said.input_value()
+        said.press("Control+a")
+        said.press("Delete")
+        said.press_sequentially(text)
+        said.press(end)
+        assert visit.scene() == moved and said.input_value() == before
+        assert "not a number" in visit.page.text_content("#message")
+    visit.page.locator("#seed").press("-")
+    visit.page.locator("#seed").press(end)
+    assert visit.scene() == moved and visit.page.input_value("#seed") == str(moved["seed"])
+    assert labels(visit) == ["Start", "Move 0"]
+    visit.page.keyboard.press("Control+z")
+    assert visit.scene() != moved
 
 
 def test_every_one_of_several_quick_presses_counts(visit):
@@ -112,6 +135,28 @@ def test_a_model_is_known_by_its_bytes_under_any_name(visit):
     moved = {**renamed, "seed": 77}
     visit.page.evaluate("(scene) => studio.open(scene, 'Link')", moved)
     assert visit.scene()["model"] == "bedroom" and visit.scene()["seed"] == 77
+
+
+def test_a_link_names_a_file_and_not_its_folder_and_finds_it_in_any_folder(visits, tmp_path):
+    theirs = tiny_snapshot(tmp_path / "secret/0.safetensors", "indoor")
+    with served(str(theirs)) as studio:
+        first = visits(studio.link)
+        first.drag("0", 30, 20)
+        first.page.click("#copy-link")
+        first.page.wait_for_function("() => location.hash.startsWith('#scene=')")
+        fragment = first.page.evaluate("() => location.hash")
+        inside = first.page.evaluate(
+            "async () => (await import('./files.js')).sceneOf(location.hash)"
+        )
+        assert inside == {**first.scene(), "model": "0.safetensors"}
+        scene, pixels = first.scene(), first.pixels()
+    mine = tmp_path / "elsewhere/renamed.safetensors"
+    mine.parent.mkdir()
+    mine.write_bytes(theirs.read_bytes())
+    other = tiny_snapshot(tmp_path / "0.safetensors", "indoor", seed=5)  # of the link's name
+    with chdir(other.parent), served(other.name, str(mine)) as studio:
+        second = visits(f"{studio.link}{fragment}")
+        assert second.scene() == {**scene, "model": str(mine)} and second.pixels() == pixels
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ import base64
 import json
 import socket
 import threading
+import time
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 
 import pytest
@@ -433,24 +435,46 @@ def _asked(connection):
     return connection.recv(100)
 
 
-def test_connections_are_bounded_and_with_them_the_bodies_in_memory(monkeypatch):
-    monkeypatch.setattr(serve, "MAX_CONNECTIONS", 2)
+@contextmanager
+def _listening():
+    """Serve bedroom in a thread; yield the address."""
     studio = serve.make_studio(["bedroom"], "127.0.0.1", 0, {})
     thread = threading.Thread(target=studio.server.run, kwargs={"sockets": [studio.listener]})
     thread.start()
     try:
-        address = studio.listener.getsockname()
-        with socket.create_connection(address), socket.create_connection(address) as second:
-            assert b"HTTP/1.1 503" in _asked(second)
-        for _ in range(50):  # until the server has seen them go
-            with socket.create_connection(address) as third:
-                begin = _asked(third)
-            if b"HTTP/1.1 200" in begin:
-                break
-        assert b"HTTP/1.1 200" in begin
+        yield studio.listener.getsockname()
     finally:
         studio.server.should_exit = True
         thread.join()
+
+
+def _soon_answered(address):
+    """Return how the answer begins once the server has seen others go."""
+    for _ in range(50):
+        with socket.create_connection(address) as connection:
+            begin = _asked(connection)
+        if b"HTTP/1.1 200" in begin:
+            break
+        time.sleep(0.05)
+    return begin
+
+
+def test_connections_are_bounded_and_with_them_the_bodies_in_memory(monkeypatch):
+    monkeypatch.setattr(serve, "MAX_CONNECTIONS", 2)
+    with _listening() as address:
+        with socket.create_connection(address), socket.create_connection(address) as second:
+            assert b"HTTP/1.1 503" in _asked(second)
+        assert b"HTTP/1.1 200" in _soon_answered(address)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+def test_connections_that_stay_silent_keep_nobody_out(sent, monkeypatch):
+    monkeypatch.setattr(serve, "IDLE_SECONDS", 0.5)
+    with _listening() as address, ExitStack() as stack:
+        for _ in range(300):
+            idle = stack.enter_context(socket.create_connection(address))
+            idle.sendall(sent)
+        assert b"HTTP/1.1 200" in _soon_answered(address)
 
 
 def test_answers_are_not_held_back_until_the_browser_acknowledges_their_headers():

@@ -1,7 +1,7 @@
 // What the server does to scenes, done here: complete them from their seed, apply the page's edits, write the document.
 // The Python sides are scenes/complete.py, scenes/edits.py and scenes/scene_file.py.
 
-import { FORMAT, seedOf } from "../scene.js";
+import { FORMAT, counted, seedOf } from "../scene.js";
 import { drawsFor } from "./random.js";
 import { drawLayout } from "./samplers.js";
 
@@ -74,7 +74,7 @@ function layoutOf(scene, model) {
   }
   const counts = model.levels.map(({ count }) => count);
   const fits = Array.isArray(scene.layout) && String(scene.layout.map((level) => level?.length)) === String(counts);
-  check(fits, `The scene's layout must have ${counts.length} levels of ${counts.join(", ")} sub-heatmaps.`);
+  check(fits, `The scene's layout must have ${counted(counts.length, "level")} of ${counts.join(", ")} sub-heatmaps.`);
   return scene.layout.map((level) => level.map((entry) => gaussian(entry ?? {})));
 }
 
@@ -91,7 +91,7 @@ function stylesOf(scene, model) {
   check(isSeed(background), "The seed of the scene's background must be a whole number of at least 0.");
   if (!model.objects) return { background };
   const objects = scene.styles?.objects ?? Array(model.objects).fill(scene.seed);
-  check(objects.length === model.objects, `The scene must have styles of ${model.objects} objects.`);
+  check(objects.length === model.objects, `The scene must have styles of ${counted(model.objects, "object")}.`);
   for (const style of objects) {
     const lent = isSeed(style?.seed) && Number.isInteger(style.object) && within(style.object, 0, model.objects - 1);
     check(isSeed(style) || lent, "A style of the scene is neither a seed nor that of another object.");

@@ -1,7 +1,7 @@
 // Scenes, photos and pictures in and out: files, drops, links, the command line.
 
 import { base64Of, bytesOf } from "./bytes.js";
-import { fileName } from "./names.js";
+import { fileName, withoutFolders } from "./names.js";
 import { parseScene } from "./scene.js";
 
 const MAX_BYTES = 1_000_000; // of a scene
@@ -108,9 +108,10 @@ async function copyText(studio, text, what) {
   }
 }
 
-// A scene as text for a fragment, and back: deflated, in base64 for addresses.
+// A scene as text for a fragment, and back: deflated, in base64 for addresses. The model's file is known by its hash.
 export async function fragmentOf(scene) {
-  const stream = new Blob([JSON.stringify(scene)]).stream().pipeThrough(new CompressionStream("deflate-raw"));
+  const shared = { ...scene, model: withoutFolders(scene.model) };
+  const stream = new Blob([JSON.stringify(shared)]).stream().pipeThrough(new CompressionStream("deflate-raw"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
   return `scene=${base64Of(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
 }

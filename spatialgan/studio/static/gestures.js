@@ -33,18 +33,23 @@ export class Gestures {
     area.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   }
 
-  listen(group, part, { edge, grip, gripReach }) {
-    group.addEventListener("pointerdown", (event) => {
-      const kind = [edge, grip, gripReach].includes(event.target) ? "edge" : "center";
-      this.#down(event, part, kind);
-    });
-    // a finger here must not scroll the page; browsers don't ask shapes inside an SVG for their touch-action
-    group.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
-    group.addEventListener("wheel", (event) => this.#wheel(event, part), { passive: false });
+  // A handle's group, which has the focus.
+  listen(group, part, made) {
+    this.listenToPointers(group, part, made);
     group.addEventListener("keydown", (event) => this.#key(event, part));
     group.addEventListener("keyup", (event) => this.#keyUp(event, part));
     group.addEventListener("blur", () => this.#end());
     group.addEventListener("focus", () => this.studio.select(part));
+  }
+
+  listenToPointers(group, part, { edge, grip, gripReach, reach }) {
+    group.addEventListener("pointerdown", (event) => {
+      const kind = [edge, grip, gripReach].includes(event.target) ? "edge" : "center";
+      this.#down(event, part, kind, event.target === reach);
+    });
+    // a finger here must not scroll the page; browsers don't ask shapes inside an SVG for their touch-action
+    group.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
+    group.addEventListener("wheel", (event) => this.#wheel(event, part), { passive: false });
   }
 
   #begin(part, kind, verb) {
@@ -62,7 +67,7 @@ export class Gestures {
     this.studio.commit(label);
   }
 
-  #down(event, part, kind) {
+  #down(event, part, kind, byDisc = false) {
     if (event.button !== 0 || this.studio.locked || this.fingers.size > 0) return;
     this.#end();
     event.stopPropagation();
@@ -73,6 +78,9 @@ export class Gestures {
     this.#begin(part, kind, kind === "edge" ? "Resize" : "Move");
     this.#keepFinger(event);
     this.held.from = this.marks.pointAt(event);
+    // a disc at the edge takes its object, which is far outside, to where the hand is
+    const shift = byDisc ? this.marks.shift(at(this.studio.scene, part).center) : [0, 0];
+    this.held.from = this.held.from.map((c, axis) => c - shift[axis]);
     this.marks.root.classList.add("holding");
   }
 

@@ -6,7 +6,7 @@ import { Gestures } from "./gestures.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const SIN = Math.SQRT1_2; // the grip sits at 45 degrees, down and to the right
-const INSET = 14; // px: a disc whose center lies outside stays this far inside the frame
+const INSET = 3; // px: a disc whose center lies outside stays this far inside the frame
 
 export function svg(name, attributes, ...children) {
   const element = document.createElementNS(SVG, name);
@@ -23,7 +23,8 @@ export class Marks {
     Object.assign(this, { root, studio, parts, outlines, margin, disc });
     this.drawn = new Map();
     this.areas = svg("g", { "aria-hidden": "true" }); // below all handles
-    root.append(this.areas);
+    this.top = svg("g", { class: "top", "aria-hidden": "true" }); // the discs once more, above all circles
+    root.append(this.areas, this.top);
     this.gestures = new Gestures(this);
     this.frame = { width: 0, height: 0 };
     new ResizeObserver(([{ contentRect }]) => this.#resize(contentRect)).observe(root);
@@ -44,6 +45,19 @@ export class Marks {
     const box = this.root.getBoundingClientRect();
     const read = (px) => ((px - this.frame.width * this.margin) / this.side) * 2 - 1;
     return [read(event.clientY - box.top), read(event.clientX - box.left)];
+  }
+
+  // Where a disc is drawn, in px: at its center, or else at the frame's edge.
+  #clamped([y, x]) {
+    const inset = this.disc + INSET;
+    return [clamp(y, inset, this.frame.height - inset), clamp(x, inset, this.frame.width - inset)];
+  }
+
+  // How far the disc of a center outside the frame is from it, in coordinates; 0 along an axis that has it inside.
+  shift(center) {
+    const at = center.map((c) => this.place(c));
+    const outside = (px, axis) => px < 0 || px > [this.frame.height, this.frame.width][axis];
+    return this.#clamped(at).map((px, axis) => (outside(at[axis], axis) ? ((px - at[axis]) / this.side) * 2 : 0));
   }
 
   // The size is kept: to ask for it after every change makes the browser lay the page out each time.
@@ -82,6 +96,7 @@ export class Marks {
       if (!keys.has(key)) {
         mark.group.remove();
         mark.area?.remove();
+        mark.twin?.group.remove();
         this.drawn.delete(key);
       }
     }
@@ -89,9 +104,11 @@ export class Marks {
       if (this.drawn.has(key)) continue;
       const mark = whole ? this.#handle(part) : this.#outline(part);
       this.drawn.set(key, mark);
-      if (whole) this.areas.append(mark.area);
-      if (whole) this.root.append(mark.group);
-      else this.root.prepend(mark.group);
+      if (whole) {
+        this.areas.append(mark.area);
+        this.top.before(mark.group);
+        this.top.append(mark.twin.group);
+      } else this.root.prepend(mark.group);
     }
   }
 
@@ -104,31 +121,27 @@ export class Marks {
 
   #handle(part) {
     const circle = (name) => svg("circle", { class: name });
-    const made = {
-      area: circle("area"),
-      halo: circle("halo"),
-      ring: circle("ring"),
-      edge: circle("edge"),
-      focus: circle("focus"),
-      reach: circle("reach"),
-      dot: circle("dot"),
-      gripReach: circle("grip-reach"),
-      grip: circle("grip"),
-    };
+    const [area, halo, ring, edge] = ["area", "halo", "ring", "edge"].map(circle);
+    const disc = this.#disc(part);
+    const twin = this.#disc(part);
+    const group = svg("g", { class: "handle", tabindex: "0", role: "button" }, halo, ring, edge, disc.group);
+    group.dataset.part = nameOf(part);
+    this.gestures.listen(group, part, { ...disc, edge });
+    this.gestures.listenToPointers(twin.group, part, twin);
+    this.gestures.listenInside(area);
+    return { part, group, area, halo, ring, edge, disc, twin };
+  }
+
+  // What is taken hold of at a center, and the grip at the circle.
+  #disc(part) {
+    const radii = { gripReach: 12, grip: this.disc * 0.45, focus: this.disc + 5, reach: Math.max(this.disc, 12), dot: this.disc };
+    const names = { gripReach: "grip-reach" };
+    const circle = ([name, r]) => [name, svg("circle", { class: names[name] ?? name, r })];
+    const made = Object.fromEntries(Object.entries(radii).map(circle));
     const name = svg("text", { class: "name", "aria-hidden": "true" });
     name.textContent = nameOf(part);
-    const group = svg("g", { class: "handle", tabindex: "0", role: "button" });
-    const disc = svg("g", {}, made.gripReach, made.grip, made.focus, made.reach, made.dot, name);
-    group.append(made.halo, made.ring, made.edge, disc);
-    group.dataset.part = nameOf(part);
-    this.gestures.listen(group, part, made);
-    this.gestures.listenInside(made.area);
-    set(made.grip, { r: this.disc * 0.45 });
-    set(made.gripReach, { r: 12 });
-    set(made.focus, { r: this.disc + 5 });
-    set(made.reach, { r: Math.max(this.disc, 12) });
-    set(made.dot, { r: this.disc });
-    return { part, group, disc, ...made };
+    style(name, { "font-size": `${this.disc * Math.min(1, 2.7 / name.textContent.length)}px` }); // all of it fits
+    return { ...made, group: svg("g", {}, ...Object.values(made), name) };
   }
 
   #put(mark, gaussian, key) {
@@ -144,14 +157,24 @@ export class Marks {
     for (const circle of [mark.halo, mark.ring, mark.edge]) if (circle) set(circle, { r: radius });
     if (key.startsWith("outline")) return;
     set(mark.area, { cx: x, cy: y, r: radius });
-    const [dotY, dotX] = [clamp(y, INSET, this.frame.height - INSET), clamp(x, INSET, this.frame.width - INSET)];
-    set(mark.disc, { transform: `translate(${dotX - x} ${dotY - y})` });
-    const out = Math.max(radius, this.disc + 9) * SIN;
-    for (const circle of [mark.grip, mark.gripReach]) set(circle, { cx: out, cy: out });
     const chosen = String(selection) === String(mark.part);
+    const [dotY, dotX] = this.#clamped([y, x]);
+    set(mark.disc.group, { transform: `translate(${dotX - x} ${dotY - y})` });
+    set(mark.twin.group, { transform: `translate(${dotX} ${dotY})`, class: shown ? (chosen ? "selected" : "") : "absent" });
+    if (chosen) raise(mark.twin.group);
+    style(mark.twin.group, { "--color": colorOf(scene, mark.part) });
+    const out = Math.max(radius, this.disc + 9) * SIN;
+    for (const { grip, gripReach } of [mark.disc, mark.twin]) {
+      for (const circle of [grip, gripReach]) set(circle, { cx: out, cy: out });
+    }
     mark.group.classList.toggle("selected", chosen);
     set(mark.group, { "aria-pressed": chosen, "aria-label": describe(mark.part, gaussian), tabindex: shown ? "0" : "-1" });
   }
+}
+
+// Put an element after its siblings. These are moved, since an element that is moved loses the finger on it.
+function raise(element) {
+  while (element.nextSibling) element.before(element.nextSibling);
 }
 
 function describe(part, { center: [y, x], sigma, presence }) {

@@ -17,3 +17,8 @@ export function titles(names) {
 export function fileName(title) {
   return title.replace(/\.safetensors$/, "").replaceAll(/[^\w.-]+/g, "_");
 }
+
+// Of a path, the file: where it lies is nobody else's business.
+export function withoutFolders(name) {
+  return name.split(/[\\/]/).at(-1);
+}

@@ -1,26 +1,10 @@
 // The cards beside the image: the selected object in numbers, the scene's settings, and what is shown.
 
 import * as actions from "./actions.js";
+import { field, isNumber } from "./fields.js";
 import { allParts, at, clamp, colorOf, moved, nameOf, partsMeant, resized, round, withPresence } from "./scene.js";
 
 const $ = (selector) => document.querySelector(selector);
-
-// A field previews what it says at every input, and makes it a step at its end.
-function field(studio, selector, { apply, label }) {
-  const input = $(selector);
-  input.addEventListener("input", (event) => {
-    input.dataset.typing = "yes";
-    const value = Number(input.value);
-    if (input.value !== "" && Number.isFinite(value)) studio.preview(apply(value), event.timeStamp);
-  });
-  const end = () => {
-    delete input.dataset.typing;
-    studio.commit(label());
-    studio.dispatchEvent(new CustomEvent("scene")); // show what is true now
-  };
-  for (const kind of ["change", "blur"]) input.addEventListener(kind, end);
-  studio.on("flush", () => input.dataset.typing && end());
-}
 
 export class ObjectCard {
   constructor(studio) {
@@ -34,11 +18,11 @@ export class ObjectCard {
     };
     const sized = (sigma) => (sigma > 0 ? resized(studio.scene, meant(), sigma / chosen().sigma) : studio.scene);
     const present = (value) => withPresence(studio.scene, meant(), clamp(value, 0, 1));
-    field(studio, "#object-y", { apply: to(0), label: label("Move") });
-    field(studio, "#object-x", { apply: to(1), label: label("Move") });
-    field(studio, "#object-sigma", { apply: sized, label: label("Resize") });
-    field(studio, "#object-presence", { apply: present, label: label("Presence of") });
-    field(studio, "#object-presence-number", { apply: present, label: label("Presence of") });
+    field(studio, $("#object-y"), { apply: to(0), label: label("Move") });
+    field(studio, $("#object-x"), { apply: to(1), label: label("Move") });
+    field(studio, $("#object-sigma"), { apply: sized, label: label("Resize") });
+    field(studio, $("#object-presence"), { apply: present, label: label("Presence of") });
+    field(studio, $("#object-presence-number"), { apply: present, label: label("Presence of") });
     for (const [selector, act] of [
       ["#restyle-next", () => actions.restyle(studio, studio.selection, 1)],
       ["#restyle-previous", () => actions.restyle(studio, studio.selection, -1)],
@@ -110,16 +94,19 @@ export class SceneCard {
     this.studio = studio;
     const psi = (value) => ({ ...studio.scene, truncation_psi: round(clamp(value, 0, 2)) });
     for (const selector of ["#truncation", "#truncation-number"]) {
-      field(studio, selector, { apply: psi, label: () => "Truncation" });
+      field(studio, $(selector), { apply: psi, label: () => "Truncation" });
     }
     $("#noise").addEventListener("change", (event) => {
       studio.apply({ ...studio.scene, noise_mode: event.target.value }, "Noise", event.timeStamp);
     });
-    $("#seed").addEventListener("change", (event) => {
-      const seed = Number(event.target.value);
-      if (event.target.value !== "" && Number.isSafeInteger(seed) && seed >= 0) return actions.newScene(studio, seed);
-      studio.say("A seed is a whole number, 0 or larger.");
-      fill(event.target, studio.scene.seed);
+    const seed = $("#seed");
+    seed.addEventListener("input", () => (seed.dataset.typing = "yes"));
+    seed.addEventListener("change", () => this.#seed(seed));
+    seed.addEventListener("blur", () => delete seed.dataset.typing); // after the change, if there is one
+    studio.on("flush", (event) => {
+      if (!seed.dataset.typing) return;
+      this.#restoreSeed(seed);
+      event.preventDefault(); // no scene has come of it yet
     });
     for (const [selector, act] of [
       ["#new-scene", () => actions.newScene(studio)],
@@ -134,6 +121,23 @@ export class SceneCard {
     $("#model").addEventListener("change", (event) => this.#switch(event.target.value));
     studio.on("models", () => this.#models());
     studio.on("scene", () => this.#update());
+  }
+
+  #seed(input) {
+    const seed = Number(input.value);
+    if (!input.dataset.typing) return;
+    if (!isNumber(input) || !Number.isSafeInteger(seed) || seed < 0) {
+      this.#restoreSeed(input);
+      return this.studio.say("A seed is a whole number, 0 or larger.");
+    }
+    delete input.dataset.typing;
+    return actions.newScene(this.studio, seed);
+  }
+
+  #restoreSeed(input) {
+    delete input.dataset.typing;
+    input.value = this.studio.scene.seed;
+    this.studio.say("The seed is as it was.");
   }
 
   #models() {

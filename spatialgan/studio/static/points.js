@@ -1,7 +1,8 @@
 // The tab "Drag points": pairs of a handle and its target, a mask, and a drag that streams its steps.
 
 import { base64Of } from "./bytes.js";
-import { HALF_MAXIMUM, at, clamp, round } from "./scene.js";
+import { isNumber } from "./fields.js";
+import { HALF_MAXIMUM, at, clamp, counted, round } from "./scene.js";
 import { svg } from "./marks.js";
 
 const MASK = 128; // px of the mask
@@ -186,8 +187,8 @@ export class Points {
       input.setAttribute("aria-label", `Pair ${i + 1}, ${end}, ${axis ? "x" : "y"}`);
       input.value = pair[end]?.[axis] ?? "";
       input.addEventListener("change", () => {
-        pair[end] = (pair[end] ?? [0, 0]).with(axis, round(clamp(Number(input.value), -1, 1)));
-        input.value = pair[end][axis];
+        if (isNumber(input)) pair[end] = (pair[end] ?? [0, 0]).with(axis, round(clamp(Number(input.value), -1, 1)));
+        input.value = pair[end]?.[axis] ?? "";
         this.#draw();
         this.#ask();
       });
@@ -264,7 +265,7 @@ export class Points {
     if (keep && reached) {
       this.pairs.forEach((pair, i) => (pair.handle = reached.handles[i].map((c) => round(clamp(c, -1, 1)))));
       studio.apply(reached.scene, "Drag points");
-      studio.say(OUTCOMES[reached.outcome] ?? `Stopped after ${reached.step} steps.`);
+      studio.say(OUTCOMES[reached.outcome] ?? `Stopped after ${counted(reached.step, "step")}.`);
     } else {
       studio.revert();
       studio.say("The drag is canceled; the image is unchanged.");

@@ -2,6 +2,7 @@
 // direction to the scene's `changes`, which is all there is to it: the scene that is saved needs no sliders.
 
 import { base64Of, bytesOf } from "./bytes.js";
+import { field, isNumber } from "./fields.js";
 import { svg } from "./marks.js";
 import { clamp, round } from "./scene.js";
 
@@ -16,11 +17,15 @@ export class Region {
     this.root = $("#region");
     this.#listenToStage();
     SIDES.forEach((side, i) => {
-      $(`#box-${side}`).addEventListener("change", (event) => this.#setBox(this.box.with(i, Number(event.target.value))));
+      $(`#box-${side}`).addEventListener("change", ({ target }) => {
+        this.#setBox(isNumber(target) ? this.box.with(i, Number(target.value)) : this.box);
+      });
     });
     $("#region-find").addEventListener("click", () => this.#find());
     $("#region-cancel").addEventListener("click", () => this.control?.abort());
-    $("#region-clear").addEventListener("click", () => this.#slide(this.values.map(() => 0), "Sliders at 0"));
+    $("#region-clear").addEventListener("click", () => {
+      this.studio.apply(this.#sceneAt(this.values.map(() => 0)), "Sliders at 0", performance.now());
+    });
     new ResizeObserver(() => this.#draw()).observe(this.root);
     studio.on("scene", () => this.#follow());
   }
@@ -134,16 +139,13 @@ export class Region {
     label.textContent = `Slider ${i + 1}`;
     label.htmlFor = range.id = `region-slider-${i}`;
     number.setAttribute("aria-label", `Slider ${i + 1}, as a number`);
-    const value = (input) => this.values.with(i, round(clamp(Number(input.value) || 0, -1, 1)));
-    for (const input of [range, number]) {
-      input.addEventListener("input", (event) => this.#slide(value(input), null, event.timeStamp));
-      input.addEventListener("change", () => this.#slide(value(input), `Slider ${i + 1}`));
-    }
+    const apply = (value) => this.#sceneAt(this.values.with(i, round(clamp(value, -1, 1))));
+    for (const input of [range, number]) field(this.studio, input, { apply, label: () => `Slider ${i + 1}` });
     return row;
   }
 
-  // Show the scene with the sliders at these values; with a label, that is a step of the history.
-  #slide(values, label, time = performance.now()) {
+  // The scene with the sliders at these values.
+  #sceneAt(values) {
     const { studio, found } = this;
     const sum = new Float32Array(Math.max(this.base.length, ...found.changes.map((change) => change.length)));
     sum.set(this.base);
@@ -157,9 +159,7 @@ export class Region {
     const { [found.field]: _, ...others } = studio.scene.changes ?? {};
     const changes = text ? { ...others, [found.field]: text } : others;
     const { changes: __, ...rest } = studio.scene;
-    const scene = Object.keys(changes).length ? { ...rest, changes } : rest;
-    if (label) studio.apply(scene, label, time);
-    else studio.preview(scene, time);
+    return Object.keys(changes).length ? { ...rest, changes } : rest;
   }
 }
 

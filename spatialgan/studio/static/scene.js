@@ -109,6 +109,11 @@ export function hasRoom(scene, [level, index]) {
   return others.some((g) => g.presence === 0 || Math.max(...g.center.map(Math.abs)) > 1);
 }
 
+// How many there are of a noun: 1 level, 3 levels.
+export function counted(number, noun) {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 export function round(number) {
   return Math.round(number * 1e4) / 1e4;
 }

@@ -3,7 +3,7 @@
 // hand holds, and "scene" a few times a second, for numbers, which nobody reads faster: all that a frame changes costs time.
 
 import { History } from "./history.js";
-import { titles } from "./names.js";
+import { titles, withoutFolders } from "./names.js";
 import { Renderer } from "./renderer.js";
 import { FORMAT, at, same } from "./scene.js";
 
@@ -67,11 +67,14 @@ export class Studio extends EventTarget {
     this.commit(label);
   }
 
-  // A scene of a model that is open here under another name, as the same file in another folder is.
+  // A scene of a model that is open here under another name, as the same file in another folder is. Only the hash tells
+  // files of one name apart; another file of the name that a link gives is refused with both hashes.
   #named(scene) {
-    if (this.models.some(({ name }) => name === scene.model)) return scene;
-    const same = this.models.find(({ sha256 }) => sha256 === scene.model_sha256);
-    return same ? { ...scene, model: same.name } : scene;
+    const { model, model_sha256: hash } = scene;
+    const same = this.models.filter(({ sha256 }) => sha256 === hash);
+    if (same.length === 0 && hash) same.push(...this.models.filter(({ name }) => withoutFolders(name) === model));
+    if (same.length === 0 || same.some(({ name }) => name === model)) return scene;
+    return { ...scene, model: same[0].name };
   }
 
   // Compare with what is shown from now on.
@@ -151,7 +154,8 @@ export class Studio extends EventTarget {
 
   undo() {
     if (this.locked) return;
-    this.#tell("flush"); // what a hand or a field has begun is a step of its own
+    // what a hand or a field has begun is a step of its own; text that makes no step is all that there is to undo
+    if (!this.#tell("flush")) return;
     this.say(this.history.canUndo ? `Undone: ${this.history.current.label}` : "Nothing to undo");
     this.go(this.history.index - 1);
   }
@@ -248,7 +252,8 @@ export class Studio extends EventTarget {
     this.#tell("history");
   }
 
+  // Returns false if a listener has taken what the event asks for upon itself.
   #tell(kind, detail) {
-    this.dispatchEvent(new CustomEvent(kind, { detail }));
+    return this.dispatchEvent(new CustomEvent(kind, { detail, cancelable: true }));
   }
 }
