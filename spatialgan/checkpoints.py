@@ -3,7 +3,7 @@
 A checkpoint is a training's whole state; a snapshot, its result, has the averaged generator alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from spatialgan.config import RunConfig, run_from_identity
-from spatialgan.headers import describing, whole
+from spatialgan.headers import Network, describing, filled, whole
 from spatialgan.networks.discriminator import Discriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.results import Results
@@ -19,6 +19,7 @@ from spatialgan.snapshot import save_snapshot
 from spatialgan.tensor_file import load_tensors
 
 KIND = "checkpoint"  # in its header
+MAX_COUNT = 1 << 53  # of images
 
 
 @dataclass(frozen=True)
@@ -26,24 +27,25 @@ class Checkpoint:
     """A training's state, as far as others read it."""
 
     config: RunConfig
+    path: Path
     nimg: int  # images that D has seen
     tensors: Mapping[str, Tensor]
 
     def generator(self) -> Generator:
         """Return the moving average of G."""
-        generator = Generator(self.config.generator)
-        generator.load_state_dict(self._part("g_ema."))
-        return generator.requires_grad_(False)
+        return self._network(lambda: Generator(self.config.generator), "g_ema.")
 
     def discriminator(self) -> Discriminator:
         """Return D."""
-        discriminator = Discriminator(self.config.discriminator)
-        discriminator.load_state_dict(self._part("d."))
-        return discriminator.requires_grad_(False)
+        return self._network(lambda: Discriminator(self.config.discriminator), "d.")
 
-    def _part(self, prefix: str) -> dict[str, Tensor]:
-        """Return the weights of one network."""
-        return {k.removeprefix(prefix): t for k, t in self.tensors.items() if k.startswith(prefix)}
+    def _network(self, build: Callable[[], Network], prefix: str) -> Network:
+        """Return a network with its part of the weights."""
+        weights = {
+            k.removeprefix(prefix): t for k, t in self.tensors.items() if k.startswith(prefix)
+        }
+        with describing(self.path, "state of a training"):
+            return filled(build, weights).requires_grad_(False)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -60,7 +62,7 @@ def checkpoint_of(
     """Return what is in a checkpoint's tensors and header; raises ValueError, naming the file, if it isn't one's."""
     with describing(path, "state of a training"):
         config = run_from_identity(header["fixed"]["identity"])
-        return Checkpoint(config, whole(header["counters"], "cur_nimg"), tensors)
+        return Checkpoint(config, path, whole(header["counters"], "cur_nimg", MAX_COUNT), tensors)
 
 
 def write_snapshot(results: Results, config: RunConfig, output: Path | None = None) -> Checkpoint:

@@ -12,6 +12,7 @@ from typing import Any
 
 from spatialgan.documents import MAX_DOCUMENT, parse_json
 from spatialgan.files import read_whole, write_atomically
+from spatialgan.variants import shown
 
 CHECKSUM = "checksum"
 
@@ -56,8 +57,13 @@ def read_sealed(path: Path) -> dict[str, Any]:
 
 
 def seal(path: Path) -> bool:
-    """Give a record a checksum where it has none; return whether it had none. Raises as `read_sealed`."""
+    """Give a record a checksum where it has none; return whether it had none.
+
+    Raises as `read_sealed`, and ValueError for a document of another kind, such as a scene.
+    """
     record = _read_bounded(path)
+    if "format" in record:
+        raise ValueError(f"{path} is no record of results: its format is {shown(record['format'])}")
     is_open = CHECKSUM not in record
     if is_open:
         write_record(path, record)

@@ -160,7 +160,8 @@ class Results:
 
 def run_of(snapshot: Path) -> tuple[Results, str] | None:
     """Return the results that a snapshot is in, and its run; None if it is elsewhere."""
-    *above, dataset, row, seed = snapshot.absolute().with_suffix("").parts
+    parts = snapshot.absolute().with_suffix("").parts
+    above, run = parts[:-3], parts[-3:]
     if not above or above[-1] != "snapshots":
         return None
-    return Results(Path(*above[:-1])), f"{dataset}/{row}/{seed}"
+    return Results(Path(*above[:-1])), "/".join(run)

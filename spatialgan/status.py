@@ -6,27 +6,21 @@ the records. All this is read from small files, so it takes seconds.
 """
 
 import json
-import logging
-import os
-import shutil
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spatialgan.leftovers import Leftovers
 from spatialgan.params import Params
 from spatialgan.provenance import read_stamp
 from spatialgan.records import read_sealed
-from spatialgan.results import Results
 from spatialgan.steps import Step, made_from
-from spatialgan.tensor_file import exclusive
 
 CURRENT, MISSING, STALE = "current", "missing", "stale"
 LISTED = 3  # changed settings that are named
 MAX_SHOWN = 40  # characters of a setting
 UNSTAMPED = "made before results said what made them"
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,14 +37,6 @@ class State:
         absent = [str(path.relative_to(root)) for path in self.absent]
         reasons = list(self.reasons)
         return {"step": self.step.title, "state": self.state, "why": reasons, "not_here": absent}
-
-
-@dataclass(frozen=True)
-class Leftovers:
-    """Checkpoints that no training will resume from: of finished ones, or of earlier settings."""
-
-    folders: tuple[Path, ...]
-    num_bytes: int
 
 
 class Status:
@@ -148,44 +134,6 @@ def _show(settings: dict, name: str) -> str:
     """Return a setting as text, "none" if there is no such setting."""
     text = json.dumps(settings[name]) if name in settings else "none"
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
-
-
-def leftovers(results: Results) -> Leftovers:
-    """Return the checkpoint folders of earlier settings: of each run all but the one that was written to last."""
-
-    by_run: dict[Path, dict[Path, float]] = {}
-    for checkpoint in results.checkpoints():
-        folder = checkpoint.parent
-        times = by_run.setdefault(folder.parent, {})
-        times[folder] = max(times.get(folder, 0.0), checkpoint.stat().st_mtime)
-    removable = [
-        folder
-        for times in by_run.values()
-        for folder in sorted(times)
-        if times[folder] < max(times.values())
-    ]
-    sizes = (file.stat().st_size for folder in removable for file in _files(folder))
-    return Leftovers(tuple(removable), sum(sizes))
-
-
-def remove_leftovers(results: Results) -> Leftovers:
-    """Remove the checkpoint folders of earlier settings, but those of runs that are being trained; return them."""
-    found = leftovers(results)
-    removed = []
-    for folder in found.folders:
-        try:
-            with exclusive(folder.parent):
-                shutil.rmtree(folder)
-        except RuntimeError as error:
-            log.warning("%s; %s stays", error, folder)
-            continue
-        removed.append(folder)
-    return replace(found, folders=tuple(removed))
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for place, _, names in os.walk(folder):
-        yield from (Path(place) / name for name in names)
 
 
 def describe(states: list[State], left: Leftovers) -> str:

@@ -1,6 +1,7 @@
 """What a training's checkpoints give to others: its generator as a snapshot, its discriminator."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -9,12 +10,15 @@ from click.testing import CliRunner
 
 from spatialgan.checkpoints import load_checkpoint, write_snapshot
 from spatialgan.cli.main import main
+from spatialgan.config import resolve
+from spatialgan.params import load_params
 from spatialgan.results import Results
 from spatialgan.snapshot import load_snapshot
+from spatialgan.tensor_file import load_tensors, save_tensors
 from spatialgan.training.run_folder import open_run_folder, save_checkpoint
 from spatialgan.training.state import new_state
 from tests.studio.run import trained_run
-from tests.tiny import tiny_config, tiny_snapshot
+from tests.tiny import ROOT, tiny_config, tiny_snapshot
 
 
 def checkpoint(results, config, nimg, mark):
@@ -92,3 +96,32 @@ def test_from_the_command_line(tmp_path):
     assert not output.exists()
     wrong = CliRunner().invoke(main, [*line, str(tmp_path / "x.png")])
     assert wrong.exit_code == 1 and "must end in .safetensors" in wrong.output
+
+
+def test_a_training_may_be_as_long_as_it_likes(tmp_path):
+    config, results = tiny_config(), Results(tmp_path)
+    checkpoint(results, config, 25_000_000, 4.0)
+    assert write_snapshot(results, config).nimg == 25_000_000
+
+
+def test_a_header_that_asks_for_more_than_the_file_holds_is_refused(tmp_path):
+    run = trained_run(tmp_path)
+    tensors, header = load_tensors(run.checkpoint)
+    header["fixed"]["identity"]["discriminator"]["channel_base"] = 1 << 20
+    header["fixed"]["identity"]["discriminator"]["channel_max"] = 1 << 20
+    save_tensors(tmp_path / "large.safetensors", tensors, header)
+    large = load_checkpoint(tmp_path / "large.safetensors")
+    with pytest.raises(ValueError, match=r"large.safetensors: its header describes no state"):
+        large.discriminator()
+
+
+def test_a_checkpoint_is_not_written_over(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "params", "params")
+    config = resolve(load_params(), "cat/spatialgan/0", "smoke")
+    path = checkpoint(load_params().results("smoke"), config, 64, 1.0)
+    before = path.read_bytes()
+    line = ["snapshot", config.name, "-p", "smoke", "-o", str(path)]
+    refused = CliRunner().invoke(main, line)
+    assert refused.exit_code == 1 and "which is read" in refused.output
+    assert path.read_bytes() == before

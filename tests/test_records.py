@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from spatialgan.cli.main import main
 from spatialgan.provenance import read_stamp, write_stamp
 from spatialgan.records import CHECKSUM, checksum, read_record, read_sealed, seal, write_record
 
@@ -78,3 +80,15 @@ def test_a_number_that_is_none_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_record(tmp_path / "r.json", {"fid": float("nan")})
     assert not list(tmp_path.iterdir())
+
+
+def test_sealing_leaves_links_and_other_documents_as_they_are(tmp_path: Path) -> None:
+    path, link, scene = (tmp_path / name for name in ("r.json", "link.json", "scene.json"))
+    path.write_text(json.dumps(RECORD))
+    link.symlink_to(path)
+    scene.write_text('{"format": "spatialgan scene 1"}')
+    said = CliRunner().invoke(main, ["tidy", "--seal", str(link)])
+    assert said.exit_code == 0 and link.is_symlink() and CHECKSUM in read_sealed(path)
+    refused = CliRunner().invoke(main, ["tidy", "--seal", str(scene)])
+    assert refused.exit_code == 1 and "is no record of results" in refused.output
+    assert scene.read_text() == '{"format": "spatialgan scene 1"}'

@@ -12,11 +12,12 @@ from click.testing import CliRunner
 
 from spatialgan.cli.main import main
 from spatialgan.graph import Graph
+from spatialgan.leftovers import leftovers, resumed_from
 from spatialgan.params import Params, load_params
 from spatialgan.provenance import read_stamp, write_stamp
 from spatialgan.records import read_record, write_record
 from spatialgan.results import Results
-from spatialgan.status import CURRENT, MISSING, STALE, UNSTAMPED, Status, leftovers
+from spatialgan.status import CURRENT, MISSING, STALE, UNSTAMPED, Status
 from spatialgan.steps import Step
 from tests.stand_in import pretend_all
 from tests.tiny import ROOT
@@ -172,7 +173,7 @@ def test_checkpoints_of_earlier_settings_are_counted(made: Params) -> None:
         path.parent.mkdir(parents=True)
         path.write_bytes(bytes(1000))
         os.utime(path, (1e9 - age, 1e9 - age))
-    left = leftovers(results)
+    left = leftovers(made, "smoke")
     assert [folder.name for folder in left.folders] == ["old", "older"]
     assert left.num_bytes == 2000
 
@@ -248,3 +249,18 @@ def status(*arguments: str) -> str:
     result = CliRunner().invoke(main, ["status", "-p", "smoke", *arguments])
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+def test_checkpoints_that_the_present_settings_resume_from_are_kept(made: Params) -> None:
+    results = made.results("smoke")
+    (mine, _) = sorted(resumed_from(made, "smoke", "cat/sel/0", results))
+    for age, folder in enumerate((mine.with_name("tried"), mine)):
+        folder.mkdir(parents=True)
+        path = folder / "checkpoint-000000000064.safetensors"
+        path.write_bytes(bytes(1000))
+        os.utime(path, (1e9 - age, 1e9 - age))
+    assert leftovers(made, "smoke").folders == ()
+    changed = {**made.rows, "sel": {**made.row("sel"), "sampling": "independent"}}
+    assert leftovers(replace(made, rows=changed), "smoke").folders == (mine,)
+    del changed["sel"]
+    assert leftovers(replace(made, rows=changed), "smoke").folders == (mine,)

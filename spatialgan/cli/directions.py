@@ -21,7 +21,11 @@ def _numbers(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple
             raise ValueError(
                 f"--{parameter.name}: '{part[:40]}' is not a number, such as 4, or 4-7"
             )
+        if last and int(last) < int(first):
+            raise ValueError(f"--{parameter.name}: '{part}' is no range: write {last}-{first}")
         found.extend(range(int(first), int(last or first) + 1))
+    if text and not found:
+        raise ValueError(f"--{parameter.name}: '{text[:40]}' has no number, such as 4, or 4-7")
     return tuple(found)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from spatialgan.cli.outputs import check_outputs
+from spatialgan.variants import shown
 
 
 @click.command()
@@ -38,6 +39,8 @@ def export(model: str, output: Path, check: bool, license_name: str) -> None:
     from spatialgan.models.opened import open_model
 
     onnx_export.check_name(output)
+    if not license_name.isprintable():
+        raise ValueError(f"--license: {shown(license_name)} is no text of one line")
     (path,) = check_outputs([output], [model_path(model)])
     opened = open_model(model)
     exported = onnx_export.export_model(opened, license_name)

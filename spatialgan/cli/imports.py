@@ -18,18 +18,21 @@ def import_command(checkpoint: Path, output: Path, discriminator: Path | None) -
 
     The file is read as data: nothing in it is executed.
     """
-    from spatialgan.imports.model import import_discriminator, import_generator
+    from spatialgan.imports.model import read_discriminator, read_generator
     from spatialgan.models import SUFFIX
     from spatialgan.wording import counted
 
     if output.suffix != SUFFIX:
         raise ValueError(f"{output} must end in {SUFFIX}, as the paths of models do")
     wanted = [output] if discriminator is None else [output, discriminator]
-    path, *others = check_outputs(wanted, [checkpoint])
-    config = import_generator(checkpoint, path)
+    paths = check_outputs(wanted, [checkpoint])
+    generator = read_generator(checkpoint)
+    judge = read_discriminator(checkpoint) if discriminator else None  # before anything is written
+    generator.save(paths[0])
+    config = generator.config
     levels = len(config.heatmap_channels)
     heatmaps = f"{counted(levels, 'level')} of heatmaps" if levels else "no heatmaps"
     click.echo(f"{output}: a generator of {config.resolution} pixels, {heatmaps}")
-    if discriminator is not None:
-        size = import_discriminator(checkpoint, others[0]).resolution
-        click.echo(f"{discriminator}: a discriminator of {size} pixels")
+    if judge is not None:
+        judge.save(paths[1])
+        click.echo(f"{discriminator}: a discriminator of {judge.config.resolution} pixels")

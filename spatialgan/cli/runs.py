@@ -9,7 +9,7 @@ import click
 
 from spatialgan.cli.options import open_params, params_option, profile_option
 from spatialgan.cli.outputs import check_outputs, check_suffix
-from spatialgan.training.stopping import Preempted, stop_at_once
+from spatialgan.training.stopping import Preempted, Stopped, stop_at_once
 
 EXIT_PREEMPTED = 75  # EX_TEMPFAIL: rerun the same command
 
@@ -48,7 +48,7 @@ def train(run: str, profile: str, params_dir: Path, dry_run: bool, wait: bool) -
     try:
         with stop_at_once():
             _train(run, profile, params_dir, dry_run, wait)
-    except Preempted as stop:
+    except (Preempted, Stopped) as stop:
         log.info("spatialgan: %s", stop)
         sys.exit(EXIT_PREEMPTED)
 
@@ -95,10 +95,11 @@ def snapshot(run: str, profile: str, params_dir: Path, output: Path | None) -> N
     from spatialgan.checkpoints import write_snapshot
     from spatialgan.config import resolve
 
-    if output is not None:
-        (output,) = check_outputs([check_suffix(output, ".safetensors")])
     params, profile = open_params(params_dir, profile)
     results = params.results(profile)
+    if output is not None:
+        read = [*results.checkpoints(run), results.run(run).snapshot]
+        (output,) = check_outputs([check_suffix(output, ".safetensors")], read)
     found = write_snapshot(results, resolve(params, run, profile), output)
     path = output or results.run(run).snapshot
     click.echo(f"{path}: {run} at {found.nimg / 1000:g} kimg", err=True)

@@ -54,7 +54,10 @@ def studio(
         raise ValueError("the studio needs an extra: pip install 'spatialgan[studio]'") from None
     from spatialgan.studio.serve import make_studio
 
-    made = make_studio(list(models), host, port, dict(discriminators))
+    by_model = dict(discriminators)
+    if len(by_model) < len(discriminators):
+        raise ValueError("--discriminator: name each model once")
+    made = make_studio(list(models), host, port, by_model)
     click.echo(f"The studio is at {made.address}\nCtrl-C ends it.")
     if open_page:
         webbrowser.open(made.address)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from spatialgan.cli.options import open_params, params_option, profile_option
+from spatialgan.cli.outputs import check_outputs
 from spatialgan.messages import one_line, printable
 
 
@@ -60,7 +61,8 @@ def status(targets: tuple[str, ...], as_json: bool, profile: str, params_dir: Pa
     default everything that the workflow makes.
     """
     from spatialgan.graph import Graph
-    from spatialgan.status import Status, describe, leftovers
+    from spatialgan.leftovers import leftovers
+    from spatialgan.status import Status, describe
 
     params, profile = open_params(params_dir, profile)
     graph = Graph(params, profile)
@@ -70,7 +72,7 @@ def status(targets: tuple[str, ...], as_json: bool, profile: str, params_dir: Pa
         documents = [state.to_json(params.root(profile)) for state in states]
         click.echo(json.dumps(documents, indent=2))
     else:
-        click.echo(printable(describe(states, leftovers(params.results(profile)))))
+        click.echo(printable(describe(states, leftovers(params, profile))))
 
 
 @click.command()
@@ -85,16 +87,17 @@ def status(targets: tuple[str, ...], as_json: bool, profile: str, params_dir: Pa
 @params_option
 def tidy(records: tuple[Path, ...], profile: str, params_dir: Path) -> None:
     """Remove checkpoints of earlier settings, from which no training will resume."""
+    from spatialgan.leftovers import remove_leftovers
     from spatialgan.records import seal
-    from spatialgan.status import remove_leftovers
 
     if records:
-        for record in records:
-            said = "is sealed" if seal(record) else "has a checksum"
+        paths = check_outputs(records)
+        for record, path in zip(records, paths, strict=True):
+            said = "is sealed" if seal(path) else "has a checksum"
             click.echo(one_line(f"{record} {said}"))
         return
     params, profile = open_params(params_dir, profile)
-    removed = remove_leftovers(params.results(profile))
+    removed = remove_leftovers(params, profile)
     for folder in removed.folders:
         click.echo(f"removed {one_line(str(folder))}")
     if not removed.folders:

@@ -1,7 +1,9 @@
 """From a checkpoint of another program to our snapshot, which scenes, renders and drags accept like any other."""
 
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from spatialgan.attention import GradCam
 from spatialgan.config import RunConfig, TrainingConfig
@@ -20,8 +22,33 @@ GENERATOR, DISCRIMINATOR = "G_ema", "D"  # the networks' names in a checkpoint
 DATASET = "imported"  # instead of a data set's name
 
 
+Config = TypeVar("Config")
+
+
+@dataclass(frozen=True)
+class Found(Generic[Config]):
+    """A network of a checkpoint, translated."""
+
+    config: Config  # its sizes
+    save: Callable[[Path], None]
+
+
 def import_generator(path: Path, output: Path) -> GeneratorConfig:
-    """Write the generator of a checkpoint (the moving average) as a snapshot; return its sizes.
+    """Write the generator of a checkpoint as a snapshot; return its sizes. Raises as `read_generator`."""
+    found = read_generator(path)
+    found.save(output)
+    return found.config
+
+
+def import_discriminator(path: Path, output: Path) -> DiscriminatorConfig:
+    """Write the discriminator of a checkpoint to a file; return its sizes. Raises as `read_discriminator`."""
+    found = read_discriminator(path)
+    found.save(output)
+    return found.config
+
+
+def read_generator(path: Path) -> Found[GeneratorConfig]:
+    """Return the generator of a checkpoint (the moving average), to be saved as a snapshot.
 
     Raises ValueError, in one line that names the file and what was refused.
     """
@@ -38,12 +65,12 @@ def import_generator(path: Path, output: Path) -> GeneratorConfig:
         "conventions": asdict(conventions),
         "source": source_of(path),
     }
-    save_tensors(output, {**tensors, "w_avg": w_avg}, header)
-    return generator.config
+    everything = {**tensors, "w_avg": w_avg}
+    return Found(generator.config, lambda output: save_tensors(output, everything, header))
 
 
-def import_discriminator(path: Path, output: Path) -> DiscriminatorConfig:
-    """Write the discriminator of a checkpoint to a separate file; return its sizes.
+def read_discriminator(path: Path) -> Found[DiscriminatorConfig]:
+    """Return the discriminator of a checkpoint, to be saved as a file of its own.
 
     Raises ValueError, in one line that names the file and what was refused.
     """
@@ -52,8 +79,11 @@ def import_discriminator(path: Path, output: Path) -> DiscriminatorConfig:
         discriminator, conventions = translate_discriminator(network)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    save_discriminator(output, discriminator, conventions, source_of(path))
-    return discriminator.config
+    source = source_of(path)
+    return Found(
+        discriminator.config,
+        lambda output: save_discriminator(output, discriminator, conventions, source),
+    )
 
 
 def source_of(path: Path) -> dict:

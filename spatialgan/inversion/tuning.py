@@ -110,8 +110,14 @@ class Tuning:
 
 
 def save_tuned(path: Path, tuning: Tuning, steps: int) -> OpenedModel:
-    """Write a model whose generator was tuned for so many steps, with all else that its file says; return it opened."""
-    found = read_tensors(model_path(tuning.model.name))
+    """Write a model whose generator was tuned for so many steps, with all else that its file says; return it opened.
+
+    Raises ValueError if the file was changed meanwhile.
+    """
+    source = model_path(tuning.model.name)
+    found = read_tensors(source)
+    if found.sha256 != tuning.model.sha256:
+        raise ValueError(f"{source} was changed while its model was being tuned: tune it again")
     weights = tuning.after.generator.state_dict()
     tensors = {**found.tensors, **{f"{PREFIX}{name}": w for name, w in weights.items()}}
     tuned = {"model_sha256": found.sha256, **asdict(replace(tuning.settings, steps=steps))}

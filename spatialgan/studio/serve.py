@@ -15,7 +15,7 @@ from spatialgan.studio.admission import LOOPBACK, Admission
 from spatialgan.studio.app import studio_app
 from spatialgan.studio.connections import Connection
 from spatialgan.studio.discriminators import with_discriminator, with_own_discriminator
-from spatialgan.variants import check_choice
+from spatialgan.variants import check_choice, shown
 
 BACKLOG = 128  # connections that wait while the models are being opened
 MAX_CONNECTIONS = 256  # each holds at most one body in memory
@@ -42,7 +42,7 @@ def make_studio(
     """Return a studio of the models named, or of all shipped ones, on a host and port (0: a free one).
 
     `discriminators` are files by the name of the model whose images they look at. Raises ValueError if there is no
-    such model, and OSError if the port isn't available.
+    such model or no such host, and OSError if the port isn't available.
     """
     listener = listen(host, port)
     port = listener.getsockname()[1]
@@ -87,6 +87,8 @@ def open_models(names: Iterable[str], discriminators: Mapping[str, Path]) -> dic
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens already, so that a browser opened too early waits instead of failing."""
+    if not host.isascii() or not host.isprintable():
+        raise ValueError(f"--host: {shown(host)} is no name or address of a machine")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # the protocol must be said: only then asyncio turns off Nagle's algorithm, which holds back an image's bytes
     # behind its headers until the browser has acknowledged these, 40 ms later

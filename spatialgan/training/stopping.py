@@ -14,12 +14,16 @@ class Preempted(Exception):
     """Training was asked to stop, and its state is saved."""
 
 
+class Stopped(BaseException):
+    """A command was asked to stop where nothing has to be saved; no reader may take it for damage of what it reads."""
+
+
 @contextmanager
 def stop_at_once() -> Iterator[None]:
-    """Raise Preempted when a request comes, as long as there is nothing to save."""
+    """Raise Stopped when a request comes, as long as there is nothing to save."""
 
     def stop(number: int, frame: object) -> None:
-        raise Preempted("stopped; rerun the command to resume")
+        raise Stopped("stopped; rerun the command to resume")
 
     with _handling(stop):
         yield

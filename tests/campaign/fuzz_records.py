@@ -17,13 +17,14 @@ from PIL import Image
 from spatialgan.data.prepare import load_manifest, prepare_dataset
 from spatialgan.evaluation.partial import PartialResults
 from spatialgan.graph import Graph
+from spatialgan.leftovers import leftovers
 from spatialgan.params import Params, load_params
 from spatialgan.provenance import read_stamp, write_stamp
 from spatialgan.records import CHECKSUM, checksum, read_sealed, write_record
 from spatialgan.reporting.curves import read_curves, write_curves
 from spatialgan.reporting.figures import write_figure
 from spatialgan.reporting.tables import write_table
-from spatialgan.status import Status, describe, leftovers
+from spatialgan.status import Status, describe
 from tests.campaign.conftest import Campaign
 from tests.campaign.damage import damaged_bytes, damaged_data, damaged_text, json_bytes, take
 from tests.campaign.fuzz_images import picture
@@ -272,7 +273,7 @@ def test_damaged_stamps_make_results_stale(campaign: Campaign, params: Params) -
     def look() -> None:
         assert read_stamp(step.record) is not None
         states = Status(params).closure([step])
-        assert describe(states, leftovers(params.results(PROFILE)))
+        assert describe(states, leftovers(params, PROFILE))
 
     for seed in campaign.cases("stamp", 30):
         dice = random.Random(f"stamp {seed}")

@@ -53,6 +53,8 @@ def test_wrong_words_are_one_line(place):
             "unknown method 'svd': choose one of resefa",
         ),
         (("--region", "box:0,0,1,1", "--layers", "4-x"), "'4-x' is not a number"),
+        (("--region", "box:0,0,1,1", "--layers", "3-1"), "'3-1' is no range: write 1-3"),
+        (("--region", "box:0,0,1,1", "--codes", ","), "',' has no number"),
         (("--region", "box:0,0,1,1", "--space", "z"), "unknown space 'z'"),
     ):
         result = invoke("directions", "room.json", *options)

@@ -124,6 +124,7 @@ def test_a_missing_package_is_one_line_that_names_the_extra(monkeypatch, tmp_pat
     [
         (["bedroom", "-o", "m.pt"], "m.pt must end in .onnx"),
         (["nowhere", "-o", "m.onnx"], "choose one of bedroom, cat"),
+        (["cat", "-o", "m.onnx", "--license", "a\udcff"], r"--license: 'a\udcff' is no text"),
     ],
 )
 def test_what_cannot_be_is_one_line(arguments, words):

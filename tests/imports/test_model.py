@@ -147,3 +147,12 @@ def test_a_model_must_be_named_as_models_are(tmp_path):
     path = write_checkpoint(tmp_path / "network.pkl", G_ema=checkpoints.generator())
     result = CliRunner().invoke(main, ["import", str(path), "-o", "model.pt"])
     assert result.exit_code == 1 and "must end in .safetensors" in result.output
+
+
+def test_both_networks_are_written_or_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_checkpoint(tmp_path / "g.pkl", G_ema=checkpoints.generator())
+    line = ["import", "g.pkl", "-o", "m.safetensors", "--discriminator", "d.safetensors"]
+    result = CliRunner().invoke(main, line)
+    assert result.exit_code == 1 and "has no network D" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["g.pkl"]

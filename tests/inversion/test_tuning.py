@@ -1,6 +1,7 @@
 """Tuning the generator to a photo: what comes closer, what stays, and the model that it writes."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -97,3 +98,13 @@ def test_the_model_itself_is_not_written_over(model, photo, tmp_path):
     done = CliRunner().invoke(main, [*line, "-o", str(tmp_path / "mine.json")])
     assert done.exit_code == 1 and "which is read" in done.output
     assert path.read_bytes() == before
+
+
+def test_a_model_that_was_replaced_meanwhile_is_not_mixed_with_the_tuned_one(
+    model, photo, tmp_path
+):
+    tuning, _ = tuned(model, photo)
+    tiny_snapshot(Path(model.name), "sel")
+    with pytest.raises(ValueError, match="was changed while its model was being tuned"):
+        save_tuned(tmp_path / "t.safetensors", tuning, STEPS)
+    assert not (tmp_path / "t.safetensors").exists()

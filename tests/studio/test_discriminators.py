@@ -1,11 +1,14 @@
 """Whose attention the studio shows: a discriminator that is given, or that of the run's last checkpoint."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 from starlette.testclient import TestClient
 
+from spatialgan.cli.main import main
 from spatialgan.imports.discriminators import save_discriminator
 from spatialgan.losses.alignment import normalize_attention
 from spatialgan.models.opened import open_model
@@ -39,6 +42,7 @@ def run(tmp_path_factory):
 
 def test_a_snapshot_among_results_knows_its_run(run, tmp_path):
     assert run_of(run.snapshot) == (Results(run.root), "cat/spatialgan/0")
+    assert run_of(Path("/m.safetensors")) is None
     assert run_of(tmp_path / "model.safetensors") is None
     assert list(Results(run.root).checkpoints("cat/spatialgan/0")) == [run.checkpoint]
     assert list(Results(run.root).checkpoints("cat/spatialgan/1")) == []
@@ -104,6 +108,13 @@ def test_a_discriminator_that_does_not_fit_is_one_line(run, tmp_path):
         with_discriminator(model, path)
     with pytest.raises(ValueError, match="unknown model 'cat': choose one of"):
         open_models([model.name], {"cat": path})
+    twice = ["--discriminator", "cat", str(path)] * 2
+    for arguments, words in (
+        (twice, "name each model once"),
+        (["--host", "a\udcff"], "--host: 'a"),
+    ):
+        result = CliRunner().invoke(main, ["studio", "--no-open", *arguments])
+        assert result.exit_code == 1 and words in result.output and result.output.count("\n") == 1
 
 
 def test_the_server_says_which_models_have_attention_and_answers_for_them(run):

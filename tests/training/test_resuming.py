@@ -14,15 +14,19 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
-from spatialgan import files
+from spatialgan import files, tensor_file
 from spatialgan.cli.main import main
+from spatialgan.data.members import opened_picture
 from spatialgan.files import file_sha256
 from spatialgan.provenance import read_stamp
 from spatialgan.records import read_record
 from spatialgan.results import Results
+from spatialgan.tensor_file import load_tensors
 from spatialgan.training import loop
-from tests.tiny import ROOT, tiny_archive
+from spatialgan.training.stopping import Stopped, stop_at_once
+from tests.tiny import ROOT, tiny_archive, tiny_snapshot
 from tests.training.jobs import STAMP, job, short_config, snapshot_of
 
 
@@ -153,6 +157,18 @@ def test_a_request_before_the_first_step_exits_with_75_too(tmp_path, monkeypatch
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 75 and "rerun the command to resume" in result.stderr
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_while_a_file_is_read_is_no_damage_of_it(tmp_path, monkeypatch, number):
+    path = tiny_snapshot(tmp_path / "good.safetensors")
+    monkeypatch.setattr(tensor_file, "deserialize", lambda data: os.kill(os.getpid(), number))
+    with pytest.raises(Stopped), stop_at_once():
+        load_tensors(path)
+    Image.new("RGB", (8, 8)).save(tmp_path / "good.png")
+    data = (tmp_path / "good.png").read_bytes()
+    with pytest.raises(Stopped), stop_at_once(), opened_picture(data):
+        os.kill(os.getpid(), number)
 
 
 @pytest.mark.unchecked
