@@ -33,6 +33,7 @@ EXTRAS = {
     "torchvision": "segment",
     "uvicorn": "studio",
 }
+PRINTED = "standard output"
 MAX_WORDS = 2000  # characters of a line
 
 
@@ -49,13 +50,19 @@ def _words(error: Exception) -> str:
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return f"not enough memory ({error})" if str(error) else "not enough memory"
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        name = error.filename or (PRINTED if _was_printing(error) else "")
+        return f"{name}: {error.strerror}" if name else error.strerror
     expected = isinstance(error, ValueError | OSError | RuntimeError | FloatingPointError)
     unexpected = isinstance(error, UnicodeError | NotImplementedError | RecursionError)
     if expected and not unexpected and str(error).strip():
         return str(error)
     kind = f"{type(error).__name__}: {_shortened(one_line(str(error)), 200)}".rstrip(": ")
     return f"this is a bug ({kind}): please report it, with {_save_traceback(error)}"
+
+
+def _was_printing(error: OSError) -> bool:
+    frames = traceback.extract_tb(error.__traceback__)
+    return any(frame.name == "echo" and "click" in frame.filename for frame in frames)
 
 
 def _missing(error: ImportError) -> str:

@@ -55,6 +55,18 @@ COMMANDS = {
         "spatialgan.dragging.drag_film",
         1,
     ),
+    "invert": (
+        worlds.with_photo,
+        "invert photo.png --model room.safetensors --steps 1 --perceptual none -o i.json",
+        "spatialgan.inversion.invert spatialgan.drawing.films",
+        1,
+    ),
+    "directions": (
+        worlds.with_directions,
+        "directions room.json --region object:0 -o d.safetensors",
+        "spatialgan.directions.find",
+        1,
+    ),
     "ship": (
         worlds.with_snapshot,
         f"ship {worlds.RUN} --name x -p smoke --folder models",

@@ -181,7 +181,7 @@ def _unclear(outcome: Outcome, copy: Path):
     lines = re.findall(r"^spatialgan: (.*)$", outcome.said, re.MULTILINE)
     if outcome.code != 1 or len(lines) != 1 or "Traceback" in outcome.said:
         yield f"exit {outcome.code}: {outcome.said[-300:]}"
-    elif not re.search(r"[\w.-]+/[\w./-]+|\w+\.\w+", lines[0]):
+    elif not re.search(r"[\w.-]+/[\w./-]+|\w+\.\w+|^results:", lines[0]):
         yield f"names no file: {lines[0]}"
 
 
@@ -233,6 +233,18 @@ def with_snapshot() -> None:
 def with_scene() -> None:
     """Fill it with a scene."""
     main(["scene", "bedroom", "-o", "room.json"], standalone_mode=False)
+
+
+def with_photo() -> None:
+    """Fill it with a photo and a small model."""
+    tiny_snapshot(Path("room.safetensors").absolute(), "indoor")
+    Image.new("RGB", (40, 30), (90, 140, 200)).save("photo.png")
+
+
+def with_directions() -> None:
+    """Fill it with a scene of a small model."""
+    tiny_snapshot(Path("room.safetensors").absolute(), "indoor")
+    main(["scene", "room.safetensors", "-o", "room.json"], standalone_mode=False)
 
 
 def with_foreign_model() -> None:

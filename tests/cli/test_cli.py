@@ -1,11 +1,15 @@
 """The command line: one clear line and exit code 1 for bad input, 75 for a stop, nothing half-written."""
 
+import errno
+import io
 import json
+import os
 import re
 import shutil
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -123,3 +127,22 @@ def test_every_optional_package_has_its_extra():
     for module, extra in EXTRAS.items():
         names = [re.split(r"[=<>]", name)[0] for name in extras["optional-dependencies"][extra]]
         assert {module.replace("_", "-"), f"{module.replace('_', '-')}-py"} & set(names), module
+
+
+def test_a_full_disk_behind_the_output_is_named():
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(OSError) as caught:
+        click.echo("x", file=Full(full))
+    assert lines_about(caught.value) == ["standard output: No space left on device"]
+    assert lines_about(full.with_traceback(None)) == ["No space left on device"]
+
+
+class Full(io.StringIO):
+    """A file on a full disk."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, text: str) -> int:
+        raise self.error
