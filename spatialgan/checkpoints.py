@@ -74,12 +74,22 @@ def write_snapshot(results: Results, config: RunConfig, output: Path | None = No
     files = results.run(config.name)
     if output is None and files.record.is_file():
         raise ValueError(f"{config.name} is trained to its end: its snapshot is {files.snapshot}")
+    found = _newest(results, config)
+    while True:
+        save_snapshot(output or files.snapshot, found.generator(), found.config, found.nimg)
+        newest = _newest(results, config)
+        # a training that has ended meanwhile wrote its own snapshot: that of its last checkpoint
+        if newest.nimg == found.nimg:
+            return found
+        found = newest
+
+
+def _newest(results: Results, config: RunConfig) -> Checkpoint:
+    """Return a run's newest checkpoint; raises ValueError if none is of this configuration."""
     wanted = _comparable(config)
-    newest_first = sorted(results.checkpoints(config.name), key=lambda path: path.name)[::-1]
-    for path in newest_first:
+    for path in sorted(results.checkpoints(config.name), key=lambda path: path.name, reverse=True):
         found = load_checkpoint(path)
         if _comparable(found.config) == wanted:
-            save_snapshot(output or files.snapshot, found.generator(), found.config, found.nimg)
             return found
     raise ValueError(
         f"{results.resume(config.name)} contains no checkpoint of {config.name} as params/ describes it: train it first"

@@ -8,6 +8,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from spatialgan import checkpoints
 from spatialgan.checkpoints import load_checkpoint, write_snapshot
 from spatialgan.cli.main import main
 from spatialgan.config import resolve
@@ -54,6 +55,20 @@ def test_checkpoints_of_other_settings_are_passed_over(tmp_path):
     assert mark_of(load_snapshot(results.run(config.name).snapshot)) == 1.0
     with pytest.raises(ValueError, match="contains no checkpoint of cat/spatialgan/0 as params/"):
         write_snapshot(results, tiny_config(r1_gamma=8.0))
+
+
+def test_a_training_that_goes_on_meanwhile_is_followed(tmp_path, monkeypatch):
+    config, results = tiny_config(), Results(tmp_path)
+    checkpoint(results, config, 8000, 1.0)
+    save = checkpoints.save_snapshot
+
+    def and_meanwhile(*arguments):
+        save(*arguments)
+        checkpoint(results, config, 16_000, 2.0)
+
+    monkeypatch.setattr(checkpoints, "save_snapshot", and_meanwhile)
+    assert write_snapshot(results, config).nimg == 16_000
+    assert mark_of(load_snapshot(results.run(config.name).snapshot)) == 2.0
 
 
 def test_the_precision_is_the_machines_not_the_runs(tmp_path):

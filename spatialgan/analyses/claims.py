@@ -16,11 +16,12 @@ import pandas as pd
 from spatialgan.analyses.evidence import evidence_of
 from spatialgan.analyses.findings import Number
 from spatialgan.files import write_atomically
+from spatialgan.markup import markdown_line
 from spatialgan.params import Params
 from spatialgan.provenance import source_commit
 from spatialgan.records import read_record, write_record
 from spatialgan.reporting.columns import columns_of
-from spatialgan.reporting.formats import markdown_line, markdown_table
+from spatialgan.reporting.formats import markdown_table
 from spatialgan.reporting.orderings import ordering_frame
 from spatialgan.reporting.results import load_results
 from spatialgan.reporting.trainings import LEVEL, mean_interval

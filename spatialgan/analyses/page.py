@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from spatialgan.analyses.findings import Findings, Table
-from spatialgan.reporting.formats import markdown_line, markdown_table, markdown_text
+from spatialgan.markup import markdown_line, markdown_text
+from spatialgan.reporting.formats import markdown_table
 
 EVIDENCE = (
     "What each training says of the claims: a number, with its 95 % interval over samples, that is above the bound"

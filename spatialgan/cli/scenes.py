@@ -4,11 +4,13 @@ Scenes are rendered on the CPU, so that a scene's bits don't depend on whether a
 """
 
 import inspect
+import re
 from pathlib import Path
 
 import click
 
 from spatialgan.cli.outputs import check_outputs, check_suffix, scene_outputs
+from spatialgan.variants import shown
 
 FILE = click.Path(path_type=Path)
 
@@ -145,8 +147,15 @@ def edit(ctx: click.Context, scene_file: Path, output: str, **edits: tuple[str, 
 @click.option("--folder", type=FILE, default=Path("spatialgan/models"), show_default=True)
 def ship(run: str, name: str, profile: str, params_dir: Path, folder: Path) -> None:
     """Make a shipped model and its card from RUN's snapshot and metrics."""
+    from spatialgan.models import SUFFIX
     from spatialgan.models.shipping import ship_model
     from spatialgan.params import load_params
 
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name):
+        raise ValueError(f"--name: {shown(name)} is not 1 to 40 letters, digits, _ and -")
     params = load_params(params_dir)
-    ship_model(params, run, profile or params.default_profile, folder / name)
+    profile = profile or params.default_profile
+    stem = folder / name
+    read = [params.results(profile).run(run).snapshot]
+    check_outputs([stem.with_name(name + ending) for ending in (SUFFIX, ".md")], read)
+    ship_model(params, run, profile, stem)

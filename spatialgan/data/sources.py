@@ -236,11 +236,13 @@ class Lsun:
                 yield Entry(name, read)
 
     def fingerprint(self, resolution: int) -> str:
-        """Return a hash of the number of entries and of the database's last page."""
+        """Return a hash of the database's newest transaction, which counts the changes, entries and last page."""
         if not Path(self.path).exists():
             return ""
         header = read_header(Path(self.path))
-        return _listing_hash([(self.path, header.entries, header.last_page)])
+        return _listing_hash(
+            [(self.path, header.transaction, header.entries, header.last_page)]
+        )
 
 
 def _content(file: Path) -> str:

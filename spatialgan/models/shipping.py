@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from spatialgan.files import file_sha256, write_atomically
+from spatialgan.markup import markdown_line, markdown_text
 from spatialgan.models import SUFFIX
 from spatialgan.params import Params, split_run
 from spatialgan.records import read_sealed
@@ -97,12 +98,12 @@ def model_card(params: Params, profile: str, source: Path, weights: Path, metric
         name=name,
         resolution=config.generator.resolution,
         row=config.row,
-        title=params.row(config.row)["title"],
-        data=data if stand_in else name_of_data,
+        title=markdown_text(params.row(config.row)["title"]),
+        data=markdown_text(data if stand_in else name_of_data),
         about="\n".join(f"| {key} | {value} |" for key, value in about.items()),
         metrics=metrics,
         edit="move 0:0,0.3" + (" --remove 1 --restyle 2" if objects > 2 else " --move 1/0:0.1,0"),
-        subject=f"drawn {config.dataset} scenes" if stand_in else name_of_data,
+        subject=markdown_text(f"drawn {config.dataset} scenes" if stand_in else name_of_data),
         difference=int((pair[0] - pair[1]).abs().max()),
         COMPARED=COMPARED,
         command=f"spatialgan ship {config.name} --name {name} -p {profile}",
@@ -124,7 +125,8 @@ def _metrics(paths: Iterable[Path], snapshot_sha256: str) -> str:
         if not lines:  # trials only, which a table makes numbers of
             continue
         protocol = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in found["protocol"].items())
-        parts.append("\n".join([f"| {path.stem} | |", "|---|---|", *lines]) + f"\n\n{protocol}.")
+        table = "\n".join([f"| {path.stem} | |", "|---|---|", *lines])
+        parts.append(f"{table}\n\n{markdown_line(protocol)}.")
     return "\n\n".join(parts) or "Nothing yet."
 
 
@@ -134,4 +136,4 @@ def _line(found: dict, name: str) -> str:
     if name in found.get("intervals", {}):
         bounds = found["intervals"][name]
         text += f" (95 %: {bounds['low']:.4g} to {bounds['high']:.4g})"
-    return f"| {found.get('metric_ids', {}).get(name, name)} | {text} |"
+    return f"| {markdown_text(found.get('metric_ids', {}).get(name, name))} | {text} |"

@@ -15,7 +15,7 @@ from spatialgan.cli.main import main
 from spatialgan.drawing import films
 from spatialgan.files import file_sha256
 from spatialgan.models import shipping
-from spatialgan.records import write_record
+from spatialgan.records import read_record, write_record
 from spatialgan.scenes.edits import EDITS, Remove
 from spatialgan.scenes.render import render_scene
 from spatialgan.scenes.scene_file import load_scene
@@ -128,6 +128,8 @@ def test_films_show_the_scenes_themselves(place):
             "cat/sel/0.safetensors does not exist",
         ),
         (["ship", "cat/nothing/0", "--name", "x", "-p", "smoke"], "unknown row 'nothing'"),
+        (["ship", "cat/sel/0", "--name", "../x", "-p", "smoke"], "--name: '../x' is not 1 to 40"),
+        (["ship", "cat/sel/0", "--name", "", "-p", "smoke"], "--name: '' is not 1 to 40"),
     ],
 )
 def test_bad_input_ends_in_one_clear_line_and_writes_nothing(place, arguments, message):
@@ -181,6 +183,16 @@ def test_a_shipped_model_is_its_run_in_half_the_bytes(finished):
         assert b.dtype == torch.float32 and torch.allclose(a, b, rtol=1e-3, atol=1e-6), name
     assert torch.equal(own.w_avg, shipped.w_avg)
     assert invoke("scene", "x").exit_code == 0
+
+
+def test_a_card_shows_names_as_they_are(finished):
+    metrics = finished / "results/smoke/metrics/cat/indoor/0/comove.json"
+    odd = {"segmenter": "<script>", "truncation_psi": 1}
+    record = {k: v for k, v in read_record(metrics).items() if k != "protocol"}
+    write_record(metrics, {**record, "protocol": odd, "metric_ids": {"comove": "a|b"}})
+    invoke("ship", "cat/indoor/0", "--name", "x", "-p", "smoke", "--folder", "models")
+    card = (finished / "models/x.md").read_text()
+    assert r"segmenter \<script>" in card and r"| a\|b | 0.2346" in card
 
 
 def test_a_card_says_what_the_model_is_from_its_files(finished):

@@ -87,6 +87,15 @@ def test_lsun_gives_its_first_entries_in_key_order(tmp_path):
     assert np.array_equal(loaded(tmp_path), [picture(1)[4:20], picture(2)[4:20]])
 
 
+def test_a_change_in_place_of_an_lsun_database_is_noticed(tmp_path):
+    row = fill_lsun(tmp_path / "lmdb", {key: encode(picture(0), "WEBP") for key in "ab"})
+    prepare(row, tmp_path)
+    before = loaded(tmp_path)
+    fill_lsun(tmp_path / "lmdb", {"a": encode(picture(1), "WEBP")})  # as many, as long
+    prepare(row, tmp_path)
+    assert not np.array_equal(loaded(tmp_path), before)
+
+
 def test_lsun_without_lmdb_names_the_extra(tmp_path, monkeypatch):
     real = builtins.__import__
 
