@@ -15,18 +15,21 @@ the third only its first table.
 The tests compare every mark with its file, and refuse decimals in prose that have none.
 """
 
-import json
 import os
 import re
 from pathlib import Path
 
 import click
-import yaml
 
+from spatialgan.documents import read_json, read_yaml
 from spatialgan.files import write_atomically
+from spatialgan.messages import one_line
 
 PAGES = ("README.md", "docs/*.md")
-NUMBER = re.compile(r"(<!--\s+(\S+\.(?:json|yaml))\s+([^>]*?)\s+(\S+)\s+-->)(.*?)(<!-- -->)", re.S)
+NUMBER = re.compile(
+    r"(<!--\s+(\S+\.(?:json|yaml))\s+([^>]*?)\s+(\S+)\s+-->)([^<>]{0,40})(<!-- -->)", re.S
+)
+MARK = re.compile(r"<!--\s+(?:\S+\.(?:json|yaml)|include|table|end)\s")
 BLOCK = re.compile(r"(<!-- (include|table) (\S+) -->\n)(.*?)(<!-- end \2 -->)", re.S)
 TABLE = re.compile(r"(?:^\|.*\n)+", re.M)
 LINK = re.compile(r"(\]\()([^)#:\s]+)")
@@ -46,11 +49,7 @@ def number(root: Path, file: str, keys: str, spec: str) -> str:
     path = root / file
     if not path.is_file():
         raise ValueError(f"{file} does not exist: name a file that is in git")
-    found = (
-        json.loads(path.read_text(encoding="utf-8"))
-        if path.suffix == ".json"
-        else yaml.safe_load(path.read_text(encoding="utf-8"))
-    )
+    found = read_json(path) if path.suffix == ".json" else read_yaml(path)
     names = keys.split("/")
     while names:
         key = _key(found, names)
@@ -99,12 +98,14 @@ def rendered(root: Path, page: Path) -> str:
     """Return a page with every number and block as in its file now.
 
     Raises:
-        ValueError: if a mark names what isn't there.
+        ValueError: if a mark names what isn't there, or has no end.
     """
     try:
-        text = NUMBER.sub(
-            lambda m: m[1] + number(root, m[2], m[3], m[4]) + m[6], page.read_text(encoding="utf-8")
-        )
+        text = page.read_text(encoding="utf-8")
+        left = MARK.search(BLOCK.sub("", NUMBER.sub("", text)))
+        if left:
+            raise ValueError(f"'{left.string[left.start() :][:60]}' has no end")
+        text = NUMBER.sub(lambda m: m[1] + number(root, m[2], m[3], m[4]) + m[6], text)
         return BLOCK.sub(lambda m: m[1] + block(root, m[2], m[3], page) + m[5], text)
     except ValueError as error:
         raise ValueError(f"{page.relative_to(root)}: {error}") from error
@@ -130,7 +131,10 @@ def main() -> None:
     """Write all numbers and blocks again."""
     root = Path()
     for page in pages(root):
-        text = rendered(root, page)
+        try:
+            text = rendered(root, page)
+        except ValueError as error:
+            raise click.ClickException(one_line(str(error))) from None
         if text != page.read_text(encoding="utf-8"):
             write_atomically(page, text.encode())
             click.echo(f"{page} written")

@@ -78,6 +78,25 @@ def test_what_is_not_there_is_named(tmp_path):
         number(tmp_path, "a.json", "cat/fid", ".2f")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<!-- a.json cat .2f -->1 and all this\n\n<!-- a.json cat .2f -->2<!-- -->", "has no end"),
+        ("<!-- table a.md -->\n|x|\n", "has no end"),
+        ("<!-- a.json cat .2f -->1<!-- -->", "a.json: NaN is not a number"),
+        ("<!-- b.json cat .2f -->1<!-- -->", "b.json: key 'cat' is there twice"),
+    ],
+)
+def test_a_page_that_cannot_be_written_is_one_line_and_stays(tmp_path, monkeypatch, text, said):
+    monkeypatch.chdir(tmp_path)
+    Path("README.md").write_text(text)
+    Path("a.json").write_text('{"cat": NaN}')
+    Path("b.json").write_text('{"cat": 1, "cat": 2}')
+    result = CliRunner().invoke(main, [])
+    assert result.exit_code == 1 and "README.md: " in result.output and said in result.output
+    assert result.output.count("\n") == 1 and Path("README.md").read_text() == text
+
+
 def test_a_key_may_have_slashes(tmp_path):
     (tmp_path / "a.json").write_text('{"cat": {"sel/0": {"fid": 1}}, "cat/sel/1": [2]}')
     assert number(tmp_path, "a.json", "cat/sel/0/fid", "d") == "1"
