@@ -11,11 +11,11 @@ from typing import Any
 from torch import Tensor
 
 from spatialgan.config import RunConfig, run_from_identity
-from spatialgan.headers import Network, describing, filled, whole
+from spatialgan.headers import Network, check_fields, describing, filled, whole
 from spatialgan.networks.discriminator import Discriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.results import Results
-from spatialgan.snapshot import save_snapshot
+from spatialgan.snapshot import RESOLUTIONS, save_snapshot
 from spatialgan.tensor_file import load_tensors
 
 KIND = "checkpoint"  # in its header
@@ -37,7 +37,12 @@ class Checkpoint:
 
     def discriminator(self) -> Discriminator:
         """Return D."""
-        return self._network(lambda: Discriminator(self.config.discriminator), "d.")
+        config = self.config.discriminator
+        with describing(self.path, "discriminator"):
+            check_fields(config)
+            if config.resolution not in RESOLUTIONS:
+                raise ValueError(f"resolution is {config.resolution}")
+        return self._network(lambda: Discriminator(config), "d.")
 
     def _network(self, build: Callable[[], Network], prefix: str) -> Network:
         """Return a network with its part of the weights."""

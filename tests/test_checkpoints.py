@@ -140,3 +140,16 @@ def test_a_checkpoint_is_not_written_over(tmp_path, monkeypatch):
     refused = CliRunner().invoke(main, line)
     assert refused.exit_code == 1 and "which is read" in refused.output
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("resolution", 0), ("channel_max", -1), ("resolution", 2**31)]
+)
+def test_a_discriminator_that_can_not_be_is_one_line(tmp_path, field, value):
+    run = trained_run(tmp_path)
+    tensors, header = load_tensors(run.checkpoint)
+    header["fixed"]["identity"]["discriminator"][field] = value
+    save_tensors(tmp_path / "odd.safetensors", tensors, header)
+    with pytest.raises(ValueError, match=r"odd.safetensors: its header describes no") as said:
+        load_checkpoint(tmp_path / "odd.safetensors").discriminator()
+    assert "\n" not in str(said.value)

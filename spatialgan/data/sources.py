@@ -240,9 +240,7 @@ class Lsun:
         if not Path(self.path).exists():
             return ""
         header = read_header(Path(self.path))
-        return _listing_hash(
-            [(self.path, header.transaction, header.entries, header.last_page)]
-        )
+        return _listing_hash([(self.path, header.transaction, header.entries, header.last_page)])
 
 
 def _content(file: Path) -> str:

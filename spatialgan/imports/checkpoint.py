@@ -41,7 +41,7 @@ def read_checkpoint(path: Path) -> dict[Any, Any]:
     file is run, imported or unpickled.
     """
     if not path.is_file():
-        raise ValueError("there is no such file")
+        raise ValueError("is no regular file" if path.exists() else "there is no such file")
     size = path.stat().st_size
     if not 0 < size <= MAX_BYTES:
         raise ValueError(f"has {size:,} bytes, but a checkpoint has 1 to {MAX_BYTES:,}")

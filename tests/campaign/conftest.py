@@ -152,6 +152,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         return
     if report.failed and report.user_properties:
         reporter = _configs[0].pluginmanager.get_plugin("terminalreporter")
+        assert reporter is not None
         reporter.write_line(f"\n{report.nodeid}\n{report.longreprtext}")
     for name, counts in report.user_properties:
         if name == PROPERTY and isinstance(counts, dict):

@@ -181,7 +181,7 @@ def _unclear(outcome: Outcome, copy: Path):
     lines = re.findall(r"^spatialgan: (.*)$", outcome.said, re.MULTILINE)
     if outcome.code != 1 or len(lines) != 1 or "Traceback" in outcome.said:
         yield f"exit {outcome.code}: {outcome.said[-300:]}"
-    elif not re.search(r"[\w.-]+/[\w./-]+|\w+\.\w+|^results:", lines[0]):
+    elif not re.search(r"[\w.-]+/[\w./-]+|\w+\.\w+|^[\w.-]+: ", lines[0]):
         yield f"names no file: {lines[0]}"
 
 
