@@ -161,11 +161,15 @@ class Params:
         line = self.profile(profile)
         return [
             f"{dataset}/{row}/{seed}"
-            for dataset, rows in item["subjects"].items()
+            for dataset, rows in self.subjects_in(item, profile).items()
             if line["data"] in self.dataset(dataset)
             for row in rows
             for seed in line["seeds"]
         ]
+
+    def subjects_in(self, item: dict, profile: str) -> dict[str, list[str]]:
+        """Return the rows by data set that an analysis looks at in a profile."""
+        return item.get("subjects_in", {}).get(profile, item["subjects"])
 
     def analysis(self, name: str) -> dict:
         """Return an entry of analyses.yaml; raises ValueError naming the valid ones."""

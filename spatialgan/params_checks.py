@@ -85,10 +85,13 @@ def _check_item(params: "Params", item: dict) -> None:
     for table in item.get("sections", []):
         if "sections" in choose(params.tables, "table", table):
             raise ValueError(f"section '{table}' is a page of sections itself")
-    for dataset, rows in item.get("subjects", {}).items():
-        params.dataset(dataset)
-        for row in rows:
-            params.row(row)
+    for profile in item.get("subjects_in", {}):
+        params.profile(profile)
+    for subjects in (item.get("subjects", {}), *item.get("subjects_in", {}).values()):
+        for dataset, rows in subjects.items():
+            params.dataset(dataset)
+            for row in rows:
+                params.row(row)
     for row in [*item.get("rows", []), *item.get("controls", [])]:
         params.row(row)
     for dataset in item.get("datasets", []):

@@ -14,8 +14,14 @@ EVIDENCE = (
 )
 
 
-def analysis_page(item: Mapping, claims: Mapping[str, Mapping], found: Findings, made: str) -> str:
-    """Return the page of an entry of analyses.yaml; `claims` are those it has evidence of."""
+def analysis_page(
+    item: Mapping,
+    claims: Mapping[str, Mapping],
+    found: Findings,
+    made: str,
+    kimg: Mapping[str, float],
+) -> str:
+    """Return the page of an entry of analyses.yaml; `claims` are those it has evidence of, `kimg` is by run."""
     parts = [
         f"# {markdown_text(item['title'])}",
         f"Source: {markdown_text(item['source'])}.",
@@ -31,6 +37,8 @@ def analysis_page(item: Mapping, claims: Mapping[str, Mapping], found: Findings,
     parts += [f"**What would change one's mind.** {markdown_text(item['doubt'])}"]
     settings = ", ".join(f"{name} {value}" for name, value in found.protocol.items())
     parts += [f"Intervals are 95 % ones over samples of one training each. Protocol: {settings}."]
+    trained = ", ".join(f"{run} for {value:g}" for run, value in kimg.items())
+    parts += [f"Trained, in kimg: {trained}."]
     return "\n\n".join(parts) + "\n"
 
 

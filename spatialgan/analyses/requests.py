@@ -20,7 +20,7 @@ from spatialgan import drawn
 from spatialgan.config import RunConfig
 from spatialgan.networks.discriminator import Discriminator
 from spatialgan.results import Results
-from spatialgan.snapshot import Snapshot, draw_samples, load_snapshot, render
+from spatialgan.snapshot import Snapshot, draw_samples, load_hashed, render
 from spatialgan.tensor_file import load_tensors
 from spatialgan.training.state import new_state
 
@@ -46,9 +46,18 @@ class Subject:
         return self.run.split("/")[0]
 
     @cached_property
+    def _loaded(self) -> tuple[Snapshot, str]:
+        return load_hashed(self.results.run(self.run).snapshot)
+
+    @property
     def snapshot(self) -> Snapshot:
-        """Return its generator; raises ValueError if the file is missing or damaged."""
-        return load_snapshot(self.results.run(self.run).snapshot)
+        """Return its generator, also of a training that goes on; raises ValueError if the file is missing or damaged."""
+        return self._loaded[0]
+
+    @property
+    def sha256(self) -> str:
+        """Return the hash of its snapshot's file."""
+        return self._loaded[1]
 
     @property
     def config(self) -> RunConfig:

@@ -9,7 +9,7 @@ from spatialgan.analyses.requests import Request, Subject
 from spatialgan.files import write_atomically
 from spatialgan.params import Params
 from spatialgan.provenance import source_commit
-from spatialgan.records import read_record, write_record
+from spatialgan.records import write_record
 from spatialgan.reporting.figures import save_figure
 from spatialgan.variants import choose
 
@@ -27,9 +27,9 @@ def write_analysis(params: Params, name: str, profile: str) -> Path:
     if not subjects:
         raise ValueError(f"analysis {name}: profile {profile} has none of its data sets")
     for subject in subjects:  # before anything is computed
-        files = results.run(subject.run)
-        if not files.snapshot.is_file() or not files.record.is_file():
-            raise ValueError(f"{files.snapshot} does not exist: train {subject.run} first")
+        snapshot = results.run(subject.run).snapshot
+        if not snapshot.is_file():
+            raise ValueError(f"{snapshot} does not exist: train {subject.run} first")
     kind = choose(ANALYSES, "kind of analysis", item["kind"])
     if kind.uses_discriminators:
         for subject in subjects:
@@ -42,8 +42,9 @@ def write_analysis(params: Params, name: str, profile: str) -> Path:
         raise ValueError(f"analysis {name}: params/analyses.yaml has no claim {foreign[0]}")
     paths = {suffix: results.analysis(name, suffix) for suffix in (".json", ".md", ".png")}
     save_figure(found.picture, paths[".png"])
-    write_atomically(paths[".md"], analysis_page(item, claims, found, name).encode())
-    snapshots = {s.run: read_record(results.run(s.run).record)["snapshot_sha256"] for s in subjects}
+    kimg = {subject.run: subject.snapshot.kimg for subject in subjects}
+    write_atomically(paths[".md"], analysis_page(item, claims, found, name, kimg).encode())
+    snapshots = {subject.run: subject.sha256 for subject in subjects}
     record = {"analysis": name, "commit": source_commit(), "snapshots": snapshots}
     write_record(paths[".json"], {**record, **found.to_json()})
     return paths[".json"]

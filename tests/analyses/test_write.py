@@ -15,8 +15,9 @@ from spatialgan.analyses.requests import Request, Subject
 from spatialgan.analyses.write import write_analysis
 from spatialgan.config import resolve
 from spatialgan.evaluation import bootstrap
+from spatialgan.files import file_sha256
 from spatialgan.params import Params, load_params
-from spatialgan.records import read_record, write_record
+from spatialgan.records import read_record
 from spatialgan.snapshot import save_snapshot
 from spatialgan.tensor_file import save_tensors
 from spatialgan.training import loop
@@ -64,7 +65,6 @@ def make_run(params: Params, run: str) -> None:
         if name.endswith("noise_strength"):
             parameter.data.fill_(0.3)
     save_snapshot(results.run(run).snapshot, state.g_ema, config, 64)
-    write_record(results.run(run).record, {"snapshot_sha256": "0" * 64})
     tensors = {f"d.{name}": t for name, t in state.d.state_dict().items()}
     tensors |= {f"g_ema.{name}": t for name, t in state.g_ema.state_dict().items()}
     folder = results.resume(run) / "key"
@@ -144,6 +144,19 @@ def test_one_level_moves_and_the_others_stay(params: Params) -> None:
         expected = offsets if number == 1 else offsets * 0
         torch.testing.assert_close(shift, expected.expand_as(shift))
     assert Request((subject,), params.analysis("levels")).num == NUM
+
+
+def test_a_profile_may_have_rows_of_its_own(params: Params) -> None:
+    item = params.analysis("generator_features")
+    assert params.subjects_in(item, "laptop") == item["subjects"]
+    assert params.subjects(item, "flagship") == ["cat/narrow/0", "bedroom/indoor_weight1/0"]
+    item["subjects_in"] = {"smoke": {"cat": ["baseline"]}}
+    make_run(params, "cat/baseline/0")
+    record = read_record(write_analysis(params, "generator_features", "smoke"))
+    snapshot = params.results("smoke").run("cat/baseline/0").snapshot
+    assert record["snapshots"] == {"cat/baseline/0": file_sha256(snapshot)}
+    page = params.results("smoke").analysis("generator_features", ".md").read_text()
+    assert "Trained, in kimg: cat/baseline/0 for 0.064." in page
 
 
 def test_pages_say_what_the_numbers_say(params: Params) -> None:
