@@ -72,12 +72,14 @@ def _train(run: str, profile: str, params_dir: Path, dry_run: bool, wait: bool) 
         )
     step = Graph(params, profile).run(run)
     check_needs(step)
+    results, made = params.results(profile), made_from(params, step)
     with join_processes() as processes:
-        loop.train(
-            loop.TrainingJob(
-                config, params.results(profile), processes, made_from(params, step), wait
-            )
-        )
+        try:
+            loop.train(loop.TrainingJob(config, results, processes, made, wait))
+        except OSError as error:
+            if error.strerror and not error.filename:  # of a write, which knows no name
+                raise OSError(error.errno, error.strerror, str(results.resume(run))) from error
+            raise
 
 
 @click.command()

@@ -2,21 +2,20 @@
 
 import json
 
+import pytest
 from click.testing import CliRunner
 
 from analyses.attention_masks import main
 from spatialgan.analyses.maps import readings
 from spatialgan.results import Results
 from spatialgan.training import loop
-from tests.tiny import tiny_archive, tiny_config
+from tests.training.jobs import job, short_config
 
 
+@pytest.mark.unchecked
 def test_points_of_a_run_begin_untrained(tmp_path):
-    config = tiny_config("baseline")
-    tiny_archive(tmp_path)
-    loop.train(
-        loop.TrainingJob(config, Results(tmp_path), made_from={}, processes=loop.Processes())
-    )
+    config = short_config("baseline")
+    loop.train(job(tmp_path, config))
     paths = sorted(Results(tmp_path).resume(config.name).glob("*/checkpoint-*.safetensors"))
     arguments = [*map(str, paths), "--num", "8", "-o", str(tmp_path / "found.json")]
     assert CliRunner().invoke(main, arguments, catch_exceptions=False).exit_code == 0

@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner
@@ -169,6 +170,17 @@ def test_a_request_while_a_file_is_read_is_no_damage_of_it(tmp_path, monkeypatch
     data = (tmp_path / "good.png").read_bytes()
     with pytest.raises(Stopped), stop_at_once(), opened_picture(data):
         os.kill(os.getpid(), number)
+
+
+def test_a_full_disk_that_names_nothing_is_named(tmp_path, monkeypatch):
+    tiny_archive(tmp_path / "results/smoke")
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(loop, "train", Mock(side_effect=full))
+    monkeypatch.chdir(tmp_path)
+    arguments = ["train", "cat/sel/0", "-p", "smoke", "--params", str(ROOT / "params")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1
+    assert "results/smoke/resume/cat/sel/0: No space left on device" in result.stderr
 
 
 @pytest.mark.unchecked
