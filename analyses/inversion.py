@@ -1,6 +1,6 @@
 """How well photos are inverted, and whether what comes out can still be edited.
 
-    python -m analyses.inversion bedroom -o FILE [--num 100] [--weights SEGMENTER] [--encoder FILE|none]
+    python -m analyses.inversion bedroom -o FILE [--num 100] [--weights SEGMENTER] [--encoder ENCODER]
 
 MODEL is a shipped model. Photos are new drawn scenes of its data set. Each METHOD inverts all of them: mean squared
 error (in [-1, 1], and as a fraction of the nearest sample's), PSNR, perceptual distance, CPU seconds of one thread. Then one
@@ -33,7 +33,6 @@ from spatialgan.evaluation.locality import effects_in, localities, observe_effec
 from spatialgan.evaluation.trials import Renderer, snapshot_renderer
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.inversion.invert import InversionSettings
-from spatialgan.inversion.shipped import AUTO, NONE, encoder_file
 from spatialgan.inversion.starts import fixed_noise, gaussian_columns, images_of
 from spatialgan.models.opened import open_model
 from spatialgan.networks.generator import GeneratorInputs
@@ -124,7 +123,7 @@ def center_error(truth: Layout, found: Sequence[SynthesisInputs]) -> float | Non
 
 
 def measure(
-    name: str, num: int, own_num: int, weights: Path | None, encoder: str, folder: Path
+    name: str, num: int, own_num: int, weights: Path | None, encoder: Path | None, folder: Path
 ) -> dict:
     """Return the document of one shipped model."""
     model = open_model(name)
@@ -132,8 +131,10 @@ def measure(
     dataset, r = snapshot.config.dataset, snapshot.config.generator.resolution
     segmenter = open_segmenter("torchvision", weights, "cpu") if weights else None
     targets = photos(dataset, num, r)
-    tries = [(title, settings, NONE) for title, settings in METHODS.items()]
-    if encoder_file(model, encoder):
+    tries: list[tuple[str, InversionSettings, Path | None]] = [
+        (title, settings, None) for title, settings in METHODS.items()
+    ]
+    if encoder:
         tries.append(("W+ and layout, encoder", METHODS["W+ and layout"], encoder))
     own = snapshot_renderer(snapshot, 0)
     truth = draw_samples(snapshot.config, OWN_SEED, 0, own_num).layout
@@ -163,10 +164,10 @@ def measure(
 @click.option("--num", default=100, show_default=True, help="Drawn scenes.")
 @click.option("--own", "own_num", default=20, show_default=True, help="Samples of the model.")
 @click.option("--weights", type=click.Path(exists=True, path_type=Path), help="A segmenter's.")
-@click.option("--encoder", default=AUTO, show_default=True, help="Of one more method; or none.")
+@click.option("--encoder", type=click.Path(exists=True, path_type=Path), help="One more method.")
 @output_option
 def main(
-    model: str, num: int, own_num: int, weights: Path | None, encoder: str, output: Path
+    model: str, num: int, own_num: int, weights: Path | None, encoder: Path | None, output: Path
 ) -> None:
     """Write how well MODEL inverts drawn scenes by each method, and how well the results are edited."""
     folder = output.with_suffix(".parts")

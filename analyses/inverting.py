@@ -10,11 +10,10 @@ from jaxtyping import UInt8
 from torch import Tensor
 from tqdm import tqdm
 
-from spatialgan.inversion.encoder import Encoder, encoder_guesses
+from spatialgan.inversion.encoder import Encoder, encoder_guesses, load_encoder
 from spatialgan.inversion.invert import Inversion, InversionSettings
 from spatialgan.inversion.inverted import inversion_record, inverted_scene
 from spatialgan.inversion.perceptual import open_perceptual
-from spatialgan.inversion.shipped import open_encoder
 from spatialgan.models.opened import OpenedModel
 from spatialgan.records import read_sealed, write_record
 from spatialgan.scenes.complete import complete_scene
@@ -28,15 +27,14 @@ def invert_all(
     model: OpenedModel,
     targets: UInt8[Tensor, "n 3 r r"],
     settings: InversionSettings,
-    encoder: str,
+    encoder: Path | None,
     folder: Path,
 ) -> tuple[list[SynthesisInputs], list[dict]]:
     """Return the best scene of each photo and the record of its inversion; those in `folder` aren't made again.
 
-    `encoder` is a file, or "auto" or "none" as `spatialgan.inversion.shipped` reads them. Files are named by all that
-    an inversion depends on but the code.
+    Files there are named by all that an inversion depends on but the code.
     """
-    opened, found, records = open_encoder(model, encoder), [], []
+    opened, found, records = load_encoder(encoder, model) if encoder else None, [], []
     for photo in tqdm(targets, desc="inverting", unit="photo", disable=None):
         path = folder / f"{_key(model, photo, settings, opened)}.json"
         if not path.is_file():

@@ -51,12 +51,7 @@ FILE = click.Path(path_type=Path)
     help="Network that compares images in addition to pixels: scene, efficientnet or none.",
 )
 @click.option(
-    "--encoder",
-    default="auto",
-    show_default=True,
-    metavar="FILE",
-    help="A file from `spatialgan encoder`, whose guess is one more start; auto: the one that ships with a shipped "
-    "model; none.",
+    "--encoder", type=FILE, help="A file from `spatialgan encoder`; its guess is one more start."
 )
 @click.option("--steps", default=500, show_default=True, type=click.IntRange(1, 100000))
 @click.option(
@@ -92,7 +87,7 @@ def invert(
     model: str,
     output: str,
     frame: str,
-    encoder: str,
+    encoder: Path | None,
     tune: int,
     **options: Any,
 ) -> None:
@@ -104,11 +99,10 @@ def invert(
     from spatialgan.drawing import films
     from spatialgan.files import write_atomically
     from spatialgan.inversion import inverted
-    from spatialgan.inversion.encoder import encoder_guesses
+    from spatialgan.inversion.encoder import encoder_guesses, load_encoder
     from spatialgan.inversion.invert import Inversion, InversionSettings
     from spatialgan.inversion.perceptual import open_perceptual
     from spatialgan.inversion.photo import read_photo, square_image
-    from spatialgan.inversion.shipped import encoder_file, open_encoder
     from spatialgan.inversion.tuning import Tuning, TuningSettings
     from spatialgan.models import model_path
     from spatialgan.models.opened import open_model
@@ -122,8 +116,8 @@ def invert(
     settings = InversionSettings(**options)
     judge = open_perceptual(settings.perceptual)
     opened = open_model(model)
-    check_outputs(paths, list(filter(None, (model_path(model), encoder_file(opened, encoder)))))
-    guesser = open_encoder(opened, encoder)
+    check_outputs(paths, [model_path(model), *([encoder] if encoder else [])])
+    guesser = load_encoder(encoder, opened) if encoder else None
     resolution = opened.snapshot.config.generator.resolution
     picture = square_image(read_photo(photo), resolution, frame)
     guesses = encoder_guesses(guesser, opened, picture)

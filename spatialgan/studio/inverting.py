@@ -13,11 +13,9 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from spatialgan.inversion.encoder import encoder_guesses
 from spatialgan.inversion.invert import Inversion, InversionSettings, InversionState
 from spatialgan.inversion.inverted import inverted_scene, psnr
 from spatialgan.inversion.perceptual import PERCEPTUAL_NAME, open_perceptual
-from spatialgan.inversion.shipped import open_encoder
 from spatialgan.models.opened import OpenedModel
 from spatialgan.scenes import checks
 from spatialgan.studio.answers import Models
@@ -38,8 +36,7 @@ def inversion_job(data: Any, models: Models) -> Job[InversionState]:
     photo = _pixels(data["photo"], model.snapshot.config.generator.resolution)
     settings = InversionSettings(steps=steps)
     judge = open_perceptual(PERCEPTUAL_NAME)
-    guesses = encoder_guesses(open_encoder(model), model, photo)
-    inversion = Inversion(model.snapshot, photo, judge, settings, guesses)
+    inversion = Inversion(model.snapshot, photo, judge, settings)
     return Job(model, inversion.states(), _progress, partial(_scene, model))
 
 

@@ -5,8 +5,10 @@ import json
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 
 from spatialgan.cli.main import main
+from spatialgan.files import file_sha256
 from spatialgan.inversion.encoder import (
     encoder_guesses,
     load_encoder,
@@ -72,6 +74,10 @@ def test_an_encoder_is_written_used_and_bound_to_its_model(models, tmp_path):
     assert said.exit_code == 0 and json.loads(said.stdout)["steps"] == 3
     assert path.stat().st_size < 2_000_000
     encoder = load_encoder(path, model)
+    Image.new("RGB", (20, 20)).save(tmp_path / "p.png")
+    line = ["invert", str(tmp_path / "p.png"), "--model", model.name, "--steps", "1"]
+    found = CliRunner().invoke(main, [*line, "--perceptual", "none", "--encoder", str(path)])
+    assert json.loads(found.stdout)["encoder_sha256"] == file_sha256(path) == encoder.sha256
     photo = sample_images(model.snapshot, 5, 0, 1)[0]
     (guess,) = encoder_guesses(encoder, model, photo)
     settings = InversionSettings(steps=2, samples=4, restarts=2)
