@@ -9,6 +9,7 @@ from PIL import Image
 
 from spatialgan.cli.main import main
 from spatialgan.files import file_sha256
+from spatialgan.inversion import encoder_training
 from spatialgan.inversion.encoder import (
     encoder_guesses,
     load_encoder,
@@ -24,7 +25,15 @@ from spatialgan.models.opened import open_model
 from spatialgan.snapshot import draw_samples, sample_images
 from tests.tiny import tiny_snapshot
 
+pytestmark = pytest.mark.unchecked  # thousands of small batches
 ROWS = ("baseline", "spatialgan", "indoor")
+
+
+@pytest.fixture(autouse=True)
+def _few_scenes(monkeypatch):
+    """Let the units of numbers come of few scenes: their drawing would take most of the time."""
+    monkeypatch.setattr(encoder_training, "NUM_UNITS", 256)
+    monkeypatch.setattr(encoder_training, "BATCH", 16)
 
 
 @pytest.fixture(scope="module")

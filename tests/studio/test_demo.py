@@ -239,6 +239,7 @@ def test_what_the_demo_lacks_is_hidden_and_the_model_is_described(visits):
     assert [(f["id"], [n["html"][:120] for n in f["nodes"]]) for f in found] == []
 
 
+@pytest.mark.slow  # builds the demo
 def test_the_page_s_policy_names_no_other_host(folder):
     (policy,) = re.findall(
         'security-policy" content="(.*?)"', (folder / "sub/demo/index.html").read_text()
@@ -250,6 +251,7 @@ def test_the_page_s_policy_names_no_other_host(folder):
     assert "unsafe-inline" not in policy and not re.search(r"https?:|\*|data:|blob:", policy)
 
 
+@pytest.mark.slow
 def test_the_model_s_file_says_what_it_is_and_renders_as_we_do(folder, model):
     (listed,) = json.loads((folder / "sub/demo/models.json").read_text())
     data = gzip.decompress((folder / "sub/demo" / listed["file"]).read_bytes())
@@ -280,6 +282,7 @@ def exported(folder, tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_guide_s_python_draws_a_picture(exported):
     exec(compile(examples("python"), "<docs/export.md>", "exec"), {})
     assert np.asarray(Image.open("bedroom.png")).std() > 1
