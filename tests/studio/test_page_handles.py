@@ -98,3 +98,33 @@ def test_an_object_far_outside_comes_to_the_hand_that_drags_its_disc(visits, mod
     assert 0.7 < centers(visit)[0][1] < 1.1 and visit.pixels() != before
     end = visit.center("0")
     assert abs(end[0] - (x - 15)) < 1 and abs(end[1] - y) < 1
+
+
+FOCUSED = "() => document.activeElement.dataset.part ?? document.activeElement.className"
+
+
+def test_a_handle_keeps_the_focus_while_before_is_shown(visit):
+    visit.page.locator("#handles .handle").first.focus()
+    part = visit.page.evaluate(FOCUSED)
+    visit.page.keyboard.down("v")
+    assert (
+        visit.page.evaluate("() => getComputedStyle(document.querySelector('#handles')).opacity")
+        == "0"
+    )
+    visit.page.keyboard.up("v")
+    assert visit.page.evaluate(FOCUSED) == part != ""
+    before = visit.scene()["layout"]
+    visit.page.keyboard.press("ArrowRight")
+    visit.settle()
+    assert visit.scene()["layout"] != before
+
+
+def test_the_last_object_leaves_the_focus_to_its_chip(visit):
+    visit.page.locator("#handles .handle").first.focus()
+    for _ in range(3):
+        visit.page.keyboard.press("Delete")
+    visit.settle()
+    assert visit.page.evaluate("() => document.activeElement.matches('#chips button')")
+    visit.page.keyboard.press("Control+z")
+    visit.settle()
+    assert sum(g["presence"] > 0 for g in visit.scene()["layout"][0]) == 1

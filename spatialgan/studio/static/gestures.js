@@ -191,6 +191,7 @@ export class Gestures {
     const present = this.marks.parts().filter((other) => at(this.studio.scene, other).presence > 0);
     const next = present.find((other) => String(other) > String(part)) ?? present[0];
     if (next) this.marks.focus(next);
+    else document.querySelector("#chips [aria-pressed=true]")?.focus({ preventScroll: true });
   }
 
   #arrow(event, part) {

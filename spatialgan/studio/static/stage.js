@@ -31,7 +31,7 @@ export class Stage {
   // Of a hierarchy, the image shows level 0 and what is selected; the panels have the rest.
   #handles() {
     const { scene, selection, views } = this.studio;
-    if (!views.handles || views.compare) return [];
+    if (!views.handles) return [];
     const all = allParts(scene);
     if (scene.layout.length === 1) return all;
     return all.filter((part) => part[0] === 0 || String(part) === String(selection));
@@ -39,7 +39,7 @@ export class Stage {
 
   #outlines() {
     const { scene, views } = this.studio;
-    if (!views.handles || views.compare || scene.layout.length === 1) return [];
+    if (!views.handles || scene.layout.length === 1) return [];
     const handles = new Set(this.#handles().map(String));
     return allParts(scene).filter((part) => !handles.has(String(part)));
   }
