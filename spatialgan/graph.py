@@ -200,11 +200,7 @@ class Graph:
                 *(self.results.run(run).snapshot for run in runs),
                 *dict.fromkeys(path for need in data for path in need.heavy),
             ),
-            find_settings=lambda: {
-                **{key: value for key, value in item.items() if key != "subjects_in"},
-                "subjects": self.params.subjects_in(item, self.profile),
-                "claims": self.params.claims_of(name),
-            },
+            find_settings=lambda: self.params.analysis_settings(name, self.profile),
             find_code=lambda: [
                 code_digest(WRITE_ANALYSIS, {"ANALYSES": item["kind"]}),
                 *dict.fromkeys(self._config(run).code(kind.function) for run in runs),

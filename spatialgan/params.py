@@ -175,6 +175,13 @@ class Params:
         """Return an entry of analyses.yaml; raises ValueError naming the valid ones."""
         return choose(self.analyses, "analysis", name)
 
+    def analysis_settings(self, name: str, profile: str) -> dict:
+        """Return what an analysis is made by in a profile: its entry, and the claims that it has evidence of."""
+        item = self.analysis(name)
+        kept = {key: value for key, value in item.items() if key != "subjects_in"}
+        subjects = self.subjects_in(item, profile)
+        return {**kept, "subjects": subjects, "claims": self.claims_of(name)}
+
     def claims_of(self, analysis: str) -> dict[str, dict]:
         """Return the claims that an analysis has evidence of, by name."""
         return {k: claim for k, claim in self.claims.items() if claim.get("analysis") == analysis}
