@@ -208,6 +208,27 @@ def test_what_cannot_be_shown_is_said_and_the_page_works(visits, address):
 
 
 @browser_test
+def test_what_could_not_be_loaded_is_loaded_by_the_next_render(browser, address):
+    context = browser.new_context()
+    failed = []
+
+    def fail_once(route):
+        if failed:
+            return route.continue_()
+        failed.append(route.request.url)
+        return route.abort()
+
+    context.route("**/runtime/ort.wasm.gz", fail_once)
+    page = context.new_page()
+    page.goto(address)
+    page.wait_for_function("() => window.studio?.message?.includes('the connection is gone')")
+    page.evaluate("() => studio.newScene(3)")
+    page.wait_for_function("() => studio.pixels && studio.scene.seed === 3", timeout=60_000)
+    assert len(failed) == 1
+    context.close()
+
+
+@browser_test
 def test_on_a_phone_a_finger_drags_and_nothing_is_too_wide(visits):
     phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
     visit = visits(**phone)

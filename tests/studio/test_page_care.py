@@ -208,3 +208,68 @@ def test_on_a_phone_what_has_the_focus_is_not_behind_the_image(visits):
             }"""
         )
         assert hidden is None
+
+
+SLOWLY = """(ms) => {
+  const { backend } = studio;
+  const complete = backend.complete.bind(backend);
+  backend.complete = (scene) => new Promise((done) => setTimeout(done, ms)).then(() => complete(scene));
+}"""
+
+
+def test_before_may_be_seen_during_a_gesture(visit):
+    x, y = visit.center("0")
+    mouse = visit.page.mouse
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + 20, y)
+    visit.page.keyboard.press("v")
+    mouse.move(x + 80, y, steps=4)
+    mouse.up()
+    visit.settle()
+    assert visit.center("0")[0] == pytest.approx(x + 80, abs=2)
+    assert labels(visit) == ["Start", "Move 0"]
+
+
+def test_a_late_new_scene_does_not_take_what_a_hand_has_done_meanwhile(visit):
+    visit.page.evaluate(SLOWLY, 500)
+    visit.page.fill("#seed", "41")
+    visit.page.keyboard.press("Enter")
+    visit.drag("0", 60, 0)
+    visit.page.wait_for_timeout(800)
+    assert labels(visit) == ["Start", "Move 0"] and visit.scene()["seed"] == 2
+    visit.page.evaluate("() => { studio.newScene(5); studio.newScene(6); }")
+    visit.page.wait_for_function("() => studio.scene.seed === 6")
+    assert labels(visit)[-2:] == ["Scene 5", "Scene 6"]
+
+
+def test_a_scene_that_opens_under_a_hand_ends_its_gesture(visit):
+    x, y = visit.center("0")
+    visit.page.mouse.move(x, y)
+    visit.page.mouse.down()
+    visit.page.mouse.move(x + 40, y)
+    visit.page.evaluate(
+        "() => studio.open({ ...studio.scene, seed: 9, model: 'bedroom' }, 'Open x')"
+    )
+    visit.page.wait_for_function("() => studio.scene.seed === 9")
+    visit.page.mouse.up()
+    assert labels(visit) == ["Start", "Move 0", "Open x"]
+
+
+def test_a_film_of_large_scenes_holds_fewer(visit):
+    visit.page.evaluate(
+        """() => {
+          const scene = { ...studio.scene, changes: { latent: "A".repeat(60_000) } };
+          for (let seed = 0; seed < 24; seed++) studio.history.push({ ...scene, seed }, `Scene ${seed}`);
+          studio.scene = studio.history.current.scene;
+          studio.backend.film = async (scenes) => {
+            window.filmed = scenes.length;
+            window.characters = JSON.stringify({ scenes }).length;
+            throw new Error("enough");
+          };
+        }"""
+    )
+    visit.page.click("#save-film")
+    visit.page.wait_for_function("() => window.filmed")
+    count, characters = visit.page.evaluate("() => [window.filmed, window.characters]")
+    assert 10 < count < 25 and characters < 1_000_000

@@ -13,7 +13,9 @@ const root = new URL("../", import.meta.url);
 
 // A compressed file, unless the server has already unpacked it.
 async function unpacked(name) {
-  const answer = await fetch(new URL(name, root));
+  const answer = await fetch(new URL(name, root)).catch(() => {
+    throw new Error("This could not be loaded: the connection is gone. Try again when it is back.");
+  });
   if (!answer.ok) throw new Error(`${name} is missing (${answer.status}).`);
   const bytes = new Uint8Array(await answer.arrayBuffer());
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
@@ -26,11 +28,19 @@ async function prepareRuntime() {
   ort.env.wasm.wasmBinary = await unpacked("runtime/ort.wasm.gz");
 }
 
-const runtime = prepareRuntime();
-runtime.catch(() => {}); // who needs it is told
+let preparing = null;
+
+// The next render tries again what has failed.
+function runtime() {
+  preparing ??= prepareRuntime().catch((error) => {
+    preparing = null;
+    throw error;
+  });
+  return preparing;
+}
 
 async function openModel(file) {
-  const [data] = await Promise.all([unpacked(file), runtime]);
+  const [data] = await Promise.all([unpacked(file), runtime()]);
   return ort.InferenceSession.create(data, { executionProviders: ["wasm"] });
 }
 
@@ -96,7 +106,7 @@ async function render({ job, scene, model }) {
   }
 }
 
-let last = runtime.catch(() => {});
+let last = runtime().catch(() => {}); // who needs it is told
 self.addEventListener("message", ({ data }) => {
   if (data.stopped) stopped.add(data.job);
   else last = last.then(() => render(data));

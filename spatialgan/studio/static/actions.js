@@ -55,7 +55,7 @@ export function copyObject(studio, part) {
 }
 
 export function newScene(studio, seed = randomSeed()) {
-  return studio.attempt(async () => studio.apply(await studio.drawn(seed), `Scene ${seed}`, performance.now()));
+  return studio.newScene(seed);
 }
 
 // The styles stay, everything else is where another seed puts it.

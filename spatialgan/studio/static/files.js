@@ -6,6 +6,7 @@ import { parseScene } from "./scene.js";
 
 const MAX_BYTES = 1_000_000; // of a scene
 const MAX_STATIONS = 25; // scenes of a film
+const MAX_CHARACTERS = 990_000; // of the scenes of a film: the server takes a megabyte
 
 const $ = (selector) => document.querySelector(selector);
 
@@ -74,12 +75,13 @@ export class Files {
     const past = records.slice(0, index + 1).map((record) => record.scene);
     const first = past.findLastIndex((scene) => scene.model !== model) + 1;
     const scenes = past.slice(first).slice(-most);
-    const count = Math.min(scenes.length, MAX_STATIONS);
+    let count = Math.min(scenes.length, MAX_STATIONS);
     if (count < 2) throw new Error("There is nothing to film yet: edit the image first.");
-    const pick = (i) => scenes[Math.round((i * (scenes.length - 1)) / (count - 1))];
+    const picked = () => Array.from({ length: count }, (_, i) => scenes[Math.round((i * (scenes.length - 1)) / (count - 1))]);
+    while (count > 2 && JSON.stringify(picked()).length > MAX_CHARACTERS) count--;
     if (count < scenes.length) this.studio.say(`The film shows ${count} of ${scenes.length} steps.`);
     else this.studio.say("Making the film...");
-    await this.#save(ending, this.studio.backend.film(Array.from({ length: count }, (_, i) => pick(i))));
+    await this.#save(ending, this.studio.backend.film(picked()));
   }
 
   async #copyLink() {

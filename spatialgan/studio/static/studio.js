@@ -57,6 +57,7 @@ export class Studio extends EventTarget {
     const known = this.models.some((model) => model.scene === scene);
     const whole = known ? scene : await this.backend.complete(this.#named(scene));
     if (this.locked) return;
+    if (this.scene) this.#tell("flush"); // a gesture is a step of what was shown before
     if (!this.models.some((model) => model.name === whole.model)) {
       throw new Error(`This scene needs the model "${whole.model}", which is not open in this studio.`);
     }
@@ -135,6 +136,17 @@ export class Studio extends EventTarget {
       const scene = await this.backend.edit(from, words);
       if (this.scene === from) this.apply(scene, label, time);
     });
+  }
+
+  // Show what the present model draws from a seed, after the edits before it. What a hand does meanwhile stays.
+  newScene(seed) {
+    const draw = async () => {
+      const from = this.scene;
+      const scene = await this.drawn(seed);
+      if (this.scene === from) this.apply(scene, `Scene ${seed}`, performance.now());
+    };
+    this.#edits = this.#edits.then(() => this.attempt(draw));
+    return this.#edits;
   }
 
   // What the present model draws from a seed, with the present settings.
