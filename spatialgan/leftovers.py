@@ -48,7 +48,7 @@ def leftovers(params: Params, profile: str) -> Leftovers:
 def resumed_from(params: Params, profile: str, run: str, results: Results) -> set[Path]:
     """Return the folders whose checkpoints a training of a run would resume from, in either precision.
 
-    None if the run or its data set is no longer there.
+    Empty if the run or its data set is no longer there.
     """
     from spatialgan.config import resolve  # torch, which the rest does without
     from spatialgan.data.prepare import described_sha256
@@ -67,7 +67,7 @@ def resumed_from(params: Params, profile: str, run: str, results: Results) -> se
         return set()
     trainings = [replace(config.training, precision=name) for name in ("bf16", "fp32")]
     identities = [replace(config, training=training).identity() for training in trainings]
-    every = [{"identity": identity, **fixed} for identity in identities]  # as the loop has them
+    every = [{"identity": identity, **fixed} for identity in identities]  # as `loop.train` has them
     return {open_run_folder(results, run, one).resume for one in every}
 
 

@@ -6,11 +6,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from spatialgan.cli.main import main
+from spatialgan.config import resolve
 from spatialgan.graph import Graph
 from spatialgan.leftovers import leftovers, resumed_from
 from spatialgan.params import Params, load_params
@@ -19,8 +21,10 @@ from spatialgan.records import read_record, write_record
 from spatialgan.results import Results
 from spatialgan.status import CURRENT, MISSING, STALE, UNSTAMPED, Status
 from spatialgan.steps import Step
+from spatialgan.training import loop
+from spatialgan.training.run_folder import open_run_folder
 from tests.stand_in import pretend_all
-from tests.tiny import ROOT
+from tests.tiny import ROOT, tiny_archive
 
 TABLE = "capacity"  # two rows on cat, at most
 Names = dict[str, set[str]]
@@ -249,6 +253,23 @@ def status(*arguments: str) -> str:
     result = CliRunner().invoke(main, ["status", "-p", "smoke", *arguments])
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+def test_a_training_s_own_folder_is_among_those_it_resumes_from(
+    params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, found = params.results("smoke"), []
+    tiny_archive(results.root)
+
+    def note(*arguments: Any) -> Any:
+        found.append(open_run_folder(*arguments).resume)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "open_run_folder", note)
+    config = resolve(params, "cat/sel/0", "smoke")
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(loop.TrainingJob(config, results, loop.Processes()))
+    assert found[0] in resumed_from(params, "smoke", "cat/sel/0", results)
 
 
 def test_checkpoints_that_the_present_settings_resume_from_are_kept(made: Params) -> None:

@@ -98,11 +98,11 @@ def snapshot(run: str, profile: str, params_dir: Path, output: Path | None) -> N
     from spatialgan.config import resolve
 
     params, profile = open_params(params_dir, profile)
-    results = params.results(profile)
+    config, results = resolve(params, run, profile), params.results(profile)
     if output is not None:
         read = [*results.checkpoints(run), results.run(run).snapshot]
         (output,) = check_outputs([check_suffix(output, ".safetensors")], read)
-    found = write_snapshot(results, resolve(params, run, profile), output)
+    found = write_snapshot(results, config, output)
     path = output or results.run(run).snapshot
     click.echo(f"{path}: {run} at {found.nimg / 1000:g} kimg", err=True)
 

@@ -83,9 +83,13 @@ def median_spread_mean(values: Sequence[float], digits: int) -> str:
     """
     if not values:
         return NOT_RUN
-    capped = [min(value, CAP) for value in values]
+    capped = _capped(values)
     text = f"{median_range(capped, digits)}, {statistics.fmean(capped):.{digits}f}"
     return text.replace(f"{CAP:.{digits}f}", f"≥{CAP:g}")
+
+
+def _capped(values: Sequence[float]) -> list[float]:
+    return [min(value, CAP) for value in values]
 
 
 def mean_interval(values: Sequence[float], digits: int) -> str:
@@ -120,7 +124,7 @@ SUMMARIES = {
     ),
     "spread": Summary(
         median_spread_mean,
-        statistics.median,
+        lambda values: statistics.median(_capped(values)),
         f"median (5 to 95 %), mean, over images that have it; above {CAP:g} counts as {CAP:g}",
     ),
     "count": Summary(count, statistics.fmean, "in how many trials"),
