@@ -145,6 +145,8 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         if error.errno not in (None, errno.EINVAL):
             raise read_error(str(archive.filename), error) from error
         raise BadMember(info.filename, f"damaged in the ZIP ({error})") from error
+    except MemoryError as error:  # LZMA allocates the dictionary that the member's first bytes ask for
+        raise BadMember(info.filename, "asks for more memory than there is, to be unpacked") from error
     except Exception as error:  # zlib.error, LZMAError, BadZipFile, struct.error, ...
         words = " ".join(str(error).split()) or type(error).__name__
         raise BadMember(info.filename, f"damaged in the ZIP ({words})") from error

@@ -6,6 +6,7 @@ The inputs are small files that once made a traceback, a silent loss or the end 
 import io
 import os
 import tarfile
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -225,3 +226,12 @@ def test_damaged_members_are_bad_members_for_every_reader(tmp_path, name, bad):
     assert [skipped["name"] for skipped in made.skipped] == bad and made.count == 6 - len(bad)
     with pytest.raises(ValueError, match=f"{name}.zip: {bad[0]}: damaged in the ZIP"):
         ImageArchive(path).load_all()
+
+
+def test_a_member_that_asks_for_more_memory_than_there_is_is_a_bad_member(tmp_path, monkeypatch):
+    def out_of_memory(*_):  # as liblzma for a dictionary of gigabytes, where memory is limited
+        raise MemoryError
+
+    monkeypatch.setattr(zipfile.LZMADecompressor, "decompress", out_of_memory)
+    with pytest.raises(ValueError, match=r"lzma.zip: \S+: asks for more memory than there is"):
+        prepare(tmp_path, "zip", INPUTS / "zips/lzma.zip", "error")
