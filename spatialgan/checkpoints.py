@@ -14,6 +14,7 @@ from spatialgan.config import RunConfig, run_from_identity
 from spatialgan.headers import Network, check_fields, describing, filled, whole
 from spatialgan.networks.discriminator import Discriminator
 from spatialgan.networks.generator import Generator
+from spatialgan.records import read_record
 from spatialgan.results import Results
 from spatialgan.snapshot import RESOLUTIONS, save_snapshot
 from spatialgan.tensor_file import load_tensors
@@ -87,6 +88,25 @@ def write_snapshot(results: Results, config: RunConfig, output: Path | None = No
         if newest.nimg == found.nimg:
             return found
         found = newest
+
+
+def kept_snapshots(results: Results, config: RunConfig) -> list[Path]:
+    """Return the snapshots that the training of a run's present snapshot kept on its way, oldest first.
+
+    Raises ValueError if it kept none, or it isn't known which training that was.
+    """
+    record = results.run(config.name).record
+    if record.is_file():  # else the training goes on, and a checkpoint was made the snapshot
+        training = str(read_record(record).get("training"))
+    else:
+        training = _newest(results, config).path.parent.name
+    kept = results.kept_snapshots(config.name, training)
+    if not kept:
+        raise ValueError(
+            f"the training of {config.name} kept no snapshots: set num_snapshots in its profile's line of"
+            " params/profiles.yaml, then train it again"
+        )
+    return kept
 
 
 def _newest(results: Results, config: RunConfig) -> Checkpoint:

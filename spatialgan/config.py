@@ -54,6 +54,7 @@ class ExecutionConfig:
     log_points: int = 200  # rows of the training curves
     num_grids: int = 5  # sample grids over the training
     num_checkpoints: int = 20  # checkpoints over the training
+    num_snapshots: int = 0  # snapshots that are kept, over the training, beside the result
     num_workers: int = 2  # processes that decode images where the archive doesn't fit in memory
 
 

@@ -30,7 +30,7 @@ OPENERS = {
 WRITE_FIGURE = "spatialgan.reporting.figures.write_figure"
 WRITE_ANALYSIS = "spatialgan.analyses.write.write_analysis"
 CLAIMS = "claims"  # the name of that step
-# By what a figure shows, the file of a run that it reads
+# By what a figure shows, the file of a run that it reads; else it reads the record of a measure
 READ_OF_RUNS = {"curves": "curves", "samples": "samples", "snapshots": "snapshot"}
 TRAINED_SEGMENTERS = ("torchvision", "detectron2", "oracle")  # TRAINERS' keys; they need torch
 EXTRACTOR = Path(__file__).parent / "extractors" / "scene_extractor.safetensors"
@@ -157,7 +157,8 @@ class Graph:
         """Return the step that draws a figure of params/figures.yaml, or the samples that accompany a table."""
         item = self.params.figure(name)
         kind, settings = item["kind"], dict(item)
-        by_models = FIGURES[kind].shows == "snapshots"
+        shows = FIGURES[kind].shows
+        file, by_models = READ_OF_RUNS.get(shows, ""), shows == "snapshots"
         if kind == "samples":
             runs, settings = self.runs_of_table(item["table"]), self._shown_in(item["table"])
         elif by_models:
@@ -176,10 +177,8 @@ class Graph:
         return Step(
             *("figure", name, self.profile),
             small=(self.results.figure(name),),
-            needs=tuple(map(self.run, runs)),
-            reads=tuple(
-                getattr(self.results.run(run), READ_OF_RUNS[FIGURES[kind].shows]) for run in runs
-            ),
+            needs=tuple(map(self.run, runs) if file else (self.metric(r, shows) for r in runs)),
+            reads=tuple(getattr(self.results.run(run), file) for run in runs if file),
             find_settings=lambda: settings,
             find_code=code,
         )

@@ -1,10 +1,11 @@
 """Where results are: the only place that knows, for both the package and the workflow.
 
 A profile has a folder (`root`). Small files, which say what was made and are kept in git, and heavy ones, which are
-kept by DVC, have separate folders; what is needed only while something is being made (`resume`) is in neither.
+kept by DVC, have separate folders; what is needed only while something is being made (`resume`), and the snapshots
+that a training leaves on its way (`kept`), are in neither.
 
     datasets/<dataset>.json         archives/<dataset>.zip
-    runs/<run>/                     snapshots/<run>.safetensors
+    runs/<run>/                     snapshots/<run>.safetensors     kept/<run>/<training>/<images>.safetensors
     segmenters/<dataset>/<name>.json    weights/<dataset>/<name>.safetensors
     metrics/<run>/<measure>.json    tables/<table>.*    numbers/<table>.json    figures/<figure>.png
     analyses/<analysis>.{json,md,png}
@@ -126,6 +127,10 @@ class Results:
         """Return the folder of a run's checkpoints."""
         return self.root / "resume" / run
 
+    def kept(self, run: str) -> Path:
+        """Return the folder of the snapshots that trainings of a run left on their way, a folder per training."""
+        return self.root / "kept" / run
+
     def log(self, step: str, name: str) -> Path:
         """Return the log of a step of the workflow."""
         return self.root / "logs" / step / f"{name}.log"
@@ -156,6 +161,10 @@ class Results:
     def checkpoints(self, run: str = "*/*/*") -> Iterator[Path]:
         """Yield the checkpoints of a run, or of all runs."""
         yield from sorted(self.root.glob(f"resume/{run}/*/checkpoint-*{WEIGHTS_SUFFIX}"))
+
+    def kept_snapshots(self, run: str = "*/*/*", training: str = "*") -> list[Path]:
+        """Return the snapshots kept of a training of a run, oldest first, or of all runs and trainings."""
+        return sorted(self.root.glob(f"kept/{run}/{training}/*{WEIGHTS_SUFFIX}"))
 
 
 def run_of(snapshot: Path) -> tuple[Results, str] | None:

@@ -66,6 +66,21 @@ MEASURED = {
         "snapshot_sha256": TEXT,
     },
 }
+HISTORY = {
+    "type": "object",
+    "required": ["history"],
+    "properties": {
+        "history": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["kimg", "fid", "precision", "recall"],
+                "properties": dict.fromkeys(("kimg", "fid", "precision", "recall"), NUMBER),
+            },
+        },
+    },
+}
 TRAINED = {
     "type": "object",
     "properties": {

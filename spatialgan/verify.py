@@ -93,8 +93,8 @@ def results_checks(results: Results) -> Iterator[Check]:
     for segmenter in results.segmenters():
         faults = partial(_weights_faults, segmenter.weights, segmenter.record, "sha256")
         yield Check(segmenter.weights, faults)
-    for checkpoint in results.checkpoints():
-        yield Check(checkpoint, partial(_tensor_faults, checkpoint))
+    for path in (*results.kept_snapshots(), *results.checkpoints()):
+        yield Check(path, partial(_tensor_faults, path))
 
 
 def _archive_faults(archive: Path, manifest: Path) -> Iterator[str]:

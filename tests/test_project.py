@@ -21,6 +21,7 @@ RESULT_FOLDERS = {
     "archives",
     "datasets",
     "snapshots",
+    "kept",
     "runs",
     "segmenters",
     "weights",

@@ -25,7 +25,8 @@ ARCHIVE, MANIFEST = RESULTS.dataset("cat").archive, RESULTS.dataset("cat").manif
 RUN, TRAINED = RESULTS.run("cat/sel/0"), RESULTS.segmenter("cat", "torchvision")
 SNAPSHOT, SEGMENTER = RUN.snapshot, TRAINED.weights
 CHECKPOINT = RESULTS.root / "resume/cat/sel/0/0123456789ab/checkpoint-000000000064.safetensors"
-NUM_FILES = 9  # the four above; in DVC's cache an object, two lists of folders and a member; one in the remote
+KEPT = RESULTS.kept("cat/sel/0") / "0123456789ab/000000000032.safetensors"
+NUM_FILES = 10  # the five above; in DVC's cache an object, two lists of folders and a member; one in the remote
 
 
 def _weights(path: Path, seed: int = 0) -> None:
@@ -55,6 +56,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
         record.parent.mkdir(parents=True, exist_ok=True)
         write_record(record, {key: file_sha256(path)})
     _weights(CHECKPOINT)
+    _weights(KEPT)
     dvc = Path(".dvc")
     dvc.mkdir()
     (dvc / "config").write_text(
@@ -112,6 +114,7 @@ def _flip_pixel(path: Path) -> None:
         (SNAPSHOT, _truncate, "is damaged"),
         (CHECKPOINT, _flip, "don't match the sha256 in its header"),
         (CHECKPOINT, _truncate, "is damaged"),
+        (KEPT, _flip, "don't match the sha256 in its header"),
         (SEGMENTER, _flip, "don't match the sha256 in its header"),
         (SNAPSHOT, lambda path: _weights(path, 1), "not the file that train.json describes"),
         (SEGMENTER, lambda path: _weights(path, 1), "not the file that torchvision.json describes"),

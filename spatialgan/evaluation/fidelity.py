@@ -1,7 +1,7 @@
 """FID, KID, precision and recall of a snapshot against all real images of an archive.
 
-torch-fidelity computes; this module chooses the images, and records the choice in the result. Its file cache stays
-off (it is keyed by name, not by content). Fakes are a function of (seed, sample index), so a
+torch-fidelity computes; this module chooses the images, and records the choice in the result. Its file cache is keyed
+by name, not by content: it stays off, but for a folder of one measurement's own. Fakes are a function of (seed, sample index), so a
 snapshot has one FID. Fakes are input 1, reals input 2: precision is the fraction of fakes within
 the real manifold.
 
@@ -75,12 +75,23 @@ def fidelity_observations(snapshot: Snapshot, setup: Setup, done: Sequence[dict]
     """
     if done:
         return
-    archive, count = setup.archive, setup.settings["num_fake"]
-    fake = ImageRange(
-        lambda start, stop: sample_images(snapshot, setup.seed, start, stop), count, "generating"
+    images = fake_images(snapshot, setup), real_images(setup)
+    yield compare_images(*images, setup.extractor, setup.device)
+
+
+def fake_images(snapshot: Snapshot, setup: Setup) -> ImageRange:
+    """Return the images of a snapshot that are compared, each made when it is read."""
+    return ImageRange(
+        lambda start, stop: sample_images(snapshot, setup.seed, start, stop),
+        setup.settings["num_fake"],
+        "generating",
     )
-    real = ImageRange(lambda start, stop: archive.load(range(start, stop)), len(archive), "reading")
-    yield compare_images(fake, real, setup.extractor, setup.device)
+
+
+def real_images(setup: Setup) -> ImageRange:
+    """Return all images of the archive."""
+    archive = setup.archive
+    return ImageRange(lambda start, stop: archive.load(range(start, stop)), len(archive), "reading")
 
 
 def fidelity_findings(snapshot: Snapshot, setup: Setup, batches: Sequence[dict]) -> Findings:
@@ -92,9 +103,12 @@ def fidelity_findings(snapshot: Snapshot, setup: Setup, batches: Sequence[dict])
 
 
 def compare_images(
-    fake: ImageRange, real: ImageRange, extractor: Extractor, device: str
+    fake: ImageRange, real: ImageRange, extractor: Extractor, device: str, folder: str = ""
 ) -> dict[str, float]:
-    """Return fid, kid, kid_std, precision and recall of two sets of uint8 images [3 r r]."""
+    """Return fid, kid, kid_std, precision and recall of two sets of uint8 images [3 r r].
+
+    In `folder` features of `real` are kept for the next call with the same reals, extractor and folder; "": nowhere.
+    """
     import torch_fidelity
 
     smaller, larger = sorted((len(fake), len(real)))
@@ -113,7 +127,9 @@ def compare_images(
         prc_batch_size=max(MIN_ROWS, MAX_DISTANCES // larger),
         batch_size=BATCH,
         cuda=torch.device(device).type == "cuda",
-        cache=False,
+        cache=bool(folder),
+        cache_root=folder or None,
+        input2_cache_name="real" if folder else None,
         save_cpu_ram=True,  # distances in parts; images are read in this process
         verbose=False,
     )

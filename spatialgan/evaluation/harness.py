@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from spatialgan.config import resolve
+from spatialgan.checkpoints import kept_snapshots
+from spatialgan.config import RunConfig, resolve
 from spatialgan.data.archive import ImageArchive
 from spatialgan.data.prepare import check_archive
 from spatialgan.evaluation.bootstrap import Interval
@@ -125,7 +126,7 @@ def measure_run(params: Params, profile: str, run: str, what: str, segmenter: st
         raise ValueError(f"{snapshot_path} does not exist: train {config.name} first")
     sha256 = file_sha256(snapshot_path)
     check_described(snapshot_path, sha256, results.run(config.name).record, "snapshot_sha256")
-    setup = open_setup(measure, line, results, config.dataset)
+    setup = open_setup(measure, line, results, config)
     return procedure_of(measure).measure(measure.code, snapshot_path, setup, output)
 
 
@@ -135,14 +136,16 @@ def procedure_of(measure: Measure) -> Procedure:
     return getattr(import_module(module), name)
 
 
-def open_setup(measure: Measure, line: Mapping, results: Results, dataset: str) -> Setup:
+def open_setup(measure: Measure, line: Mapping, results: Results, config: RunConfig) -> Setup:
     """Return what a profile's line says a measure is made with, opened, on the GPU if there is one."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    dataset = config.dataset
     openers = {
         "archive": lambda: _open_archive(results.dataset(dataset)),
         "extractor": lambda: open_extractor(line["extractor"]),
         "judge": lambda: open_extractor(line.get("judge", DEFAULT_JUDGE)),
         "segmenter": lambda: _open_segmenter(line["segmenter"], results, dataset, device),
+        "kept": lambda: [*kept_snapshots(results, config), results.run(config.name).snapshot],
     }
     inputs = {name: openers[name]() for name in measure.inputs}
     return Setup(measure.depends_on(line), inputs, device)

@@ -17,7 +17,9 @@ from spatialgan.variants import unknown_name
 class Measure:
     """One way to measure a snapshot, as far as it can be told without torch."""
 
-    inputs: tuple[str, ...]  # beside the snapshot: "archive", "extractor", "judge", "segmenter"
+    inputs: tuple[
+        str, ...
+    ]  # beside the snapshot: "archive", "extractor", "judge", "segmenter", "kept"
     depends_on: Callable[
         [Mapping], dict
     ]  # from a profile's line to the settings that change the result
@@ -77,5 +79,10 @@ MEASURES: dict[str, Measure] = {
         inputs=(),
         depends_on=_columns("num_comove", "sample_seed"),
         code="spatialgan.evaluation.links.LINKS",
+    ),
+    "history": Measure(
+        inputs=("kept", "archive", "extractor"),
+        depends_on=_columns("extractor", "num_fake", "sample_seed"),
+        code="spatialgan.evaluation.history.HISTORY",
     ),
 }

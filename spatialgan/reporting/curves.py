@@ -75,19 +75,23 @@ def compare_curves(params: Params, item: dict, profile: str) -> Figure:
 
     Labels name the data set where there are several. Raises ValueError if no run has curves yet.
     """
-    several = len(params.columns(item, profile)) > 1
     series = []
     for run in params.runs(item, profile):
-        dataset, row, _ = run.split("/")
-        title = params.rows[row]["title"]
         path = params.results(profile).run(run).curves
         if path.is_file():
-            series.append(Series(f"{dataset}: {title}" if several else title, read_curves(path)))
+            series.append(Series(series_label(params, item, profile, run), read_curves(path)))
     if not series:
         raise ValueError(
             f"no run of this figure has curves yet: train {params.runs(item, profile)[0]} first"
         )
     return draw_panels(series, item["title"])
+
+
+def series_label(params: Params, item: dict, profile: str, run: str) -> str:
+    """Return the label of a run in a figure of several."""
+    dataset, row, _ = run.split("/")
+    title = params.rows[row]["title"]
+    return f"{dataset}: {title}" if len(params.columns(item, profile)) > 1 else title
 
 
 def draw_panels(series: list[Series], title: str) -> Figure:

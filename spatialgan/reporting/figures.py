@@ -22,11 +22,12 @@ class FigureKind:
     """How a kind of figure is drawn, and from what."""
 
     draw: str  # dotted name of the function
-    shows: str  # what it reads of its runs: "curves", "samples", or "snapshots" (of the first seed alone)
+    shows: str  # what it reads of its runs: "curves", "samples", "history" or "snapshots" (of the first seed alone)
 
 
 FIGURES: dict[str, FigureKind] = {
     "curves": FigureKind("spatialgan.reporting.curves.compare_curves", "curves"),
+    "history": FigureKind("spatialgan.reporting.history.compare_histories", "history"),
     "samples": FigureKind("spatialgan.reporting.samples.montage_of_table", "samples"),
     "gallery": FigureKind("spatialgan.drawing.galleries.draw_gallery", "snapshots"),
     "drags": FigureKind("spatialgan.dragging.drag_figure.draw_drags", "snapshots"),

@@ -22,7 +22,7 @@ from spatialgan.files import file_sha256, write_atomically
 from spatialgan.pictures import save_png
 from spatialgan.provenance import source_commit
 from spatialgan.records import write_record
-from spatialgan.results import Results
+from spatialgan.results import WEIGHTS_SUFFIX, Results
 from spatialgan.snapshot import Snapshot, mean_style, save_snapshot
 from spatialgan.tensor_file import exclusive
 from spatialgan.training.feed import real_batches
@@ -37,7 +37,7 @@ from spatialgan.training.run_folder import (
     restore_newest,
     save_checkpoint,
 )
-from spatialgan.training.state import TrainState, new_state
+from spatialgan.training.state import TrainState, is_finite, new_state
 from spatialgan.training.stopping import Preempted as Preempted
 from spatialgan.training.stopping import stop_requests
 from spatialgan.variants import check_choice
@@ -161,7 +161,7 @@ def take_step(step: Step) -> None:
 
 
 def _keep_records(step: Step, folder: RunFolder) -> None:
-    """Close a row of the curves, draw the grids, save a checkpoint, each where it is due."""
+    """Close a row of the curves, draw the grids, keep a snapshot, save a checkpoint, each where it is due."""
     config, state, execution = step.config, step.state, step.config.execution
     total, nimg, batch = config.training.kimg * 1000, state.cur_nimg, config.training.batch
 
@@ -170,9 +170,11 @@ def _keep_records(step: Step, folder: RunFolder) -> None:
 
     if due(execution.log_points):
         state.curves.close_row(nimg, step.processes)
-    # before the checkpoint: a training that is killed in between draws them again
+    # before the checkpoint: a training that is killed in between draws and keeps them again
     if due(execution.num_grids) and step.processes.rank == 0:
         _draw_grids(config, state, folder.outputs.grids / f"{nimg / 1000:08.1f}")
+    if execution.num_snapshots and due(execution.num_snapshots) and step.processes.rank == 0:
+        _keep_snapshot(config, state, folder)
     if due(execution.num_checkpoints):
         _save(folder, state, step.processes)
 
@@ -181,6 +183,17 @@ def _save(folder: RunFolder, state: TrainState, processes: Processes) -> None:
     state.curves.gather(processes)
     if processes.rank == 0:
         save_checkpoint(folder, state)
+
+
+def _keep_snapshot(config: RunConfig, state: TrainState, folder: RunFolder) -> None:
+    """Write the moving average of G to where no later one replaces it.
+
+    Raises FloatingPointError instead of keeping weights that are not finite.
+    """
+    if not is_finite(state):
+        raise FloatingPointError(f"weights are not finite at {state.cur_nimg / 1000:.1f} kimg")
+    path = folder.kept / f"{state.cur_nimg:012d}{WEIGHTS_SUFFIX}"
+    save_snapshot(path, state.g_ema, config, state.cur_nimg)
 
 
 def _draw_grids(config: RunConfig, state: TrainState, stem: Path) -> None:
@@ -206,6 +219,7 @@ def _write_outputs(
         "identity": folder.fixed["identity"],
         "dataset_sha256": folder.fixed["dataset_sha256"],
         "snapshot_sha256": file_sha256(outputs.snapshot),
+        "training": folder.kept.name,  # by which its kept snapshots are found
         "kimg": state.cur_nimg / 1000,
         "resolution": config.generator.resolution,
         "precision": config.training.precision,

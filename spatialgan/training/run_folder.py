@@ -3,6 +3,7 @@
 Checkpoints are under `Results.resume(run)`, in a folder <key>, outside the workflow's declared outputs, because a
 workflow deletes the outputs of a job that was killed. The key is a hash of everything that must not change when a
 training is resumed (its resolved configuration, the data set, the code), so a changed run starts from the beginning.
+Snapshots that are kept are under `Results.kept(run)`, by the same key.
 """
 
 import hashlib
@@ -29,6 +30,7 @@ class RunFolder:
 
     outputs: RunFiles
     resume: Path  # checkpoints
+    kept: Path  # snapshots from the training's way
     fixed: dict  # identity, data set and code of this training, as JSON data
 
     def checkpoints(self) -> list[Path]:
@@ -39,7 +41,7 @@ class RunFolder:
 def open_run_folder(results: Results, run: str, fixed: dict) -> RunFolder:
     """Return the folder of a run whose checkpoints are keyed by `fixed`."""
     key = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:12]
-    return RunFolder(results.run(run), results.resume(run) / key, fixed)
+    return RunFolder(results.run(run), results.resume(run) / key, results.kept(run) / key, fixed)
 
 
 def save_checkpoint(folder: RunFolder, state: TrainState) -> None:

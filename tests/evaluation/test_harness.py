@@ -96,7 +96,7 @@ def test_planning_needs_no_torch():
 @pytest.mark.parametrize("what", MEASURES)
 def test_a_measure_says_what_it_depends_on_and_has_its_procedure(what):
     params, measure = load_params(ROOT / "params"), MEASURES[what]
-    assert set(measure.inputs) <= {"archive", "extractor", "judge", "segmenter"}
+    assert set(measure.inputs) <= {"archive", "extractor", "judge", "segmenter", "kept"}
     for profile, line in params.profiles.items():
         settings = measure.depends_on(line)
         assert settings and settings == {name: line[name] for name in settings}, profile

@@ -68,7 +68,7 @@ def test_every_kind_of_figure_is_drawn_by_a_function_that_there_is(params: Param
     for name, kind in FIGURES.items():
         module, _, function = kind.draw.rpartition(".")
         assert callable(getattr(import_module(module), function)), name
-        assert kind.shows in ("curves", "samples", "snapshots")
+        assert kind.shows in ("curves", "samples", "history", "snapshots")
     used = {item["kind"] for item in {**params.figures, **params.sample_figures}.values()}
     assert used == set(FIGURES)
 

@@ -63,7 +63,7 @@ rule figure:
     benchmark:
         str(FILES.timing("figures", "{figure}"))
     wildcard_constraints:
-        figure=figures_of("curves"),
+        figure=figures_of("curves", "history"),
     params:
         profile=profile_of,
     shell:
