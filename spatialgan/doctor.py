@@ -100,6 +100,8 @@ def examine(params: Params, run: str, profile: str) -> Forecast:
         * measured.checkpoint_bytes,
         "the snapshot": measured.snapshot_bytes,
     }
+    if kept := config.execution.num_snapshots:
+        disk[f"{kept} that are kept"] = kept * measured.snapshot_bytes
     if not archive.is_file():
         disk["the data set"] = pixels
     memory = size * (pixels if pixels <= MAX_BYTES_IN_MEMORY else 0)

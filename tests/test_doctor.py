@@ -146,9 +146,10 @@ def test_steps_take_no_more_memory_than_is_free(
 def test_a_data_set_that_is_there_needs_no_disk(params: Params) -> None:
     before = doctor.examine(params, "cat/baseline/0", "smoke")
     tiny_archive(params.root("smoke"))
-    after = doctor.examine(params, "cat/baseline/0", "smoke")
+    after = doctor.examine(_with_line(params, num_snapshots=3), "cat/baseline/0", "smoke")
     assert before.disk["the data set"] == 256 * 3 * 16 * 16
     assert "the data set" not in after.disk
+    assert after.disk["3 that are kept"] == 3 * before.disk["the snapshot"]
 
 
 def test_everything_that_is_missing_is_named(
