@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from spatialgan.config import ExecutionConfig, RunConfig, run_from_identity
-from spatialgan.headers import check_fields, describing, filled, whole
+from spatialgan.headers import check_fields, check_numbers, describing, filled, whole
 from spatialgan.networks.generator import Generator, GeneratorInputs, draw_noise
 from spatialgan.networks.released import Conventions, released_generator
 from spatialgan.rng import generator_for
@@ -80,6 +80,7 @@ def load_hashed(path: Path, device: str = "cpu") -> tuple[Snapshot, str]:
         generator = filled(build, {name.removeprefix(PREFIX): t for name, t in tensors.items()})
         if w_avg.shape != (config.generator.w_dim,) or w_avg.dtype != torch.float32:
             raise ValueError(f"w_avg is {list(w_avg.shape)}")
+        check_numbers("w_avg", w_avg)
         config.sampling(1, generator_for(0, "layout", 0))
         kimg = whole(header, "nimg", MAX_IMAGES) / 1000
     generator.requires_grad_(False).to(device)
