@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from spatialgan.extractors.network import resized
 from spatialgan.headers import describing, filled
-from spatialgan.inversion.perceptual import resized
 from spatialgan.inversion.starts import Starts, gaussian_columns, layout_of
 from spatialgan.models.opened import OpenedModel
 from spatialgan.networks.generator import GeneratorConfig
