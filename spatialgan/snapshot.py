@@ -94,8 +94,7 @@ def _check_sizes(config: RunConfig, is_imported: bool) -> None:
     sizes = config.generator
     if not 1 <= getattr(sizes.encoding, "dilation", 1) <= MAX_LAYERS:
         raise ValueError(f"dilation is {sizes.encoding.dilation}")  # pyright: ignore[reportFunctionMemberAccess]
-    if sizes.resolution not in RESOLUTIONS:
-        raise ValueError(f"resolution is {sizes.resolution}")
+    check_resolution(sizes.resolution)
     if not 1 <= sizes.mapping_layers <= MAX_LAYERS:
         raise ValueError(f"mapping_layers is {sizes.mapping_layers}")
     if min(sizes.z_dim, sizes.w_dim, sizes.channels(sizes.resolution)) < 1:
@@ -105,6 +104,12 @@ def _check_sizes(config: RunConfig, is_imported: bool) -> None:
         raise ValueError(f"heatmap_channels are {levels}")
     if not is_imported and config.sampling.heatmap_channels != levels:
         raise ValueError(f"heatmaps of {config.sampling.heatmap_channels} are drawn for {levels}")
+
+
+def check_resolution(resolution: int) -> None:
+    """Raise ValueError if no network of ours has images of so many pixels along a side."""
+    if resolution not in RESOLUTIONS:
+        raise ValueError(f"resolution is {resolution}")
 
 
 @torch.no_grad()
