@@ -16,7 +16,7 @@ from spatialgan.networks.discriminator import Discriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.records import read_record
 from spatialgan.results import Results
-from spatialgan.snapshot import RESOLUTIONS, save_snapshot
+from spatialgan.snapshot import check_resolution, save_snapshot
 from spatialgan.tensor_file import load_tensors
 
 KIND = "checkpoint"  # in its header
@@ -41,8 +41,7 @@ class Checkpoint:
         config = self.config.discriminator
         with describing(self.path, "discriminator"):
             check_fields(config)
-            if config.resolution not in RESOLUTIONS:
-                raise ValueError(f"resolution is {config.resolution}")
+            check_resolution(config.resolution)
         return self._network(lambda: Discriminator(config), "d.")
 
     def _network(self, build: Callable[[], Network], prefix: str) -> Network:

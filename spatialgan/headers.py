@@ -74,15 +74,28 @@ def check_fields(instance: Any, place: str = "", most: int = MAX_NUMBER) -> None
 def filled(build: Callable[[], Network], weights: Mapping[str, Tensor]) -> Network:
     """Return a network with these weights.
 
-    Raises ValueError if the weights don't fit; a network that asks for much more memory is not built.
+    Raises ValueError if the weights don't fit or aren't finite numbers; a network that asks for much more memory is
+    not built.
     """
     with _Bounded(SLACK + MAX_COPIES * sum(tensor.numel() for tensor in weights.values())):
         network = build()
+    own = network.state_dict()
+    for name, tensor in weights.items():
+        if name in own and own[name].is_floating_point():
+            check_numbers(name, tensor)
     try:
         network.load_state_dict(dict(weights))
     except RuntimeError as error:
         raise ValueError(str(error)) from None
     return network
+
+
+def check_numbers(name: str, tensor: Tensor) -> None:
+    """Raise ValueError unless a tensor holds finite floating-point numbers."""
+    if not tensor.is_floating_point():
+        raise ValueError(f"{name} holds {str(tensor.dtype).removeprefix('torch.')} numbers")
+    if not tensor.isfinite().all():
+        raise ValueError(f"{name} has values that are not finite")
 
 
 class _Bounded(TorchFunctionMode):

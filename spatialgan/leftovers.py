@@ -51,24 +51,18 @@ def resumed_from(params: Params, profile: str, run: str, results: Results) -> se
     Empty if the run or its data set is no longer there.
     """
     from spatialgan.config import resolve  # torch, which the rest does without
-    from spatialgan.data.prepare import described_sha256
     from spatialgan.training.pretrained import pretrained_snapshot
-    from spatialgan.training.run_folder import open_run_folder
+    from spatialgan.training.run_folder import fixed_settings, open_run_folder
 
     try:
         config = resolve(params, run, profile)
-        fixed = {
-            "dataset_sha256": described_sha256(results.dataset(config.dataset)),
-            "code": config.code("spatialgan.training.loop.train"),
-        }
-        if config.pretrained:
-            fixed["pretrained_sha256"] = file_sha256(pretrained_snapshot(config, results))
+        first = file_sha256(pretrained_snapshot(config, results)) if config.pretrained else ""
+        trainings = [replace(config.training, precision=name) for name in ("bf16", "fp32")]
+        resolved = [replace(config, training=training) for training in trainings]
+        every = [fixed_settings(one, results, first) for one in resolved]
     except ValueError:
         return set()
-    trainings = [replace(config.training, precision=name) for name in ("bf16", "fp32")]
-    identities = [replace(config, training=training).identity() for training in trainings]
-    every = [{"identity": identity, **fixed} for identity in identities]  # as `loop.train` has them
-    return {open_run_folder(results, run, one).resume for one in every}
+    return {open_run_folder(results, run, fixed).resume for fixed in every}
 
 
 def remove_leftovers(params: Params, profile: str) -> Leftovers:

@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from spatialgan.config import ExecutionConfig, RunConfig, run_from_identity
-from spatialgan.headers import check_fields, describing, filled, whole
+from spatialgan.headers import check_fields, check_numbers, describing, filled, whole
 from spatialgan.networks.generator import Generator, GeneratorInputs, draw_noise
 from spatialgan.networks.released import Conventions, released_generator
 from spatialgan.rng import generator_for
@@ -80,6 +80,7 @@ def load_hashed(path: Path, device: str = "cpu") -> tuple[Snapshot, str]:
         generator = filled(build, {name.removeprefix(PREFIX): t for name, t in tensors.items()})
         if w_avg.shape != (config.generator.w_dim,) or w_avg.dtype != torch.float32:
             raise ValueError(f"w_avg is {list(w_avg.shape)}")
+        check_numbers("w_avg", w_avg)
         config.sampling(1, generator_for(0, "layout", 0))
         kimg = whole(header, "nimg", MAX_IMAGES) / 1000
     generator.requires_grad_(False).to(device)
@@ -93,8 +94,7 @@ def _check_sizes(config: RunConfig, is_imported: bool) -> None:
     sizes = config.generator
     if not 1 <= getattr(sizes.encoding, "dilation", 1) <= MAX_LAYERS:
         raise ValueError(f"dilation is {sizes.encoding.dilation}")  # pyright: ignore[reportFunctionMemberAccess]
-    if sizes.resolution not in RESOLUTIONS:
-        raise ValueError(f"resolution is {sizes.resolution}")
+    check_resolution(sizes.resolution)
     if not 1 <= sizes.mapping_layers <= MAX_LAYERS:
         raise ValueError(f"mapping_layers is {sizes.mapping_layers}")
     if min(sizes.z_dim, sizes.w_dim, sizes.channels(sizes.resolution)) < 1:
@@ -104,6 +104,12 @@ def _check_sizes(config: RunConfig, is_imported: bool) -> None:
         raise ValueError(f"heatmap_channels are {levels}")
     if not is_imported and config.sampling.heatmap_channels != levels:
         raise ValueError(f"heatmaps of {config.sampling.heatmap_channels} are drawn for {levels}")
+
+
+def check_resolution(resolution: int) -> None:
+    """Raise ValueError if no network of ours has images of so many pixels along a side."""
+    if resolution not in RESOLUTIONS:
+        raise ValueError(f"resolution is {resolution}")
 
 
 @torch.no_grad()

@@ -6,17 +6,19 @@ the header and a sha256 over header and tensors, so that a flipped bit is notice
 have the sha256 of their tensors only; they are read, and a warning says that their header can't be checked.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
 import logging
 import os
 import shutil
+import stat
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from safetensors.torch import load as deserialize
@@ -155,11 +157,28 @@ def _text(header: dict) -> str:
     return json.dumps(header, sort_keys=True)
 
 
+def _lock_file(path: Path) -> TextIO:
+    """Return the file of a lock, opened for reading and writing; raises ValueError if it can be none."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        number = os.open(path, flags, 0o666)
+    except OSError as error:
+        what = "is a link" if error.errno == errno.ELOOP else f"cannot be opened ({error.strerror})"
+        raise ValueError(f"{path}: {what}, so nothing can be locked by it: remove it") from None
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise ValueError(f"{path}: is no regular file, so nothing can be locked by it: remove it")
+    return open(number, "a+", encoding="utf-8", errors="replace")
+
+
 @contextmanager
 def exclusive(folder: Path, waits: bool = False) -> Iterator:
-    """Hold the lock of a folder; a second process gets a RuntimeError that names the first, or waits for it."""
+    """Hold the lock of a folder; a second process gets a RuntimeError that names the first, or waits for it.
+
+    Raises ValueError if the lock is a link, or no regular file: what it leads to would be overwritten.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+", encoding="utf-8", errors="replace") as file:
+    with _lock_file(folder / "lock") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

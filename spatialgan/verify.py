@@ -88,6 +88,7 @@ def results_checks(results: Results) -> Iterator[Check]:
     for run in results.runs():
         faults = partial(_weights_faults, run.snapshot, run.record, "snapshot_sha256")
         yield Check(run.snapshot, faults)
+        yield Check(run.curves, partial(_curves_faults, run.curves, run.record))
         for record in results.metrics(run.name):
             yield Check(record, partial(_record_faults, record))
     for segmenter in results.segmenters():
@@ -121,6 +122,12 @@ def _weights_faults(weights: Path, record: Path, key: str) -> Iterator[str]:
     yield from faults
     if not faults and file_sha256(weights) != _recorded(record, key):
         yield f"intact, but not the file that {record.name} describes"
+
+
+def _curves_faults(curves: Path, record: Path) -> Iterator[str]:
+    wanted = _recorded(record, "curves_sha256")
+    if wanted and wanted != file_sha256(curves):  # records of before don't have it
+        yield f"not the file that {record.name} describes"
 
 
 def _faults_beside(record: Path) -> Iterator[str]:

@@ -130,3 +130,21 @@ def test_a_checkpoint_is_no_snapshot(tmp_path):
     save_tensors(tmp_path / "x", {"a": torch.zeros(1)}, {"kind": "checkpoint"})
     with pytest.raises(ValueError, match="is no snapshot of a generator but a checkpoint"):
         load_snapshot(tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "said"),
+    [
+        ("w_avg", lambda t: t * torch.nan, "w_avg has values that are not finite"),
+        ("generator.synthesis.const", lambda t: t / 0, "synthesis.const has values that are not"),
+        ("generator.synthesis.const", lambda t: t.int(), "synthesis.const holds int32 numbers"),
+        ("generator.mapping.layers.0.bias", lambda t: t.bool(), "bias holds bool numbers"),
+    ],
+)
+def test_weights_that_are_no_finite_numbers_are_refused(tmp_path, name, spoil, said):
+    path = tiny_snapshot(tmp_path / "g.safetensors")
+    found = read_tensors(path)
+    assert name in found.tensors
+    save_tensors(path, {**found.tensors, name: spoil(found.tensors[name])}, found.header)
+    with pytest.raises(ValueError, match=rf"g.safetensors: .*{said}"):
+        load_snapshot(path)

@@ -178,3 +178,24 @@ def test_a_lock_names_its_holder_and_dies_with_it(tmp_path):
     holder.communicate()
     with checkpoint.exclusive(tmp_path):
         assert f"process {os.getpid()}" in (tmp_path / "lock").read_text()
+
+
+def test_a_lock_that_leads_elsewhere_is_refused_and_what_it_leads_to_stays(tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (tmp_path / "run").mkdir()
+    lock = tmp_path / "run" / "lock"
+    lock.symlink_to(precious)
+    with (
+        pytest.raises(ValueError, match="run/lock: is a link, .*: remove it"),
+        checkpoint.exclusive(tmp_path / "run"),
+    ):
+        pass
+    assert precious.read_text() == "precious"
+    lock.unlink()
+    os.mkfifo(lock)
+    with (
+        pytest.raises(ValueError, match="run/lock: is no regular file, .*: remove it"),
+        checkpoint.exclusive(tmp_path / "run"),
+    ):
+        pass

@@ -23,10 +23,10 @@ from tests.tiny import ROOT, tiny_archive
 RESULTS = Results(Path("results/smoke"))
 ARCHIVE, MANIFEST = RESULTS.dataset("cat").archive, RESULTS.dataset("cat").manifest
 RUN, TRAINED = RESULTS.run("cat/sel/0"), RESULTS.segmenter("cat", "torchvision")
-SNAPSHOT, SEGMENTER = RUN.snapshot, TRAINED.weights
+SNAPSHOT, SEGMENTER, CURVES = RUN.snapshot, TRAINED.weights, RUN.curves
 CHECKPOINT = RESULTS.root / "resume/cat/sel/0/0123456789ab/checkpoint-000000000064.safetensors"
 KEPT = RESULTS.kept("cat/sel/0") / "0123456789ab/000000000032.safetensors"
-NUM_FILES = 10  # the five above; in DVC's cache an object, two lists of folders and a member; one in the remote
+NUM_FILES = 11  # the six above; in DVC's cache an object, two lists of folders and a member; one in the remote
 
 
 def _weights(path: Path, seed: int = 0) -> None:
@@ -55,6 +55,9 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
         _weights(path)
         record.parent.mkdir(parents=True, exist_ok=True)
         write_record(record, {key: file_sha256(path)})
+    CURVES.write_text("kimg,loss_d\n1,0.5\n")
+    described = {"snapshot_sha256": file_sha256(SNAPSHOT), "curves_sha256": file_sha256(CURVES)}
+    write_record(RUN.record, described)
     _weights(CHECKPOINT)
     _weights(KEPT)
     dvc = Path(".dvc")
@@ -110,6 +113,7 @@ def _flip_pixel(path: Path) -> None:
     [
         (ARCHIVE, _flip_pixel, "00000/img00000000.png: "),
         (ARCHIVE, _truncate, "not a readable ZIP"),
+        (CURVES, _flip, "not the file that train.json describes"),
         (SNAPSHOT, _flip, "don't match the sha256 in its header"),
         (SNAPSHOT, _truncate, "is damaged"),
         (CHECKPOINT, _flip, "don't match the sha256 in its header"),

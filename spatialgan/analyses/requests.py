@@ -17,11 +17,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spatialgan import drawn
+from spatialgan.checkpoints import Checkpoint, load_checkpoint
 from spatialgan.config import RunConfig
 from spatialgan.networks.discriminator import Discriminator
 from spatialgan.results import Results
 from spatialgan.snapshot import Snapshot, draw_samples, load_hashed, render
-from spatialgan.tensor_file import load_tensors
 from spatialgan.training.state import new_state
 
 FIRST_INDEX = 10_000_000  # of scenes that no data set holds
@@ -71,12 +71,9 @@ class Subject:
         Raises ValueError, in one line, if no checkpoint in the run's folder is from its end.
         """
         for path in self.results.checkpoints(self.run):
-            tensors, header = load_tensors(path)
-            if self._is_end(tensors, header):
-                d = Discriminator(self.config.discriminator)
-                own = {k.removeprefix("d."): t for k, t in tensors.items() if k.startswith("d.")}
-                d.load_state_dict(own)
-                return d.requires_grad_(False)
+            found = load_checkpoint(path)
+            if self._is_end(found):
+                return found.discriminator()
         raise ValueError(
             NO_DISCRIMINATOR.format(run=self.run, folder=self.results.resume(self.run))
         )
@@ -89,13 +86,12 @@ class Subject:
         """Return the first samples of the generator, in about [-1, 1]."""
         return render(self.snapshot, draw_samples(self.config, SEED, 0, num))
 
-    def _is_end(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> bool:
+    def _is_end(self, found: Checkpoint) -> bool:
         """Return whether a checkpoint's averaged generator is the snapshot's, weight by weight."""
-        if header.get("kind") != "checkpoint":
+        if found.config.generator != self.config.generator:
             return False
-        mine = self.snapshot.generator.state_dict()
-        theirs = {k.removeprefix("g_ema."): t for k, t in tensors.items() if k.startswith("g_ema.")}
-        return mine.keys() == theirs.keys() and all(mine[k].equal(theirs[k]) for k in mine)
+        mine, theirs = self.snapshot.generator.state_dict(), found.generator().state_dict()
+        return all(mine[name].equal(theirs[name]) for name in mine)
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,12 @@ def import_command(checkpoint: Path, output: Path, discriminator: Path | None) -
     wanted = [output] if discriminator is None else [output, discriminator]
     paths = check_outputs(wanted, [checkpoint])
     generator = read_generator(checkpoint)
-    judge = read_discriminator(checkpoint) if discriminator else None  # before anything is written
+    found = read_discriminator(checkpoint) if discriminator else None  # before anything is written
     generator.save(paths[0])
     config = generator.config
     levels = len(config.heatmap_channels)
     heatmaps = f"{counted(levels, 'level')} of heatmaps" if levels else "no heatmaps"
     click.echo(f"{output}: a generator of {config.resolution} pixels, {heatmaps}")
-    if judge is not None:
-        judge.save(paths[1])
-        click.echo(f"{discriminator}: a discriminator of {judge.config.resolution} pixels")
+    if found is not None:
+        found.save(paths[1])
+        click.echo(f"{discriminator}: a discriminator of {found.config.resolution} pixels")

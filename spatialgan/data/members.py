@@ -10,12 +10,13 @@ Shapes: h w pixels.
 
 import errno
 import io
+import os
 import re
 import stat
 import warnings
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -108,7 +109,8 @@ def opened_picture(data: bytes) -> Iterator[Image.Image]:
             if picture.format == "PNG":
                 picture.verify()  # while it decodes, Pillow checks no checksum of the pixels
                 picture = Image.open(io.BytesIO(data), formats=("PNG",))
-            yield picture
+            with _silenced() if picture.format == "TIFF" else nullcontext():
+                yield picture
     except BadPicture:
         raise
     except UnidentifiedImageError as error:
@@ -121,6 +123,25 @@ def opened_picture(data: bytes) -> Iterator[Image.Image]:
     except Exception as error:  # decoders raise what they like: struct.error, TypeError, ...
         words = " ".join(str(error).split()) or type(error).__name__
         raise BadPicture(f"damaged or truncated ({words})") from error
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Drop what C code prints to stderr: libtiff's words about damage, which name no file."""
+    numbers: list[int] = []
+    try:
+        numbers.append(os.dup(2))
+        numbers.append(os.open(os.devnull, os.O_WRONLY))
+        os.dup2(numbers[1], 2)
+    except OSError:  # too many open files, or no stderr: the words are only in the way
+        pass
+    try:
+        yield
+    finally:
+        if len(numbers) == 2:
+            os.dup2(numbers[0], 2)
+        for number in numbers:
+            os.close(number)
 
 
 def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -145,8 +166,12 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         if error.errno not in (None, errno.EINVAL):
             raise read_error(str(archive.filename), error) from error
         raise BadMember(info.filename, f"damaged in the ZIP ({error})") from error
-    except MemoryError as error:  # LZMA allocates the dictionary that the member's first bytes ask for
-        raise BadMember(info.filename, "asks for more memory than there is, to be unpacked") from error
+    except (
+        MemoryError
+    ) as error:  # LZMA allocates the dictionary that the member's first bytes ask for
+        raise BadMember(
+            info.filename, "asks for more memory than there is, to be unpacked"
+        ) from error
     except Exception as error:  # zlib.error, LZMAError, BadZipFile, struct.error, ...
         words = " ".join(str(error).split()) or type(error).__name__
         raise BadMember(info.filename, f"damaged in the ZIP ({words})") from error

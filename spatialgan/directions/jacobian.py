@@ -24,6 +24,10 @@ CHUNK_PIXELS = (
 CHUNK = (4, 64)  # fewest and most tangents computed at once
 
 
+class NoDirection(ValueError):
+    """A region of an image for which a method has no direction."""
+
+
 @dataclass(frozen=True)
 class Jacobian:
     """The derivative of a function of d numbers whose value is an image, at 0."""
@@ -89,7 +93,7 @@ def gram_matrices(
     """Return the Gram matrices of all regions, from one Jacobian.
 
     No more than `panel_bytes` of columns are held at once. Where all fit, each is computed once; where q
-    panels are needed, (q + 1) / 2 times on average. Raises ValueError if a region is empty or the whole image.
+    panels are needed, (q + 1) / 2 times on average. Raises NoDirection if a region is empty or the whole image.
     """
     check_masks(masks)
     belongs, order, pixels = _atoms(masks)
@@ -110,12 +114,12 @@ def gram_matrices(
 
 
 def check_masks(masks: Bool[Tensor, "k r r"]) -> None:
-    """Raise ValueError if a region is empty, or leaves nothing outside."""
+    """Raise NoDirection if a region is empty, or leaves nothing outside."""
     covered = masks.flatten(1).sum(dim=1).tolist()
     if 0 in covered:
-        raise ValueError("the region is empty: choose one that has pixels of the image")
+        raise NoDirection("the region is empty: choose one that has pixels of the image")
     if masks[0].numel() in covered:
-        raise ValueError("the region is the whole image: choose one that leaves something outside")
+        raise NoDirection("the region is the whole image: choose one that leaves something outside")
 
 
 def _atoms(

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spatialgan.directions.jacobian import NoDirection
 from spatialgan.directions.problem import Found, Problem
 
 REFERENCE_SIZE = 512  # numbers of the authors' styles
@@ -33,7 +34,7 @@ class LowRank:
     )
 
     def __call__(self, problem: Problem) -> Found:
-        """Return a direction per eigenvector of the region; raises ValueError if the null space is empty."""
+        """Return a direction per eigenvector of the region; raises NoDirection if the null space is empty."""
         grams = problem.grams
         weight = self.weight * (REFERENCE_SIZE / problem.size) ** 0.5
         parts = [
@@ -84,18 +85,18 @@ def _shrunk(values: Tensor, by: Tensor) -> Tensor:
 def project(inside: Float[Tensor, "d d"], outside: Float[Tensor, "d d"], relax: int) -> Found:
     """Return the principal directions of `inside`, projected on the null space of `outside`.
 
-    A direction of which less than SMALLEST is left is dropped. Raises ValueError if none is left.
+    A direction of which less than SMALLEST is left is dropped. Raises NoDirection if none is left.
     """
     values, principal = _range_of(inside)
     if not len(values):
-        raise ValueError("robust PCA leaves nothing of the region's matrix: use the method resefa")
+        raise NoDirection("robust PCA leaves nothing of the region's matrix: use the method resefa")
     _, constrained = _range_of(outside)
     kept = constrained[:, : max(0, constrained.shape[1] - relax)]
     projected = principal - kept @ (kept.T @ principal)
     lengths = projected.norm(dim=0)
     left = lengths > SMALLEST
     if not left.any():
-        raise ValueError(
+        raise NoDirection(
             f"the surroundings have rank {constrained.shape[1]} of {len(outside)}, which leaves the region "
             f"no direction: relax by more than {relax}, or use the method resefa"
         )

@@ -10,7 +10,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from spatialgan.directions.jacobian import Grams, Jacobian, check_masks, gram_matrices
+from spatialgan.directions.jacobian import (
+    Grams,
+    Jacobian,
+    NoDirection,
+    check_masks,
+    gram_matrices,
+)
 from spatialgan.directions.spaces import Space, changed_image
 from spatialgan.networks.generator import SynthesisInputs
 from spatialgan.snapshot import Snapshot
@@ -61,10 +67,10 @@ class Found:
 
 
 def regularized(b: Float[Tensor, "d d"], tau: float) -> Float[Tensor, "d d"]:
-    """Return B + tau tr(B) I [ReSeFa, Eq. 10]; raises ValueError if it is still singular."""
+    """Return B + tau tr(B) I [ReSeFa, Eq. 10]; raises NoDirection if it is still singular."""
     added = tau * b.trace()
     if not added > 0:
-        raise ValueError(
+        raise NoDirection(
             "nothing outside the region changes with these styles, or tau isn't positive: choose another "
             "space, layers or region"
         )

@@ -38,7 +38,7 @@ class Resefa:
 def solve(a: Float[Tensor, "d d"], b: Float[Tensor, "d d"], tau: float) -> Found:
     """Return the eigenvectors of A n = lambda (B + tau tr(B) I) n, largest first [ReSeFa, Eq. 9, 11].
 
-    With B + tau tr(B) I = L L^T: L^-1 A L^-T y = lambda y, and n = L^-T y. Raises ValueError if B is 0.
+    With B + tau tr(B) I = L L^T: L^-1 A L^-T y = lambda y, and n = L^-T y. Raises NoDirection if B is 0.
     """
     lower = torch.linalg.cholesky(regularized(b, tau))
     half = torch.linalg.solve_triangular(lower, a, upper=False)

@@ -13,13 +13,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
 from spatialgan.directions.regions import Box
 from spatialgan.evaluation.bootstrap import Ratio, intervals
 from spatialgan.evaluation.harness import Findings, Procedure, Setup
+from spatialgan.evaluation.ways import change_in
 from spatialgan.losses.linkage import Relative, Unlinked, linked_axes, redrawn
 from spatialgan.snapshot import Snapshot, draw_samples
 
@@ -83,20 +84,14 @@ def changes(
         union, last = masks.any(dim=0), rest[len(boxes) - 1]
         pairs = list(zip(linked, masks, strict=False))
         columns = [
-            torch.stack([_change(before, image, mask) for image, mask in pairs]).mean(dim=0),
-            torch.stack([_change(before, image, ~mask) for image, mask in pairs]).mean(dim=0),
-            _change(before, last, ~union),
-            _change(before, last, union),
+            torch.stack([change_in(before, image, mask) for image, mask in pairs]).mean(dim=0),
+            torch.stack([change_in(before, image, ~mask) for image, mask in pairs]).mean(dim=0),
+            change_in(before, last, ~union),
+            change_in(before, last, union),
             before.mean(dim=1)[:, union].std(dim=1),
         ]
         found[name] = torch.stack(columns, dim=1).cpu()
     return found
-
-
-def _change(
-    before: Float[Tensor, "n 3 r r"], after: Float[Tensor, "n 3 r r"], where: Bool[Tensor, "r r"]
-) -> Float[Tensor, " n"]:
-    return (after - before)[:, :, where].square().mean(dim=(1, 2)).sqrt()
 
 
 def conclude(snapshot: Snapshot, setup: Setup, batches: Sequence[dict]) -> Findings:

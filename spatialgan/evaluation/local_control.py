@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from tqdm import tqdm
 
-from spatialgan.directions.jacobian import Grams, gram_matrices
+from spatialgan.directions.jacobian import Grams, NoDirection, gram_matrices
 from spatialgan.directions.problem import Problem
 from spatialgan.directions.regions import parse_region
 from spatialgan.directions.spaces import Change, open_space
@@ -143,10 +143,10 @@ def _observe_image(
 
 
 def _find(rival: Rival, case: Case) -> SynthesisInputs | Change | None:
-    """Return a rival's way; None where it doesn't apply, or finds nothing (LowRankGAN on some regions)."""
+    """Return a rival's way; None where it doesn't apply, or finds no direction (LowRankGAN on some regions)."""
     try:
         return rival.find(case)
-    except ValueError:
+    except NoDirection:
         return None
 
 

@@ -94,9 +94,9 @@ def images_of(snapshot: Snapshot, inputs: SynthesisInputs) -> Float[Tensor, "n 3
 
 
 def change_in(
-    before: Float[Tensor, "3 r r"], after: Float[Tensor, "n 3 r r"], where: Bool[Tensor, "r r"]
+    before: Float[Tensor, "*n 3 r r"], after: Float[Tensor, "n 3 r r"], where: Bool[Tensor, "r r"]
 ) -> Float[Tensor, " n"]:
-    """Return the change of the pixels of a region."""
+    """Return the change of the pixels of a region, from one image or from as many as there are after it."""
     return (after - before)[:, :, where].square().mean(dim=(1, 2)).sqrt()
 
 

@@ -51,14 +51,18 @@ class SceneExtractor(nn.Module):
 
 
 def network_input(images: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 32 32"]:
-    """Return the images in [-1, 1] at 32 x 32 pixels: area average down, bilinear up."""
-    x = images.float() / 127.5 - 1
-    size = (INPUT_SIDE, INPUT_SIDE)
-    if x.shape[2:] == size:
-        return x
-    if min(x.shape[2:]) >= INPUT_SIDE:
-        return F.interpolate(x, size, mode="area")
-    return F.interpolate(x, size, mode="bilinear", align_corners=False)
+    """Return the images in [-1, 1] at 32 x 32 pixels."""
+    return resized(images.float() / 127.5 - 1, INPUT_SIDE)
+
+
+def resized(images: Float[Tensor, "n 3 h w"], side: int) -> Float[Tensor, "n 3 s s"]:
+    """Return images at another resolution: area average down, bilinear up."""
+    size = (side, side)
+    if images.shape[2:] == size:
+        return images
+    if min(images.shape[2:]) >= side:
+        return F.interpolate(images, size, mode="area")
+    return F.interpolate(images, size, mode="bilinear", align_corners=False)
 
 
 def initialize(extractor: SceneExtractor, generator: torch.Generator) -> None:

@@ -24,7 +24,7 @@ from spatialgan.imports.generators import (
 from spatialgan.imports.parts import Part
 from spatialgan.networks.discriminator import Discriminator, DiscriminatorConfig
 from spatialgan.networks.released import Conventions, released_discriminator
-from spatialgan.snapshot import RESOLUTIONS
+from spatialgan.snapshot import check_resolution
 from spatialgan.tensor_file import load_tensors, save_tensors
 
 KIND = "discriminator"
@@ -140,8 +140,7 @@ def load_discriminator(path: Path) -> Discriminator:
         conventions = Conventions(**header["conventions"])
         check_fields(config)
         check_fields(conventions)
-        if config.resolution not in RESOLUTIONS:
-            raise ValueError(f"resolution is {config.resolution}")
+        check_resolution(config.resolution)
         build = partial(released_discriminator, config, conventions)
         discriminator = filled(build, tensors)
     return discriminator.requires_grad_(False)

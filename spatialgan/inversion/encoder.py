@@ -16,10 +16,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from spatialgan.extractors.network import resized
 from spatialgan.headers import describing, filled
-from spatialgan.inversion.perceptual import resized
 from spatialgan.inversion.starts import Starts, gaussian_columns, layout_of
-from spatialgan.models import is_file_of
 from spatialgan.models.opened import OpenedModel
 from spatialgan.networks.generator import GeneratorConfig
 from spatialgan.tensor_file import halved, read_tensors, save_tensors
@@ -133,7 +132,7 @@ def load_encoder(path: Path, model: OpenedModel) -> Encoder:
     found = read_tensors(path)
     if found.header.get("format") != FORMAT:
         raise ValueError(f"{path} is not an encoder, whose format is '{FORMAT}'")
-    if not is_file_of(str(found.header.get("model_sha256")), model.sha256):
+    if found.header.get("model_sha256") != model.sha256:
         raise ValueError(f"{path} is the encoder of another model: train one for this one")
     config = model.snapshot.config.generator
     with describing(path, "encoder"):

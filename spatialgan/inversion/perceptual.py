@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spatialgan.extractors import efficientnet as lite0
-from spatialgan.extractors.network import INPUT_SIDE, load_extractor, shipped_weights
+from spatialgan.extractors.network import INPUT_SIDE, load_extractor, resized, shipped_weights
 from spatialgan.files import file_sha256
 from spatialgan.variants import choose
 
@@ -54,15 +54,6 @@ def distance(a: Maps, b: Maps) -> Float[Tensor, " _"]:
     """
     squares = [(x - y).square().sum(dim=1).mean(dim=(1, 2)) for x, y in zip(a, b, strict=True)]
     return torch.stack(squares).mean(dim=0) if squares else torch.zeros(1)
-
-
-def resized(images: Float[Tensor, "n 3 r r"], side: int) -> Float[Tensor, "n 3 s s"]:
-    """Return images at another resolution: area average down, bilinear up."""
-    if images.shape[-1] == side:
-        return images
-    if images.shape[-1] > side:
-        return F.interpolate(images, (side, side), mode="area")
-    return F.interpolate(images, (side, side), mode="bilinear", align_corners=False)
 
 
 def scene() -> Perceptual:

@@ -16,7 +16,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from spatialgan.models import is_file_of
 from spatialgan.scenes import checks
 from spatialgan.scenes.changes import LIMIT, Changes
 from spatialgan.scenes.scene import SceneData
@@ -92,7 +91,7 @@ def moved_along(scene: SceneData, directions: Directions, index: int, alpha: flo
 
     Raises ValueError if there is no such direction, or the file is for another model.
     """
-    if not is_file_of(directions.model_sha256, scene.model_sha256):
+    if directions.model_sha256 != scene.model_sha256:
         raise ValueError(
             f"the directions are of another model (sha256 {directions.model_sha256[:12]}..., not "
             f"{scene.model_sha256[:12]}...): find some for this one"

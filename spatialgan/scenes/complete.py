@@ -13,7 +13,6 @@ from torch import Tensor
 
 from spatialgan.heatmaps.layout import Gaussians, Layout
 from spatialgan.heatmaps.samplers import all_inside
-from spatialgan.models import is_file_of
 from spatialgan.models.opened import OpenedModel
 from spatialgan.networks.generator import GeneratorConfig
 from spatialgan.networks.style_space import style_channels
@@ -49,7 +48,7 @@ def complete_scene(document: SceneDocument, model: OpenedModel) -> SceneData:
     Raises ValueError, naming the place, if the document doesn't fit the model or was made with another
     file of that name.
     """
-    if document.model_sha256 and not is_file_of(document.model_sha256, model.sha256):
+    if document.model_sha256 and document.model_sha256 != model.sha256:
         raise ValueError(
             f"was made with another '{document.model}' (sha256 {document.model_sha256[:12]}..., not "
             f"{model.sha256[:12]}...): remove model_sha256 to render it with this one"
@@ -73,11 +72,11 @@ def complete_scene(document: SceneDocument, model: OpenedModel) -> SceneData:
 
 def _layout(levels: tuple[tuple[Gaussian, ...], ...], drawn: Layout) -> Layout:
     """Return a document's layout; raises ValueError unless it has the levels and counts that are drawn."""
-    _check_count("layout", len(levels), len(drawn.levels), "levels")
+    _check_count("layout", len(levels), len(drawn.levels), "level")
     for number, (level, like) in enumerate(zip(levels, drawn.levels, strict=True)):
         if not isinstance(like, Gaussians):
             return drawn  # noise, which SceneData refuses
-        _check_count(f"layout, level {number}", len(level), like.centers.shape[1], "sub-heatmaps")
+        _check_count(f"layout, level {number}", len(level), like.centers.shape[1], "sub-heatmap")
     return Layout(tuple(_level(level) for level in levels), 1)
 
 
@@ -93,7 +92,7 @@ def _styles(document: SceneDocument, num_codes: int) -> tuple[StyleSeed, ...]:
     if document.background is not None:
         styles[0] = StyleSeed(document.background, 0)
     if document.objects is not None:
-        _check_count("styles, objects", len(document.objects), num_codes - 1, "objects' styles")
+        _check_count("styles, objects", len(document.objects), num_codes - 1, "object")
         for i, style in enumerate(document.objects):
             check_range(f"styles, object {i}: object", style.code - 1, 0, num_codes - 2)
         styles[1:] = document.objects
@@ -102,7 +101,9 @@ def _styles(document: SceneDocument, num_codes: int) -> tuple[StyleSeed, ...]:
 
 def _check_count(place: str, count: int, expected: int, what: str) -> None:
     if count != expected:
-        raise ValueError(f"{place} has {count:,} entries, but this model has {expected} {what}")
+        raise ValueError(
+            f"{place}: {count:,} given, but this model takes {expected}, one per {what}"
+        )
 
 
 def _changes(document: SceneDocument, config: GeneratorConfig) -> Changes:

@@ -256,9 +256,7 @@ def _free_object(level: Gaussians, taken: int) -> int:
     reach[taken] = 0.0
     free = int(reach.argmax())
     if reach[free] <= 1:
-        raise ValueError(
-            f"all {len(reach)} objects of this model are in the image: remove one for the copy"
-        )
+        raise ValueError("every object of this model is in the image: remove one for the copy")
     return free
 
 

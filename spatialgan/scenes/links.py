@@ -9,7 +9,6 @@ from typing import ClassVar
 import torch
 
 from spatialgan.losses.linkage import Unlinked, linked_axes
-from spatialgan.models import is_file_of
 from spatialgan.models.opened import open_model
 from spatialgan.scenes import checks
 from spatialgan.scenes.addresses import match_text
@@ -38,7 +37,7 @@ class Resample:
         Raises ValueError if the scene's model has no such link.
         """
         model = open_model(scene.model)
-        if not is_file_of(scene.model_sha256, model.sha256):
+        if scene.model_sha256 != model.sha256:
             raise ValueError(f"{scene.model} is no longer the model that the scene was made with")
         snapshot = model.snapshot
         linkage, w_dim = snapshot.config.linkage, snapshot.config.generator.w_dim

@@ -9,6 +9,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tqdm import tqdm
 
 from spatialgan.config import RunConfig
 from spatialgan.data.archive import ImageArchive
-from spatialgan.data.prepare import check_archive, described_sha256
+from spatialgan.data.prepare import check_archive
 from spatialgan.files import file_sha256, write_atomically
 from spatialgan.pictures import save_png
 from spatialgan.provenance import source_commit
@@ -29,10 +30,11 @@ from spatialgan.training.feed import real_batches
 from spatialgan.training.grids import overlay_grid, sample_grid
 from spatialgan.training.linked_regions import open_finder
 from spatialgan.training.phases import Step, phases_of, run_phase, update_ema
-from spatialgan.training.pretrained import begin_from, pretrained_snapshot
+from spatialgan.training.pretrained import Pretrained, begin_from, read_pretrained
 from spatialgan.training.processes import Processes
 from spatialgan.training.run_folder import (
     RunFolder,
+    fixed_settings,
     open_run_folder,
     restore_newest,
     save_checkpoint,
@@ -89,21 +91,17 @@ def train(job: TrainingJob) -> None:
         raise ValueError(
             f"{files.archive} has {archive.resolution} px images, the run {config.generator.resolution} px"
         )
-    fixed = {
-        "identity": config.identity(),
-        "dataset_sha256": described_sha256(files),
-        "code": config.code("spatialgan.training.loop.train"),
-    }
-    if config.pretrained:
-        fixed["pretrained_sha256"] = file_sha256(pretrained_snapshot(config, job.results))
-    folder = open_run_folder(job.results, config.name, fixed)
-    if job.processes.rank == 0:
-        # one lock for all settings of a run: its outputs are of one training
-        with exclusive(job.results.resume(config.name), job.waits):
+    # one lock for all settings of a run: its outputs are of one training
+    is_first = job.processes.rank == 0
+    lock = exclusive(job.results.resume(config.name), job.waits) if is_first else nullcontext()
+    with lock:
+        job.processes.barrier()  # files are read when no other training of the run is at work
+        if is_first:
             check_archive(archive, files)
-            _train(job, config, archive, folder)
-    else:
-        _train(job, config, archive, folder)
+        pretrained = read_pretrained(config, job.results) if config.pretrained else None
+        fixed = fixed_settings(config, job.results, pretrained.sha256 if pretrained else "")
+        folder = open_run_folder(job.results, config.name, fixed)
+        _train(job, config, archive, folder, pretrained)
 
 
 def _check_batch(config: RunConfig, processes: Processes) -> None:
@@ -115,11 +113,17 @@ def _check_batch(config: RunConfig, processes: Processes) -> None:
         )
 
 
-def _train(job: TrainingJob, config: RunConfig, archive: ImageArchive, folder: RunFolder) -> None:
+def _train(
+    job: TrainingJob,
+    config: RunConfig,
+    archive: ImageArchive,
+    folder: RunFolder,
+    pretrained: Pretrained | None,
+) -> None:
     processes = job.processes
     state = new_state(config, processes.device)
-    if config.pretrained:
-        begin_from(pretrained_snapshot(config, job.results), state)
+    if pretrained:
+        begin_from(pretrained, state)
     if config.linkage.regions:
         state.linkage = open_finder(config, job.results, processes.device.type)
     restore_newest(folder, state)
@@ -220,6 +224,7 @@ def _write_outputs(
         "dataset_sha256": folder.fixed["dataset_sha256"],
         "snapshot_sha256": file_sha256(outputs.snapshot),
         "training": folder.kept.name,  # by which its kept snapshots are found
+        "curves_sha256": file_sha256(outputs.curves),
         "kimg": state.cur_nimg / 1000,
         "resolution": config.generator.resolution,
         "precision": config.training.precision,

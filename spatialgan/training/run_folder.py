@@ -12,6 +12,8 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from spatialgan.config import RunConfig
+from spatialgan.data.prepare import described_sha256
 from spatialgan.headers import describing, whole
 from spatialgan.results import Results, RunFiles
 from spatialgan.tensor_file import DamagedFile, load_tensors, save_tensors
@@ -36,6 +38,19 @@ class RunFolder:
     def checkpoints(self) -> list[Path]:
         """Return the checkpoints, newest first."""
         return sorted(self.resume.glob("checkpoint-*.safetensors"), reverse=True)
+
+
+def fixed_settings(config: RunConfig, results: Results, pretrained_sha256: str) -> dict:
+    """Return what must be the same when a training is resumed, as JSON data; "" for a run that begins from none.
+
+    Raises ValueError if the data set is not prepared.
+    """
+    fixed = {
+        "identity": config.identity(),
+        "dataset_sha256": described_sha256(results.dataset(config.dataset)),
+        "code": config.code("spatialgan.training.loop.train"),
+    }
+    return {**fixed, "pretrained_sha256": pretrained_sha256} if pretrained_sha256 else fixed
 
 
 def open_run_folder(results: Results, run: str, fixed: dict) -> RunFolder:

@@ -68,7 +68,9 @@ def make_run(params: Params, run: str) -> None:
     tensors = {f"d.{name}": t for name, t in state.d.state_dict().items()}
     tensors |= {f"g_ema.{name}": t for name, t in state.g_ema.state_dict().items()}
     folder = results.resume(run) / "key"
-    save_tensors(folder / "checkpoint-000000000064.safetensors", tensors, {"kind": "checkpoint"})
+    state_of = {"counters": {"cur_nimg": 64}, "fixed": {"identity": config.identity()}}
+    header = {"kind": "checkpoint", **state_of}
+    save_tensors(folder / "checkpoint-000000000064.safetensors", tensors, header)
 
 
 @pytest.mark.parametrize(

@@ -233,5 +233,17 @@ def test_a_member_that_asks_for_more_memory_than_there_is_is_a_bad_member(tmp_pa
         raise MemoryError
 
     monkeypatch.setattr(zipfile.LZMADecompressor, "decompress", out_of_memory)
-    with pytest.raises(ValueError, match=r"lzma.zip: \S+: asks for more memory than there is"):
+    with pytest.raises(ValueError, match=r"00000/\S+: asks for more memory than there is"):
         prepare(tmp_path, "zip", INPUTS / "zips/lzma.zip", "error")
+
+
+def test_a_damaged_tiff_is_named_in_our_words_alone(capfd):
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "TIFF", compression="tiff_lzw")
+    data = bytearray(stream.getvalue())
+    data[1000:1200] = bytes(200)
+    with pytest.raises(BadMember, match="a.tif: damaged or truncated"):
+        decode_image("a.tif", bytes(data))
+    os.write(2, b"still there")
+    assert capfd.readouterr().err == "still there"

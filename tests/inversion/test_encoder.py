@@ -68,6 +68,7 @@ def test_numbers_are_a_scene_and_back(models, row):
     torch.testing.assert_close(gaussian_columns(again.layout), gaussian_columns(starts.layout))
 
 
+@pytest.mark.slow
 def test_a_training_is_a_function_of_model_steps_and_seed_and_learns(models):
     first, record = train_encoder(models["indoor"], 60)
     again, _ = train_encoder(models["indoor"], 60)

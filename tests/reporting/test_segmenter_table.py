@@ -159,6 +159,7 @@ def snakemake(folder: Path, detectron2: str, *options: str) -> str:
     return f"{run.stdout}{run.stderr}exit {run.returncode}"
 
 
+@pytest.mark.slow
 def test_without_detectron2_nothing_runs_and_one_line_names_the_install(tmp_path: Path) -> None:
     absent = "raise ModuleNotFoundError('no such library', name='detectron2')\n"
     said = snakemake(tmp_path, absent)
@@ -168,6 +169,7 @@ def test_without_detectron2_nothing_runs_and_one_line_names_the_install(tmp_path
     assert said.endswith("exit 1") and not (tmp_path / "project" / "results").exists()
 
 
+@pytest.mark.slow
 def test_with_it_both_segmenters_measure_the_same_runs(tmp_path: Path) -> None:
     said = snakemake(tmp_path, "", "--dry-run")
     assert said.endswith("exit 0"), said

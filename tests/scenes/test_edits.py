@@ -76,7 +76,7 @@ def test_a_copy_takes_the_object_farthest_outside_when_none_was_removed():
 
 
 def test_a_copy_needs_a_free_object():
-    with pytest.raises(ValueError, match="copy: all 3 objects of this model are in the image"):
+    with pytest.raises(ValueError, match="copy: every object of this model is in the image"):
         edited(ROOM, "copy", "0:0.5,0.5")
     with pytest.raises(ValueError, match="copy: a hierarchy is the only object"):
         edited(CAT, "copy", "0:0.5,0.5")

@@ -155,11 +155,11 @@ BAD = {
     "NaN": (edited(put("layout", 0, 0, "center", [float("nan"), 0])), "NaN is not a number"),
     "10,000 objects": (
         edited(put("layout", 0, [GAUSSIAN] * 10_000)),
-        "layout, level 0 has 10,000 entries, but this model has 3 sub-heatmaps",
+        "layout, level 0: 10,000 given, but this model takes 3, one per sub-heatmap",
     ),
     "two levels": (
         edited(put("layout", [[GAUSSIAN], [GAUSSIAN]])),
-        "layout has 2 entries, but this model has 1 levels",
+        "layout: 2 given, but this model takes 1, one per level",
     ),
     "layout is no list": (edited(put("layout", 7)), "layout is 7, but must be a list"),
     "level is no list": (edited(put("layout", 0, {})), "layout, level 0 is dict, but must be a"),
@@ -191,7 +191,7 @@ BAD = {
     "noise mode": (edited(put("noise_mode", "loud")), "unknown noise_mode 'loud': choose one of"),
     "too many styles": (
         edited(put("styles", "objects", [1, 2, 3, 4])),
-        "styles, objects has 4 entries, but this model has 3 objects' styles",
+        "styles, objects: 4 given, but this model takes 3, one per object",
     ),
     "style of no object": (
         edited(put("styles", "objects", [1, 2, {"seed": 1, "object": 3}])),
@@ -229,7 +229,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 def test_styles_of_objects_do_not_fit_a_model_of_one_style(tmp_path):
     document = {**document_of("cat"), "styles": {"background": 1, "objects": [1]}}
-    with pytest.raises(ValueError, match="objects has 1 entries, but this model has 0 objects'"):
+    with pytest.raises(
+        ValueError, match="objects: 1 given, but this model takes 0, one per object"
+    ):
         load_scene(written(tmp_path, document))
 
 

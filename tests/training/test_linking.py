@@ -5,15 +5,17 @@ from dataclasses import replace
 import pytest
 import torch
 
+from spatialgan.files import file_sha256
 from spatialgan.losses.linkage import Relative
 from spatialgan.results import Results
 from spatialgan.segmenters.instances import Instances
-from spatialgan.snapshot import load_snapshot
+from spatialgan.snapshot import load_hashed, load_snapshot
+from spatialgan.tensor_file import load_tensors
 from spatialgan.training import loop
 from spatialgan.training.linked_regions import RegionFinder, linked_region, open_finder
 from spatialgan.training.linking import g_link
 from spatialgan.training.phases import Step, phases_of
-from spatialgan.training.pretrained import begin_from, pretrained_snapshot
+from spatialgan.training.pretrained import Pretrained, begin_from, read_pretrained
 from spatialgan.training.processes import Processes
 from spatialgan.training.state import new_state
 from tests.tiny import tiny_config, tiny_snapshot
@@ -103,12 +105,29 @@ def test_a_training_goes_on_from_a_finished_run(tmp_path):
     assert made.config.pretrained == "baseline" and made.config.linkage == config.linkage
     first = load_snapshot(path).generator.state_dict()
     state = new_state(config, CPU)
-    begin_from(pretrained_snapshot(config, Results(tmp_path)), state)
+    begin_from(read_pretrained(config, Results(tmp_path)), state)
     for generator in (state.g, state.g_ema):
         assert all(torch.equal(first[k], v) for k, v in generator.state_dict().items())
 
 
 def test_a_run_of_another_size_is_refused(tmp_path):
     path = tiny_snapshot(tmp_path / "other.safetensors", "spatialgan")
+    pretrained = Pretrained(path, *load_hashed(path))
     with pytest.raises(ValueError, match="other.safetensors is of another generator"):
-        begin_from(path, new_state(tiny_config("baseline"), CPU))
+        begin_from(pretrained, new_state(tiny_config("baseline"), CPU))
+
+
+@pytest.mark.unchecked
+def test_a_training_records_the_bytes_that_it_began_from(tmp_path, monkeypatch):
+    config, results = short_config("link_tuned"), Results(tmp_path)
+    path = tiny_snapshot(results.run("cat/baseline/0").snapshot, "baseline")
+    first = file_sha256(path)
+
+    def replaced_meanwhile(pretrained, state):
+        path.write_bytes(b"another training's")
+        begin_from(pretrained, state)
+
+    monkeypatch.setattr(loop, "begin_from", replaced_meanwhile)
+    loop.train(job(tmp_path, config))
+    checkpoint = next(results.checkpoints(config.name))
+    assert load_tensors(checkpoint)[1]["fixed"]["pretrained_sha256"] == first

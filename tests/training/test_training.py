@@ -310,6 +310,7 @@ def one_of_two(rank: int, port: int, path: Path) -> None:
             save_tensors(path, tensors, {})
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_same_steps_as_one(tmp_path):
     path, port = tmp_path / "two.safetensors", 29500 + os.getpid() % 1000
     multiprocessing.start_processes(one_of_two, (port, path), nprocs=2, start_method="spawn")

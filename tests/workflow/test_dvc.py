@@ -1,7 +1,7 @@
 """DVC and Snakemake together, as a reviewer meets them: clone, pull, nothing to do; one change, one training.
 
-Everything is real but the jobs themselves, which tests/stand_in.py stands in for. What takes minutes is run by
-`pytest -m slow tests/workflow/test_dvc.py`.
+Everything is real but the jobs themselves, which tests/stand_in.py stands in for. That takes minutes: continuous
+integration runs it, and `pytest -m slow tests/workflow`.
 """
 
 import json
@@ -20,6 +20,7 @@ import yaml
 from tests.copies import PROJECT, copy_dvc, copy_project
 from tests.workflow import warm
 
+pytestmark = pytest.mark.slow
 NOTHING = "Nothing to be done"
 CLEAN = "Data and pipelines are up to date."
 SECTION = {
@@ -237,7 +238,6 @@ def real_verify(tree: Checkout) -> str:
     return tree.run(sys.executable, "-c", code)
 
 
-@pytest.mark.slow
 def test_one_changed_row_trains_that_row_by_both(clone: Checkout, diary: Path) -> None:
     change_sel(clone)
     before = (clone.folder / "results/tables/other.md").read_text()
@@ -268,7 +268,6 @@ def test_one_changed_row_trains_that_row_by_both(clone: Checkout, diary: Path) -
     assert CLEAN in clone.run("dvc", "status")
 
 
-@pytest.mark.slow
 def test_words_train_nothing(clone: Checkout, diary: Path) -> None:
     clone.edit("spatialgan/training/loop.py", '"""', '"""Reworded. ')
     assert clone.planned() == set()
@@ -278,7 +277,6 @@ def test_words_train_nothing(clone: Checkout, diary: Path) -> None:
     assert diary.read_text() == ""
 
 
-@pytest.mark.slow
 def test_a_killed_reproduction_loses_no_training(clone: Checkout, diary: Path) -> None:
     for row in ("sel", "spatialgan"):
         clone.edit("params/runs.yaml", f"{row}: ", f"{row}: ")
@@ -311,7 +309,6 @@ def test_a_killed_reproduction_loses_no_training(clone: Checkout, diary: Path) -
     assert "no faults" in real_verify(clone)
 
 
-@pytest.mark.slow
 def test_weights_that_were_not_pulled_are_not_trained_again(clone: Checkout, diary: Path) -> None:
     snapshot = clone.folder / "results/snapshots/cat/sel/0.safetensors"
     metric = "results/metrics/cat/sel/0/fidelity.json"
@@ -334,7 +331,6 @@ def test_weights_that_were_not_pulled_are_not_trained_again(clone: Checkout, dia
     assert clone.planned() == {("table", "pair")}
 
 
-@pytest.mark.slow
 def test_what_is_nowhere_is_made_where_dvc_runs_the_stage(clone: Checkout, diary: Path) -> None:
     for folder in ("results/snapshots", ".dvc/cache"):
         shutil.rmtree(clone.folder / folder)
@@ -345,7 +341,6 @@ def test_what_is_nowhere_is_made_where_dvc_runs_the_stage(clone: Checkout, diary
     assert CLEAN in clone.run("dvc", "status")
 
 
-@pytest.mark.slow
 def test_a_damaged_object_is_served_by_dvc_and_found_by_verify(clone: Checkout) -> None:
     victim = max(
         (clone.folder / ".dvc/cache/files/md5").glob("??/*"), key=lambda path: path.stat().st_size

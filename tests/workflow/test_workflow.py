@@ -201,6 +201,7 @@ def test_words_and_additions_make_nothing_again(smoke: Tree, edit) -> None:
     assert smoke.planned(TABLE) == set()
 
 
+@pytest.mark.slow
 def test_a_changed_default_retrains_the_rows_that_use_it(smoke: Tree, edit) -> None:
     edit(
         "spatialgan/heatmaps/samplers.py", "offset_std: float = 1 / 3", "offset_std: float = 1 / 4"
@@ -208,6 +209,7 @@ def test_a_changed_default_retrains_the_rows_that_use_it(smoke: Tree, edit) -> N
     assert smoke.rows("train", TABLE) == STEERED
 
 
+@pytest.mark.slow
 def test_a_changed_row_retrains_that_row(smoke: Tree, edit) -> None:
     edit("params/runs.yaml", "kernel_size: 7", "kernel_size: 5")
     assert smoke.planned(TABLE) == {
@@ -218,6 +220,7 @@ def test_a_changed_row_retrains_that_row(smoke: Tree, edit) -> None:
     }
 
 
+@pytest.mark.slow
 def test_changed_code_makes_again_what_runs_it(smoke: Tree, edit) -> None:
     edit("spatialgan/evaluation/fidelity.py", "NEIGHBORS = 3", "NEIGHBORS = 4")
     assert {rule for rule, _ in smoke.planned(TABLE)} == {"fidelity", "table"}
@@ -225,11 +228,13 @@ def test_changed_code_makes_again_what_runs_it(smoke: Tree, edit) -> None:
     assert smoke.rows("train", TABLE) == STEERED | NOT_STEERED | MANY_OBJECTS
 
 
+@pytest.mark.slow
 def test_a_mended_score_segments_and_trains_nothing_again(smoke: Tree, edit) -> None:
     edit("spatialgan/evaluation/matching.py", "MIN_COSINE = 0.5", "MIN_COSINE = 0.6")
     assert {rule for rule, _ in smoke.planned(TABLE)} == {"comove", "table"}
 
 
+@pytest.mark.slow
 def test_a_gallery_is_drawn_of_finished_runs(smoke: Tree, edit) -> None:
     picture = "results/smoke/figures/level_moves.png"
     output = smoke.snakemake(picture)
@@ -244,6 +249,7 @@ def test_a_gallery_is_drawn_of_finished_runs(smoke: Tree, edit) -> None:
     assert "params/figures.yaml, level_moves: move: '1/0:0.3' is not of the form" in said
 
 
+@pytest.mark.slow
 def test_the_folder_says_which_profile(smoke: Tree) -> None:
     params = load_params()
     other = next(name for name in params.profiles if len(params.profile(name)["seeds"]) > 1)
@@ -322,6 +328,7 @@ def test_in_a_clone_one_line_says_what_to_pull(clone: Tree, edit) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_training_is_not_repeated_for_a_forced_measure(smoke: Tree) -> None:
     snapshot = smoke.folder / "results/smoke/snapshots/cat/spatialgan/0.safetensors"
     metric = "results/smoke/metrics/cat/spatialgan/0/fidelity.json"
@@ -342,6 +349,7 @@ def test_a_training_is_not_repeated_for_a_forced_measure(smoke: Tree) -> None:
     assert "rule train" in again
 
 
+@pytest.mark.slow
 def test_a_killed_workflow_goes_on_where_it_was(smoke: Tree, edit) -> None:
     edit("params/profiles.yaml", "kimg: 0.064", "kimg: 0.4")
     running = smoke.start(RUN, environment=smoke.cold)
@@ -398,6 +406,7 @@ def test_a_killed_workflow_waits_for_the_training_that_outlived_it(tmp_path: Pat
     assert tree.planned(RUN) == set()
 
 
+@pytest.mark.slow
 def test_locks_of_a_living_workflow_are_respected(smoke: Tree) -> None:
     lock = smoke.folder / ".snakemake/locks/0.output.lock"
     lock.write_text(f"{TABLE}\n")

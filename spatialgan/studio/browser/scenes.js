@@ -134,7 +134,7 @@ function copy(scene, text, offset) {
     return presence === 0 ? 2 * CENTER_LIMIT : Math.max(...center.map(Math.abs));
   });
   const target = reach.indexOf(Math.max(...reach));
-  check(reach[target] > 1, `All ${level.length} objects of this model are in the image: remove one for the copy.`);
+  check(reach[target] > 1, "Every object of this model is in the image: remove one for the copy.");
   const moved = offset.split(",").map((by, axis) => f32(f32(level[source].center[axis]) + f32(Number(by))));
   const layout = [level.with(target, shortened({ ...level[source], center: moved }))];
   const { objects } = scene.styles;
