@@ -13,18 +13,19 @@ import io
 import os
 import re
 import stat
+import struct
 import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
 from spatialgan.data.profiles import BadPicture, to_srgb
-from spatialgan.documents import read_error
+from spatialgan.documents import open_regular, read_error
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")  # Pillow's names
 SUFFIXES = (
@@ -156,9 +157,15 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         raise BadMember(info.filename, _bomb(f"{info.file_size} bytes"))
     bounded = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
     try:
+        if info.compress_type == zipfile.ZIP_LZMA and _dictionary_size(archive, info) > MAX_BYTES:
+            raise BadMember(
+                info.filename, "damaged in the ZIP (packed with too large a dictionary)"
+            )
         with archive.open(info) as file:
             piece = info.file_size + 1 if bounded else PIECE
             return b"".join(iter(lambda: file.read(piece), b""))
+    except BadMember:
+        raise
     except (NotImplementedError, RuntimeError) as error:
         raise BadMember(info.filename, f"cannot be unpacked ({error})") from error
     except OSError as error:
@@ -166,15 +173,19 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         if error.errno not in (None, errno.EINVAL):
             raise read_error(str(archive.filename), error) from error
         raise BadMember(info.filename, f"damaged in the ZIP ({error})") from error
-    except (
-        MemoryError
-    ) as error:  # LZMA allocates the dictionary that the member's first bytes ask for
-        raise BadMember(
-            info.filename, "asks for more memory than there is, to be unpacked"
-        ) from error
     except Exception as error:  # zlib.error, LZMAError, BadZipFile, struct.error, ...
         words = " ".join(str(error).split()) or type(error).__name__
         raise BadMember(info.filename, f"damaged in the ZIP ({words})") from error
+
+
+def _dictionary_size(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """Return how many bytes a member that is packed by LZMA makes its unpacker allocate (APPNOTE.TXT, 5.8.8)."""
+    with open_regular(Path(str(archive.filename))) as file:
+        file.seek(info.header_offset + 26)
+        name, extra = struct.unpack("<HH", file.read(4))
+        file.seek(name + extra, io.SEEK_CUR)
+        # after a version, a length, and the coder's properties
+        return struct.unpack("<4xBI", file.read(9))[1]
 
 
 def name_problem(info: zipfile.ZipInfo) -> str:
