@@ -337,7 +337,7 @@ def test_a_body_beyond_the_limit_is_refused(client):
 def test_a_scene_of_ten_thousand_objects_is_refused(client):
     crowd = [[{"center": [0, 0], "sigma": 0.2}] * 10_000]
     answer = client.post("/render", json={**LEAST, "layout": crowd})
-    assert answer.status_code == 400 and "layout, level 0 has 10,000" in answer.json()["error"]
+    assert answer.status_code == 400 and "layout, level 0: 10,000 given" in answer.json()["error"]
     assert still_renders(client)
 
 
