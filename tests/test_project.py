@@ -289,6 +289,7 @@ def test_spelling_is_american():
             assert not found, f"{path.relative_to(ROOT)}: {found[0]}..."
 
 
+@pytest.mark.slow
 def test_every_module_of_the_core_imports_without_the_workflow():
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in MODULES]
     names = [name.removesuffix(".__init__") for name in names if not name.endswith("__main__")]

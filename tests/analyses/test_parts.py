@@ -64,6 +64,7 @@ def test_a_part_that_is_not_there_goes_nowhere_known() -> None:
     assert PARSER.whole(images).sum() == 32 and PARSER.whole(empty).sum() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.unchecked
 def test_training_finds_the_cat(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "NUM_TRAINED", 80)

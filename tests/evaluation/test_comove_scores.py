@@ -127,6 +127,7 @@ def test_intervals_are_those_of_the_normal_law_where_it_holds():
     assert found.high == pytest.approx(values.mean() + 1.96 * error, abs=0.2 * error)
 
 
+@pytest.mark.slow
 def test_nineteen_of_twenty_intervals_of_a_conditional_mean_hold_the_truth():
     draws, hits = np.random.default_rng(0), 0
     for repeat in range(100):

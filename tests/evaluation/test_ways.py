@@ -130,6 +130,7 @@ def test_resefa_beats_a_random_direction(linked, measured):
     assert metrics["resefa_left_10_reached"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.unchecked
 def test_objects_are_moved_removed_and_restyled_in_their_discs(tmp_path):
     snapshot = load_snapshot(tiny_snapshot(tmp_path / "m.safetensors", "indoor"))

@@ -101,6 +101,7 @@ def test_patches_keep_their_pixels() -> None:
     assert 0.3 < moved.float().mean() < 0.7
 
 
+@pytest.mark.slow
 def test_training_is_a_function_of_the_seed(tmp_path) -> None:
     digests = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
