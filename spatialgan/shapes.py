@@ -68,8 +68,9 @@ MEASURED = {
 }
 HISTORY = {
     "type": "object",
-    "required": ["history"],
+    "required": ["history", "metric_ids"],
     "properties": {
+        "metric_ids": _mapping(TEXT, fid=TEXT, precision=TEXT, recall=TEXT),
         "history": {
             "type": "array",
             "minItems": 1,

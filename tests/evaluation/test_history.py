@@ -120,10 +120,11 @@ def test_the_figure_draws_the_histories_that_there_are(tmp_path, monkeypatch):
     points = [{"kimg": k, "fid": 90.0 / k, "precision": 0.5, "recall": k / 9} for k in (1, 2, 3)]
     path = params.results("smoke").metric("cat/sel/0", "history")
     path.parent.mkdir(parents=True)
-    write_record(path, {"history": points})
+    ids = {name: f"scene_{name}64" for name in ("fid", "kid", "precision", "recall")}
+    write_record(path, {"history": points, "metric_ids": ids})
     with Image.open(write_figure(params, "history", "smoke")) as picture:
         assert picture.width > 800 and len(picture.convert("RGB").getcolors(1 << 20)) > 20
-    write_record(path, {"history": [{"kimg": 1, "fid": "low"}]})
+    write_record(path, {"history": [{"kimg": 1, "fid": "low"}], "metric_ids": ids})
     with pytest.raises(ValueError, match=f"{path}: .*make it again"):
         write_figure(params, "history", "smoke")
     assert "history" not in params.usual_figures
