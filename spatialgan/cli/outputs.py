@@ -4,8 +4,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from spatialgan.documents import unusual_kind
-
 
 def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path] = ()) -> list[Path]:
     """Return the files to write to: links are followed, so that they stay links.
@@ -31,6 +29,8 @@ def _check_named(path: Path) -> None:
 
 
 def _check_writable(path: Path, real: Path) -> None:
+    from spatialgan.documents import unusual_kind  # with YAML, which `--help` does without
+
     try:
         mode = real.stat().st_mode
     except FileNotFoundError:

@@ -1,6 +1,5 @@
 """The command that serves the studio."""
 
-import webbrowser
 from pathlib import Path
 
 import click
@@ -47,6 +46,8 @@ def studio(
 
     MODEL is a shipped model, or the path of a snapshot; by default all shipped models. Ctrl-C ends the studio.
     """
+    import webbrowser
+
     try:
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
