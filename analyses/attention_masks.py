@@ -23,11 +23,11 @@ from torch import Tensor
 from analyses.documents import output_option, write_document
 from spatialgan.analyses.maps import NUM_OTHERS, beyond, correlation, readings
 from spatialgan.analyses.requests import draw_scenes
-from spatialgan.config import RunConfig, run_from_identity
 from spatialgan.evaluation.bootstrap import Ratio, intervals
 from spatialgan.files import write_atomically
 from spatialgan.losses.alignment import normalize_attention
 from spatialgan.networks.discriminator import Discriminator
+from spatialgan.settings.config import RunConfig, run_from_identity
 from spatialgan.tensor_file import load_tensors
 from spatialgan.training.state import new_state
 

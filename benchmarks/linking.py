@@ -13,7 +13,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.steps import CYCLE, configured, our_step
-from spatialgan.config import load_params
+from spatialgan.settings.config import load_params
 
 TWIN = "baseline"
 

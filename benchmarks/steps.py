@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from spatialgan.config import RunConfig, load_params, resolve
+from spatialgan.settings.config import RunConfig, load_params, resolve
 from spatialgan.training.loop import take_step
 from spatialgan.training.phases import Step
 from spatialgan.training.processes import Processes

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from packaging.version import parse as parse_version
 
 from benchmarks.steps import configured, our_step, seconds_per_step
-from spatialgan.config import RunConfig
+from spatialgan.settings.config import RunConfig
 
 
 def peer_step(checkout: Path, config: RunConfig) -> Callable[[int], None]:

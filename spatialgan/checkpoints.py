@@ -10,12 +10,12 @@ from typing import Any
 
 from torch import Tensor
 
-from spatialgan.config import RunConfig, run_from_identity
 from spatialgan.headers import Network, check_fields, describing, filled, whole
 from spatialgan.networks.discriminator import Discriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.records import read_record
 from spatialgan.results import Results
+from spatialgan.settings.config import RunConfig, run_from_identity
 from spatialgan.snapshot import check_resolution, save_snapshot
 from spatialgan.tensor_file import load_tensors
 

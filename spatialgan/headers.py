@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from spatialgan.field_types import fits
+from spatialgan.settings.field_types import fits
 from spatialgan.variants import shown
 
 MAX_NUMBER = 1 << 20  # of sizes and counts

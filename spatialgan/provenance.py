@@ -2,7 +2,7 @@
 
 A stamp is under "made_from" in a JSON record and in a text chunk of that name in a PNG. It is a dict:
 "settings" (JSON, as asked for), "code" (digest of the code that was run) and "inputs" (sha256 of each file that
-was read, by its path). `spatialgan.steps` says what it should be now, `spatialgan.status` compares.
+was read, by its path). `spatialgan.upkeep.steps` says what it should be now, `spatialgan.upkeep.status` compares.
 """
 
 import json

@@ -16,11 +16,11 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from spatialgan.config import ExecutionConfig, RunConfig, run_from_identity
 from spatialgan.headers import check_fields, check_numbers, describing, filled, whole
 from spatialgan.networks.generator import Generator, GeneratorInputs, draw_noise
 from spatialgan.networks.released import Conventions, released_generator
 from spatialgan.rng import generator_for
+from spatialgan.settings.config import ExecutionConfig, RunConfig, run_from_identity
 from spatialgan.tensor_file import read_tensors, save_tensors
 
 PREFIX = "generator."  # of the names of a generator's weights

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from spatialgan.graph import CLAIMS, Graph
-from spatialgan.params import Params, load_params
 from spatialgan.provenance import source_commit
 from spatialgan.records import write_record
 from spatialgan.results import Results
-from spatialgan.steps import HASH_KEYS, Step, stamp
+from spatialgan.settings.params import Params, load_params
+from spatialgan.upkeep.graph import CLAIMS, Graph
+from spatialgan.upkeep.steps import HASH_KEYS, Step, stamp
 
 HEAVY = 1_500_000  # bytes
 STEPS = 20

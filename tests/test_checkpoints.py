@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from spatialgan import checkpoints
 from spatialgan.checkpoints import load_checkpoint, write_snapshot
 from spatialgan.cli.main import main
-from spatialgan.config import resolve
-from spatialgan.params import load_params
 from spatialgan.results import Results
+from spatialgan.settings.config import resolve
+from spatialgan.settings.params import load_params
 from spatialgan.snapshot import load_snapshot
 from spatialgan.tensor_file import load_tensors, save_tensors
 from spatialgan.training.run_folder import open_run_folder, save_checkpoint

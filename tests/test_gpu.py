@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from spatialgan.params import load_params
+from spatialgan.settings.params import load_params
 from spatialgan.snapshot import Snapshot, draw_samples, mean_style, render
 from spatialgan.training import loop, phases
 from spatialgan.training.processes import Processes

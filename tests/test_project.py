@@ -234,7 +234,7 @@ def test_where_results_lie_is_known_in_one_file(path):
     if path == ROOT / "spatialgan/results.py":
         return
     # params/ has files of these names
-    folders = {"results"} if path == ROOT / "spatialgan/params.py" else RESULT_FOLDERS
+    folders = {"results"} if path == ROOT / "spatialgan/settings/params.py" else RESULT_FOLDERS
     for node in ast.walk(ast.parse(path.read_text())):
         joined = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
         for part in (node.left, node.right) if joined else ():

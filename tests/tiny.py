@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from spatialgan.config import RunConfig, load_params, resolve
 from spatialgan.data.archive import write_archive
-from spatialgan.params import Params
 from spatialgan.records import write_record
 from spatialgan.results import DatasetFiles, Results
+from spatialgan.settings.config import RunConfig, load_params, resolve
+from spatialgan.settings.params import Params
 from spatialgan.snapshot import save_snapshot
 from spatialgan.training.state import new_state
 

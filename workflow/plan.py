@@ -1,6 +1,6 @@
 """What the rules ask: the step that makes a file, its inputs, and what its job may use.
 
-Rules know files, `spatialgan.graph` knows steps; this is between the two. File times say nothing about a result, which
+Rules know files, `spatialgan.upkeep.graph` knows steps; this is between the two. File times say nothing about a result, which
 carries a stamp of what made it. So all inputs of a step whose stamp is what it would be today are `ancient` to
 Snakemake, and a step that is to be made gets one more input, the marker, which is newer than everything. None of its
 inputs may be `ancient`: below a job that runs Snakemake looks at nothing but such edges.
@@ -12,14 +12,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spatialgan.config import RunConfig, resolve
 from spatialgan.evaluation.measures import MEASURES, measure_and_segmenter
-from spatialgan.graph import TRAINED_SEGMENTERS, Graph
-from spatialgan.params import Params
 from spatialgan.segmenters.registry import SEGMENTERS, weights_path
-from spatialgan.status import CURRENT, Status
-from spatialgan.steps import Step
-from spatialgan.verify import may_be_pulled
+from spatialgan.settings.config import RunConfig, resolve
+from spatialgan.settings.params import Params
+from spatialgan.upkeep.graph import TRAINED_SEGMENTERS, Graph
+from spatialgan.upkeep.status import CURRENT, Status
+from spatialgan.upkeep.steps import Step
+from spatialgan.upkeep.verify import may_be_pulled
 
 STAGES = {
     "dataset": "data",

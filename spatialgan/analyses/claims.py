@@ -17,7 +17,6 @@ from spatialgan.analyses.evidence import evidence_of
 from spatialgan.analyses.findings import Number
 from spatialgan.files import write_atomically
 from spatialgan.markup import markdown_line
-from spatialgan.params import Params
 from spatialgan.provenance import source_commit
 from spatialgan.records import read_record, write_record
 from spatialgan.reporting.columns import columns_of
@@ -25,6 +24,7 @@ from spatialgan.reporting.formats import markdown_table
 from spatialgan.reporting.orderings import ordering_frame
 from spatialgan.reporting.results import load_results
 from spatialgan.reporting.trainings import LEVEL, mean_interval
+from spatialgan.settings.params import Params
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided here"
 OF_ORDERINGS = {"shown": HOLDS, "reversed": FAILS}  # verdicts of reporting/orderings.py

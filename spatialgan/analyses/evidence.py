@@ -9,8 +9,8 @@ import numpy as np
 
 from spatialgan.analyses.findings import Number
 from spatialgan.evaluation.bootstrap import NUM_RESAMPLES, interval
-from spatialgan.params import Params
 from spatialgan.records import read_record
+from spatialgan.settings.params import Params
 
 
 def evidence_of(params: Params, profile: str, name: str) -> dict[str, Number]:

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from spatialgan import drawn
 from spatialgan.checkpoints import Checkpoint, load_checkpoint
-from spatialgan.config import RunConfig
 from spatialgan.networks.discriminator import Discriminator
 from spatialgan.results import Results
+from spatialgan.settings.config import RunConfig
 from spatialgan.snapshot import Snapshot, draw_samples, load_hashed, render
 from spatialgan.training.state import new_state
 

@@ -7,10 +7,10 @@ from spatialgan.analyses.page import analysis_page
 from spatialgan.analyses.registry import ANALYSES
 from spatialgan.analyses.requests import Request, Subject
 from spatialgan.files import write_atomically
-from spatialgan.params import Params
 from spatialgan.provenance import source_commit
 from spatialgan.records import write_record
 from spatialgan.reporting.figures import save_figure
+from spatialgan.settings.params import Params
 from spatialgan.variants import choose
 
 

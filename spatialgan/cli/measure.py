@@ -25,8 +25,8 @@ def measure(run: str, what: str, segmenter: str, profile: str, params_dir: Path)
     If a measurement was killed, rerun the command to resume it; the result is identical.
     """
     from spatialgan.evaluation.harness import measure_run
-    from spatialgan.graph import Graph
-    from spatialgan.steps import stamp
+    from spatialgan.upkeep.graph import Graph
+    from spatialgan.upkeep.steps import stamp
 
     params, profile = open_params(params_dir, profile)
     with stamp(params, Graph(params, profile).metric(run, what, segmenter)):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from spatialgan.params import Params
+    from spatialgan.settings.params import Params
 
 profile_option = click.option(
     "-p",
@@ -40,7 +40,7 @@ class FiniteRange(click.FloatRange):
 
 def open_params(params_dir: Path, profile: str) -> "tuple[Params, str]":
     """Return the parameters and the name of the chosen profile; raises ValueError if there is no such profile."""
-    from spatialgan.params import load_params
+    from spatialgan.settings.params import load_params
 
     params = load_params(params_dir)
     name = profile or params.default_profile

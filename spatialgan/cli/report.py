@@ -13,9 +13,9 @@ from spatialgan.cli.options import open_params, params_option, profile_option
 @params_option
 def table(name: str, profile: str, params_dir: Path) -> None:
     """Write table NAME of params/tables.yaml as Markdown, HTML, LaTeX and CSV, and its numbers as JSON."""
-    from spatialgan.graph import Graph
     from spatialgan.reporting.tables import write_table
-    from spatialgan.steps import stamp
+    from spatialgan.upkeep.graph import Graph
+    from spatialgan.upkeep.steps import stamp
 
     params, profile = open_params(params_dir, profile)
     with stamp(params, Graph(params, profile).table(name)):
@@ -28,9 +28,9 @@ def table(name: str, profile: str, params_dir: Path) -> None:
 @params_option
 def figure(name: str, profile: str, params_dir: Path) -> None:
     """Draw figure NAME of params/figures.yaml; T_samples draws the samples of table T."""
-    from spatialgan.graph import Graph
     from spatialgan.reporting.figures import write_figure
-    from spatialgan.steps import stamp
+    from spatialgan.upkeep.graph import Graph
+    from spatialgan.upkeep.steps import stamp
 
     params, profile = open_params(params_dir, profile)
     with stamp(params, Graph(params, profile).figure(name)):
@@ -43,9 +43,9 @@ def figure(name: str, profile: str, params_dir: Path) -> None:
 @params_option
 def curves(run: str, profile: str, params_dir: Path) -> None:
     """Draw the training curves of RUN (<dataset>/<row>/<seed>)."""
-    from spatialgan.graph import Graph
     from spatialgan.reporting.curves import write_curves
-    from spatialgan.steps import stamp
+    from spatialgan.upkeep.graph import Graph
+    from spatialgan.upkeep.steps import stamp
 
     params, profile = open_params(params_dir, profile)
     with stamp(params, Graph(params, profile).curves(run)):
@@ -60,8 +60,8 @@ def analysis(name: str, profile: str, params_dir: Path) -> None:
     """Make analysis NAME of params/analyses.yaml (numbers, page and picture); "claims" weighs all evidence."""
     from spatialgan.analyses.claims import write_claims
     from spatialgan.analyses.write import write_analysis
-    from spatialgan.graph import CLAIMS, Graph
-    from spatialgan.steps import stamp
+    from spatialgan.upkeep.graph import CLAIMS, Graph
+    from spatialgan.upkeep.steps import stamp
 
     params, profile = open_params(params_dir, profile)
     graph = Graph(params, profile)

@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 def prepare(dataset: str, profile: str, params_dir: Path) -> None:
     """Make the archive of DATASET: draw its images, or check, crop and resize those of its source."""
     from spatialgan.data.prepare import prepare_dataset
-    from spatialgan.graph import Graph
-    from spatialgan.steps import stamp
+    from spatialgan.upkeep.graph import Graph
+    from spatialgan.upkeep.steps import stamp
 
     params, profile = open_params(params_dir, profile)
     source = params.source(dataset, profile)
@@ -54,11 +54,11 @@ def train(run: str, profile: str, params_dir: Path, dry_run: bool, wait: bool) -
 
 
 def _train(run: str, profile: str, params_dir: Path, dry_run: bool, wait: bool) -> None:
-    from spatialgan.config import resolve
-    from spatialgan.graph import Graph
-    from spatialgan.steps import check_needs, made_from
+    from spatialgan.settings.config import resolve
     from spatialgan.training import loop
     from spatialgan.training.processes import join_processes
+    from spatialgan.upkeep.graph import Graph
+    from spatialgan.upkeep.steps import check_needs, made_from
 
     params, profile = open_params(params_dir, profile)
     config = resolve(params, run, profile)
@@ -95,7 +95,7 @@ def snapshot(run: str, profile: str, params_dir: Path, output: Path | None) -> N
     It can be measured, rendered and shipped like that of a finished training.
     """
     from spatialgan.checkpoints import write_snapshot
-    from spatialgan.config import resolve
+    from spatialgan.settings.config import resolve
 
     params, profile = open_params(params_dir, profile)
     config, results = resolve(params, run, profile), params.results(profile)
@@ -120,9 +120,9 @@ def segmenter(dataset: str, profile: str, params_dir: Path, name: str, again: bo
     """
     import torch
 
-    from spatialgan.graph import Graph
     from spatialgan.segmenters.training import train_segmenter, training_of
-    from spatialgan.steps import stamp
+    from spatialgan.upkeep.graph import Graph
+    from spatialgan.upkeep.steps import stamp
 
     params, profile = open_params(params_dir, profile)
     name = name or params.profile(profile)["segmenter"]

@@ -149,7 +149,7 @@ def ship(run: str, name: str, profile: str, params_dir: Path, folder: Path) -> N
     """Make a shipped model and its card from RUN's snapshot and metrics."""
     from spatialgan.models import SUFFIX
     from spatialgan.models.shipping import ship_model
-    from spatialgan.params import load_params
+    from spatialgan.settings.params import load_params
 
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name):
         raise ValueError(f"--name: {shown(name)} is not 1 to 40 letters, digits, _ and -")

@@ -17,7 +17,7 @@ from spatialgan.messages import one_line, printable
 @params_option
 def doctor(run: str, profile: str, params_dir: Path) -> None:
     """Measure what training RUN will need on this machine; exit with 1 if something is missing."""
-    from spatialgan.doctor import describe, examine
+    from spatialgan.upkeep.doctor import describe, examine
 
     params, profile = open_params(params_dir, profile)
     forecast = examine(params, run, profile)
@@ -33,8 +33,8 @@ def doctor(run: str, profile: str, params_dir: Path) -> None:
 @params_option
 def verify(profiles: tuple[str, ...], params_dir: Path) -> None:
     """Check data sets, snapshots, checkpoints, segmenters and DVC's objects by their hashes."""
-    from spatialgan.params import load_params
-    from spatialgan.verify import audit, results_checks, store_checks
+    from spatialgan.settings.params import load_params
+    from spatialgan.upkeep.verify import audit, results_checks, store_checks
 
     params = load_params(params_dir)
     chosen = [params.results(name) for name in profiles or params.profiles]
@@ -60,9 +60,9 @@ def status(targets: tuple[str, ...], as_json: bool, profile: str, params_dir: Pa
     TARGETS are result files or names of steps (cat/spatialgan/0, ablation), each with everything it needs; by
     default everything that the workflow makes.
     """
-    from spatialgan.graph import Graph
-    from spatialgan.leftovers import leftovers
-    from spatialgan.status import Status, describe
+    from spatialgan.upkeep.graph import Graph
+    from spatialgan.upkeep.leftovers import leftovers
+    from spatialgan.upkeep.status import Status, describe
 
     params, profile = open_params(params_dir, profile)
     graph = Graph(params, profile)
@@ -87,8 +87,8 @@ def status(targets: tuple[str, ...], as_json: bool, profile: str, params_dir: Pa
 @params_option
 def tidy(records: tuple[Path, ...], profile: str, params_dir: Path) -> None:
     """Remove checkpoints of earlier settings, from which no training will resume."""
-    from spatialgan.leftovers import remove_leftovers
     from spatialgan.records import seal
+    from spatialgan.upkeep.leftovers import remove_leftovers
 
     if records:
         paths = check_outputs(records)

@@ -25,10 +25,10 @@ from spatialgan.heatmaps import moves
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.models.opened import open_model
 from spatialgan.networks.generator import SynthesisInputs
-from spatialgan.params import Params
 from spatialgan.scenes.changes import without_changes
 from spatialgan.scenes.complete import scene_from_seed
 from spatialgan.scenes.render import render_inputs
+from spatialgan.settings.params import Params
 from spatialgan.snapshot import Snapshot
 
 STRONGEST = 0.25  # change of a heatmap from which on it is drawn white

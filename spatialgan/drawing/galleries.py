@@ -17,11 +17,11 @@ from spatialgan.drawing import overlays as drawing
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.heatmaps.moves import Where, gaussians
 from spatialgan.models.opened import open_model
-from spatialgan.params import Params
 from spatialgan.scenes.complete import scene_from_seed
 from spatialgan.scenes.edits import apply_edit, parse_words
 from spatialgan.scenes.render import render_scene
 from spatialgan.scenes.scene import SceneData
+from spatialgan.settings.params import Params
 
 FORMER_OPACITY = 0.4  # of a circle where something was
 

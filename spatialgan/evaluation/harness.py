@@ -15,7 +15,6 @@ from typing import Any
 import torch
 
 from spatialgan.checkpoints import kept_snapshots
-from spatialgan.config import RunConfig, resolve
 from spatialgan.data.archive import ImageArchive
 from spatialgan.data.prepare import check_archive
 from spatialgan.evaluation.bootstrap import Interval
@@ -23,11 +22,12 @@ from spatialgan.evaluation.measures import DEFAULT_JUDGE, MEASURES, Measure
 from spatialgan.evaluation.partial import PartialResults
 from spatialgan.extractors.registry import Extractor, open_extractor
 from spatialgan.files import file_sha256
-from spatialgan.params import Params
 from spatialgan.provenance import source_commit
 from spatialgan.records import read_record, write_record
 from spatialgan.results import DatasetFiles, Results
 from spatialgan.segmenters.registry import Segmenter, open_segmenter, weights_path
+from spatialgan.settings.config import RunConfig, resolve
+from spatialgan.settings.params import Params
 from spatialgan.snapshot import Snapshot, load_hashed
 from spatialgan.variants import choose
 

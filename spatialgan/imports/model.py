@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from spatialgan.attention import GradCam
-from spatialgan.config import RunConfig, TrainingConfig
 from spatialgan.files import file_sha256
 from spatialgan.heatmaps.samplers import HierarchicalCode, Unsteered
 from spatialgan.imports.checkpoint import read_checkpoint
@@ -16,6 +15,7 @@ from spatialgan.imports.parts import Part
 from spatialgan.losses.alignment import ALIGNMENTS
 from spatialgan.networks.discriminator import DiscriminatorConfig
 from spatialgan.networks.generator import GeneratorConfig
+from spatialgan.settings.config import RunConfig, TrainingConfig
 from spatialgan.tensor_file import save_tensors
 
 GENERATOR, DISCRIMINATOR = "G_ema", "D"  # the networks' names in a checkpoint

@@ -10,9 +10,9 @@ from pathlib import Path
 from spatialgan.files import file_sha256, write_atomically
 from spatialgan.markup import markdown_line, markdown_text
 from spatialgan.models import SUFFIX
-from spatialgan.params import Params, split_run
 from spatialgan.records import read_sealed
-from spatialgan.shapes import MEASURED, check_record
+from spatialgan.settings.params import Params, split_run
+from spatialgan.settings.shapes import MEASURED, check_record
 from spatialgan.snapshot import load_snapshot, sample_images
 from spatialgan.tensor_file import halved, read_tensors, save_tensors
 

@@ -7,10 +7,10 @@ the metric does not apply to it, such as the Co-move Ratio of a generator withou
 import statistics
 from dataclasses import dataclass
 
-from spatialgan.params import Params
 from spatialgan.reporting.results import Result
 from spatialgan.reporting.section import NOT_APPLICABLE, NOT_RUN
 from spatialgan.reporting.trainings import mean_interval
+from spatialgan.settings.params import Params
 
 ARROWS = {"lower": "↓", "higher": "↑", "zero": "→ 0"}
 

@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spatialgan.documents import read_text
-from spatialgan.params import Params
 from spatialgan.reporting.figures import save_figure
+from spatialgan.settings.params import Params
 from spatialgan.variants import shown
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

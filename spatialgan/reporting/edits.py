@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from spatialgan.params import Params
 from spatialgan.reporting.methods import SUMMARIES
 from spatialgan.reporting.results import Result
 from spatialgan.reporting.section import Part, Section
+from spatialgan.settings.params import Params
 
 HEAD = ("dataset", "row", "region", "method", "level")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from spatialgan.files import write_atomically
-from spatialgan.params import Params
+from spatialgan.settings.params import Params
 from spatialgan.variants import choose
 
 

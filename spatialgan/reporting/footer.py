@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from spatialgan.params import Params
 from spatialgan.reporting.results import SHORT, Result
 from spatialgan.reporting.section import Section
+from spatialgan.settings.params import Params
 
 NAMED = ("extractor", "segmenter")  # what looks at the images, said with the hash of its weights
 COUNTED = ("num_moves", "num_trials", "num_drags")  # how much was measured

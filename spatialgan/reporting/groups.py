@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from spatialgan.params import Params
 from spatialgan.reporting.results import Result
 from spatialgan.reporting.section import NOT_APPLICABLE
+from spatialgan.settings.params import Params
 
 
 def group_frame(

@@ -4,10 +4,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
-from spatialgan.params import Params
 from spatialgan.records import read_sealed
 from spatialgan.reporting.curves import X_COLUMN, Series, draw_panels, series_label
-from spatialgan.shapes import HISTORY, check_record
+from spatialgan.settings.params import Params
+from spatialgan.settings.shapes import HISTORY, check_record
 
 MEASURE = "history"
 COLUMNS = ("fid", "precision", "recall")

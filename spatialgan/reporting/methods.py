@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from spatialgan.params import Params
 from spatialgan.reporting.results import Result
 from spatialgan.reporting.section import NOT_RUN, Part, Section
+from spatialgan.settings.params import Params
 
 DRAGGAN, JUMP, HYBRID = "latent", "coarse", "coarse+latent+centers"
 CAP = 1000.0  # from here on a ratio says no more than "nothing outside"

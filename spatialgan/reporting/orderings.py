@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from spatialgan.params import Params
 from spatialgan.reporting.columns import Column
 from spatialgan.reporting.trainings import LEVEL, Comparison, compare
+from spatialgan.settings.params import Params
 
 CAPTION = (
     f"The paper's orderings, here: difference of means over trainings [its {100 * LEVEL:.0f} % interval], "

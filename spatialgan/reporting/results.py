@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spatialgan.params import Params
 from spatialgan.records import read_sealed
-from spatialgan.shapes import MEASURED, TRAINED, check_record, check_trials
+from spatialgan.settings.params import Params
+from spatialgan.settings.shapes import MEASURED, TRAINED, check_record, check_trials
 
 SHORT = 10  # digits of a hash that people read
 GROUP_KINDS = ("classes", "objects_in_frame")  # of objects that were told apart, in a record

@@ -4,13 +4,13 @@ import statistics
 
 import pandas as pd
 
-from spatialgan.params import Params
 from spatialgan.reporting.columns import Column, columns_of
 from spatialgan.reporting.groups import group_frame
 from spatialgan.reporting.orderings import CAPTION, ordering_frame
 from spatialgan.reporting.results import Result
 from spatialgan.reporting.section import Part, Section
 from spatialgan.reporting.segmenters import segmenter_frame
+from spatialgan.settings.params import Params
 
 GROUP_CELLS = (
     "the Co-move Ratio of all seeds' matched objects (how many were moved), without those seeds of which "

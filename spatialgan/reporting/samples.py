@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from spatialgan.data.members import opened_picture
 from spatialgan.documents import read_bytes
-from spatialgan.params import Params
+from spatialgan.settings.params import Params
 
 GRID_COLUMNS = 8  # images per line of a run's samples.png
 STRIP_IMAGES = 16  # shown per run

@@ -5,10 +5,10 @@ Published weights have no such line: nothing here has scored them.
 
 import pandas as pd
 
-from spatialgan.params import Params
 from spatialgan.records import read_sealed
 from spatialgan.reporting.results import SHORT, Result
-from spatialgan.shapes import SEGMENTER, check_record
+from spatialgan.settings.params import Params
+from spatialgan.settings.shapes import SEGMENTER, check_record
 
 
 def segmenter_frame(

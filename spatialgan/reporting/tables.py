@@ -15,7 +15,6 @@ import pandas as pd
 
 from spatialgan.files import write_atomically
 from spatialgan.markup import markdown_line, markdown_text
-from spatialgan.params import Params
 from spatialgan.reporting.edits import show_edits
 from spatialgan.reporting.footer import footer_lines
 from spatialgan.reporting.formats import html_page, latex_table, markdown_table
@@ -23,6 +22,7 @@ from spatialgan.reporting.methods import show_methods
 from spatialgan.reporting.results import Result, check_protocols, load_results
 from spatialgan.reporting.rows import show_rows
 from spatialgan.reporting.section import Part, Section
+from spatialgan.settings.params import Params
 from spatialgan.variants import choose
 
 LINES: dict[str, Callable[[Params, dict, str, list[Result]], Section]] = {

@@ -25,7 +25,6 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from spatialgan.files import file_sha256, read_whole, write_atomically
-from spatialgan.params import Params
 from spatialgan.provenance import source_commit
 from spatialgan.records import write_record
 from spatialgan.results import SegmenterFiles
@@ -36,6 +35,7 @@ from spatialgan.segmenters.registry import SEGMENTERS, open_segmenter
 from spatialgan.segmenters.score import mask_ap
 from spatialgan.segmenters.shipped import shipped_weights
 from spatialgan.segmenters.truth import DrawingSeries, LabeledImages, draw_labeled, mirrored
+from spatialgan.settings.params import Params
 from spatialgan.tensor_file import read_tensors
 from spatialgan.variants import choose
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch.utils.data import DataLoader
 
-from spatialgan.config import RunConfig
 from spatialgan.data.archive import ImageArchive
 from spatialgan.rng import generator_for
+from spatialgan.settings.config import RunConfig
 from spatialgan.training.processes import Processes
 from spatialgan.training.stopping import ignore_interrupts
 

@@ -10,11 +10,11 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
-from spatialgan.config import RunConfig
 from spatialgan.directions.regions import Box, OfClass, parse_region
 from spatialgan.results import Results
 from spatialgan.segmenters.instances import Instances
 from spatialgan.segmenters.registry import open_segmenter, weights_path
+from spatialgan.settings.config import RunConfig
 from spatialgan.snapshot import to_uint8
 
 Segment = Callable[[UInt8[Tensor, "n 3 r r"]], Sequence[Instances]]

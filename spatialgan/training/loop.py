@@ -16,7 +16,6 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from spatialgan.config import RunConfig
 from spatialgan.data.archive import ImageArchive
 from spatialgan.data.prepare import check_archive
 from spatialgan.files import file_sha256, write_atomically
@@ -24,6 +23,7 @@ from spatialgan.pictures import save_png
 from spatialgan.provenance import source_commit
 from spatialgan.records import write_record
 from spatialgan.results import WEIGHTS_SUFFIX, Results
+from spatialgan.settings.config import RunConfig
 from spatialgan.snapshot import Snapshot, mean_style, save_snapshot
 from spatialgan.tensor_file import exclusive
 from spatialgan.training.feed import real_batches

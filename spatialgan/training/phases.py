@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from spatialgan.config import RunConfig, TrainingConfig
 from spatialgan.losses import adversarial
 from spatialgan.losses.alignment import statistics
 from spatialgan.networks.generator import GeneratorInputs, draw_noise
 from spatialgan.rng import generator_for
+from spatialgan.settings.config import RunConfig, TrainingConfig
 from spatialgan.training.processes import Processes, average_gradients
 from spatialgan.training.state import TrainState
 

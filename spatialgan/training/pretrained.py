@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from spatialgan.config import RunConfig
 from spatialgan.results import Results
+from spatialgan.settings.config import RunConfig
 from spatialgan.snapshot import Snapshot, load_hashed
 from spatialgan.training.state import TrainState
 

@@ -12,10 +12,10 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from spatialgan.config import RunConfig
 from spatialgan.data.prepare import described_sha256
 from spatialgan.headers import describing, whole
 from spatialgan.results import Results, RunFiles
+from spatialgan.settings.config import RunConfig
 from spatialgan.tensor_file import DamagedFile, load_tensors, save_tensors
 from spatialgan.training.state import TrainState, is_finite, restore_state, state_to_tensors
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from spatialgan.config import RunConfig, TrainingConfig
 from spatialgan.networks.discriminator import Discriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.rng import generator_for
+from spatialgan.settings.config import RunConfig, TrainingConfig
 from spatialgan.training.curves import Curves
 from spatialgan.training.linked_regions import RegionFinder
 

@@ -9,8 +9,8 @@ import pytest
 from spatialgan.analyses.claims import FAILS, HOLDS, OPEN, weigh, write_claims
 from spatialgan.analyses.evidence import evidence_of
 from spatialgan.analyses.findings import Number
-from spatialgan.params import Params, load_params
 from spatialgan.records import write_record
+from spatialgan.settings.params import Params, load_params
 from tests.tiny import ROOT
 
 

@@ -13,11 +13,11 @@ from spatialgan.analyses import consistency, continuity, levels, parts, pixels
 from spatialgan.analyses.findings import Number
 from spatialgan.analyses.requests import Request, Subject
 from spatialgan.analyses.write import write_analysis
-from spatialgan.config import resolve
 from spatialgan.evaluation import bootstrap
 from spatialgan.files import file_sha256
-from spatialgan.params import Params, load_params
 from spatialgan.records import read_record
+from spatialgan.settings.config import resolve
+from spatialgan.settings.params import Params, load_params
 from spatialgan.snapshot import save_snapshot
 from spatialgan.tensor_file import save_tensors
 from spatialgan.training import loop

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from spatialgan.config import resolve
 from spatialgan.data.prepare import source_of
 from spatialgan.documents import read_yaml
-from spatialgan.graph import Graph
-from spatialgan.params import Params, load_params
+from spatialgan.settings.config import resolve
+from spatialgan.settings.params import Params, load_params
+from spatialgan.upkeep.graph import Graph
 from tests.campaign.conftest import Campaign
 from tests.campaign.damage import damaged_data, damaged_text, take
 from tests.tiny import ROOT

@@ -16,15 +16,15 @@ from PIL import Image
 
 from spatialgan.data.prepare import load_manifest, prepare_dataset
 from spatialgan.evaluation.partial import PartialResults
-from spatialgan.graph import Graph
-from spatialgan.leftovers import leftovers
-from spatialgan.params import Params, load_params
 from spatialgan.provenance import read_stamp, write_stamp
 from spatialgan.records import CHECKSUM, checksum, read_sealed, write_record
 from spatialgan.reporting.curves import read_curves, write_curves
 from spatialgan.reporting.figures import write_figure
 from spatialgan.reporting.tables import write_table
-from spatialgan.status import Status, describe
+from spatialgan.settings.params import Params, load_params
+from spatialgan.upkeep.graph import Graph
+from spatialgan.upkeep.leftovers import leftovers
+from spatialgan.upkeep.status import Status, describe
 from tests.campaign.conftest import Campaign
 from tests.campaign.damage import damaged_bytes, damaged_data, damaged_text, json_bytes, take
 from tests.campaign.fuzz_images import picture

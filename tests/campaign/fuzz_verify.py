@@ -10,7 +10,7 @@ import yaml
 from spatialgan.files import file_sha256
 from spatialgan.records import write_record
 from spatialgan.results import Results
-from spatialgan.verify import audit, may_be_pulled, results_checks, store_checks
+from spatialgan.upkeep.verify import audit, may_be_pulled, results_checks, store_checks
 from tests.campaign.conftest import Campaign
 from tests.campaign.damage import damaged_bytes, damaged_data, damaged_text, json_bytes, take
 from tests.campaign.fuzz_params import damaged_yaml

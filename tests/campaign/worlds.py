@@ -20,10 +20,10 @@ from PIL import Image
 
 from spatialgan.cli.main import main
 from spatialgan.files import file_sha256
-from spatialgan.graph import Graph
-from spatialgan.params import load_params
 from spatialgan.provenance import source_commit
 from spatialgan.records import write_record
+from spatialgan.settings.params import load_params
+from spatialgan.upkeep.graph import Graph
 from tests.campaign import conftest
 from tests.campaign.conftest import Campaign
 from tests.campaign.disturbed import FAULTS, KILLS, Outcome, run

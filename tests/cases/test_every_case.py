@@ -141,7 +141,7 @@ CASES = {
     "tests/test_digest.py::test_the_locale_does_not_change_a_digest": (
         *("public_locale_latin1_digest", "public_python313_same_digests_PASS"),
     ),
-    "tests/test_status.py::test_changed_originals_are_noticed": (
+    "tests/upkeep/test_status.py::test_changed_originals_are_noticed": (
         "public_workflow_changed_originals",
     ),
     "tests/workflow/test_plan.py::test_weights_that_dvc_has_nowhere_are_made_again": (

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from spatialgan.cli.main import main
-from spatialgan.params import load_params
+from spatialgan.settings.params import load_params
 from tests.tiny import ROOT
 from workflow.plan import check_params
 

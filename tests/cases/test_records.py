@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 from spatialgan.cli.main import main
 from spatialgan.evaluation.partial import PartialResults
-from spatialgan.params import load_params
 from spatialgan.scenes.document import parse_document
-from spatialgan.verify import store_checks
+from spatialgan.settings.params import load_params
+from spatialgan.upkeep.verify import store_checks
 from tests.reporting.test_reporting import add_run
 from tests.scenes.test_document import LEAST
 from tests.tiny import ROOT

@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from spatialgan.cli.main import main
-from spatialgan.params import Params, load_params
 from spatialgan.records import CHECKSUM, seal, write_record
 from spatialgan.reporting.curves import read_curves
 from spatialgan.reporting.tables import write_table
+from spatialgan.settings.params import Params, load_params
 from tests.reporting.test_reporting import SNAPSHOT, add_run
 from tests.tiny import ROOT
 

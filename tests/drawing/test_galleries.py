@@ -14,11 +14,11 @@ from spatialgan.drawing.galleries import (
     touched,
 )
 from spatialgan.models.opened import open_model
-from spatialgan.params import load_params
 from spatialgan.reporting.figures import write_figure
 from spatialgan.scenes.complete import scene_from_seed
 from spatialgan.scenes.edits import apply_edit, parse_edit
 from spatialgan.scenes.render import render_scene
+from spatialgan.settings.params import load_params
 from tests.tiny import ROOT, tiny_snapshot
 
 CELL = drawing.MIN_SIDE + drawing.GAP

@@ -14,13 +14,13 @@ from spatialgan.evaluation.drag_trials import LENGTHS_PX, NEAR, drag_trials
 from spatialgan.evaluation.harness import Setup
 from spatialgan.evaluation.measures import MEASURES
 from spatialgan.heatmaps import moves
-from spatialgan.params import load_params
 from spatialgan.records import read_record, write_record
 from spatialgan.reporting import methods
 from spatialgan.reporting.figures import write_figure
 from spatialgan.reporting.tables import write_table
 from spatialgan.segmenters.instances import MIN_SCORE, Instances
 from spatialgan.segmenters.oracle import Oracle, identity_features
+from spatialgan.settings.params import load_params
 from spatialgan.snapshot import load_snapshot
 from tests.tiny import ROOT, tiny_snapshot
 

@@ -13,7 +13,7 @@ from spatialgan.evaluation import harness
 from spatialgan.evaluation.harness import Findings, Procedure, Setup, measure_run
 from spatialgan.evaluation.measures import MEASURES
 from spatialgan.files import file_sha256
-from spatialgan.params import load_params
+from spatialgan.settings.params import load_params
 from spatialgan.snapshot import load_hashed
 from tests.tiny import ROOT, tiny_snapshot
 
@@ -89,7 +89,7 @@ def test_the_hash_is_of_the_bytes_that_were_loaded(snapshot, tmp_path, monkeypat
 
 
 def test_planning_needs_no_torch():
-    code = "import sys, spatialgan.graph; sys.exit(bool({'torch', 'pandas', 'matplotlib'} & set(sys.modules)))"
+    code = "import sys, spatialgan.upkeep.graph; sys.exit(bool({'torch', 'pandas', 'matplotlib'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -12,10 +12,10 @@ from spatialgan.cli.main import main
 from spatialgan.evaluation import history
 from spatialgan.evaluation.harness import measure_run
 from spatialgan.files import file_sha256
-from spatialgan.params import Params
 from spatialgan.records import read_record, write_record
 from spatialgan.reporting.figures import write_figure
 from spatialgan.results import Results
+from spatialgan.settings.params import Params
 from spatialgan.training import loop
 from spatialgan.training.processes import Processes
 from tests.tiny import ROOT, shipped_params, tiny_archive, tiny_config, tiny_snapshot

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from spatialgan.params import Params
 from spatialgan.records import write_record
 from spatialgan.reporting.tables import write_table
+from spatialgan.settings.params import Params
 from tests.reporting.test_reporting import SNAPSHOT, add_run, params
 
 __all__ = ["params"]  # the fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from spatialgan.params import Params, load_params
 from spatialgan.reporting.curves import write_curves
 from spatialgan.reporting.figures import FIGURES, write_figure
 from spatialgan.reporting.tables import write_table
+from spatialgan.settings.params import Params, load_params
 from tests.reporting.test_reporting import PARAMS, add_run
 
 

@@ -11,11 +11,11 @@ import yaml
 from PIL import Image
 
 from spatialgan.markup import latex_text, markdown_line, markdown_text
-from spatialgan.params import Params, load_params
 from spatialgan.records import write_record
 from spatialgan.reporting.figures import write_figure
 from spatialgan.reporting.formats import html_page
 from spatialgan.reporting.tables import write_table
+from spatialgan.settings.params import Params, load_params
 
 PARAMS = Path(__file__).parents[2] / "params"
 SNAPSHOT = "5a" * 32

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from spatialgan.params import Params, load_params
 from spatialgan.records import write_record
 from spatialgan.reporting.tables import write_table
 from spatialgan.results import Results
+from spatialgan.settings.params import Params, load_params
 from tests.copies import copy_project
 from tests.reporting.test_reporting import PARAMS, SNAPSHOT, add_run, cells
 

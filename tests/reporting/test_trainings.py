@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from spatialgan.params import Params, load_params
 from spatialgan.reporting.columns import columns_of
 from spatialgan.reporting.orderings import ordering_frame
 from spatialgan.reporting.results import Result
 from spatialgan.reporting.trainings import compare, mean_interval
+from spatialgan.settings.params import Params, load_params
 from tests.tiny import ROOT
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from spatialgan.params import load_params
 from spatialgan.results import Results
 from spatialgan.segmenters import training
 from spatialgan.segmenters.registry import open_segmenter
@@ -18,6 +17,7 @@ from spatialgan.segmenters.training import (
     training_of,
 )
 from spatialgan.segmenters.truth import DrawingSeries
+from spatialgan.settings.params import load_params
 from spatialgan.tensor_file import DamagedFile
 from tests.tiny import ROOT
 

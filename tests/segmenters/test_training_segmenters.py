@@ -9,8 +9,6 @@ import torch
 from click.testing import CliRunner
 
 from spatialgan.cli.main import main
-from spatialgan.graph import TRAINED_SEGMENTERS
-from spatialgan.params import load_params
 from spatialgan.records import CHECKSUM, checksum, read_record
 from spatialgan.results import Results
 from spatialgan.segmenters.mask_rcnn import MaskRcnnLearner, MaskRcnnShape
@@ -24,7 +22,9 @@ from spatialgan.segmenters.training import (
     training_of,
 )
 from spatialgan.segmenters.truth import DrawingSeries
+from spatialgan.settings.params import load_params
 from spatialgan.tensor_file import load_tensors, tensors_sha256
+from spatialgan.upkeep.graph import TRAINED_SEGMENTERS
 
 SERIES = DrawingSeries("bedroom", 0, 16)
 SHORT = SegmenterTraining(SERIES, steps=2, batch=2)

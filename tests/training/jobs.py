@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from spatialgan.config import RunConfig
 from spatialgan.files import file_sha256
 from spatialgan.results import Results
+from spatialgan.settings.config import RunConfig
 from spatialgan.training.loop import TrainingJob
 from spatialgan.training.processes import Processes
 from tests.tiny import tiny_archive, tiny_config

@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 from spatialgan.checkpoints import kept_snapshots
 from spatialgan.cli.main import main
-from spatialgan.config import RunConfig
 from spatialgan.files import file_sha256
 from spatialgan.records import read_record
 from spatialgan.results import Results
+from spatialgan.settings.config import RunConfig
 from spatialgan.snapshot import load_snapshot
 from spatialgan.training import loop
 from tests.training.jobs import job, short_config, snapshot_of

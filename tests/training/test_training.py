@@ -11,9 +11,9 @@ import torch.multiprocessing as multiprocessing
 
 from spatialgan.data.archive import ImageArchive
 from spatialgan.data.prepare import check_archive
-from spatialgan.params import load_params
 from spatialgan.results import Results
 from spatialgan.segmenters.instances import Instances
+from spatialgan.settings.params import load_params
 from spatialgan.tensor_file import exclusive, read_tensors, save_tensors, tensors_sha256
 from spatialgan.training import loop, phases
 from spatialgan.training.feed import Order

@@ -232,9 +232,7 @@ def test_a_clone_has_nothing_to_do_until_a_row_changes(clone: Checkout) -> None:
 
 def real_verify(tree: Checkout) -> str:
     """Return what `spatialgan verify` says; the stand-in's weights are no safetensors, so only of the store."""
-    code = (
-        "from spatialgan.verify import *; print(audit(store_checks(Path())).faults or 'no faults')"
-    )
+    code = "from spatialgan.upkeep.verify import *; print(audit(store_checks(Path())).faults or 'no faults')"
     return tree.run(sys.executable, "-c", code)
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from spatialgan.evaluation.measures import MEASURES, measure_and_segmenter
-from spatialgan.graph import Graph
-from spatialgan.params import Params, load_params
-from spatialgan.status import Status
-from spatialgan.steps import Step
+from spatialgan.settings.params import Params, load_params
+from spatialgan.upkeep.graph import Graph
+from spatialgan.upkeep.status import Status
+from spatialgan.upkeep.steps import Step
 from tests.stand_in import pretend_all
 from tests.tiny import ROOT, tiny_config
 from workflow import plan

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from spatialgan.params import load_params
+from spatialgan.settings.params import load_params
 from tests.copies import copy_project
 from tests.workflow import warm
 

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path.cwd()))
 
 import torch
 from spatialgan.messages import one_line
-from spatialgan.params import SEED, load_params
+from spatialgan.settings.params import SEED, load_params
 from spatialgan.results import Results
 from workflow.plan import (
     Machines,

@@ -7,9 +7,9 @@ import shutil
 import pytest
 import yaml
 
-from spatialgan.config import ENCODING_NUMBERS, load_params, resolve, run_from_identity
-from spatialgan.graph import Graph
 from spatialgan.networks.encoding import ENCODINGS
+from spatialgan.settings.config import ENCODING_NUMBERS, load_params, resolve, run_from_identity
+from spatialgan.upkeep.graph import Graph
 from tests.tiny import ROOT
 
 PARAMS = load_params(ROOT / "params")

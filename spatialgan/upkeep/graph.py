@@ -8,18 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spatialgan.analyses.needs import needs_of_claims
 from spatialgan.analyses.registry import ANALYSES
 from spatialgan.digest import code_digest
 from spatialgan.evaluation.measures import DEFAULT_JUDGE, MEASURES, measure_and_segmenter
-from spatialgan.params import Params, split_run
 from spatialgan.reporting.figures import FIGURES
 from spatialgan.segmenters.shipped import shipped_weights
-from spatialgan.steps import Step, built_once
+from spatialgan.settings.params import Params, split_run
+from spatialgan.upkeep.claims import needs_of_claims
+from spatialgan.upkeep.steps import Step, built_once
 from spatialgan.variants import choose
 
 if TYPE_CHECKING:
-    from spatialgan.config import RunConfig
+    from spatialgan.settings.config import RunConfig
 
 # What opens an input of a measure, and the dict of variants it chooses from by the name in the profile's line
 OPENERS = {
@@ -33,7 +33,7 @@ CLAIMS = "claims"  # the name of that step
 # By what a figure shows, the file of a run that it reads; else it reads the record of a measure
 READ_OF_RUNS = {"curves": "curves", "samples": "samples", "snapshots": "snapshot"}
 TRAINED_SEGMENTERS = ("torchvision", "detectron2", "oracle")  # TRAINERS' keys; they need torch
-EXTRACTOR = Path(__file__).parent / "extractors" / "scene_extractor.safetensors"
+EXTRACTOR = Path(__file__).parents[1] / "extractors" / "scene_extractor.safetensors"
 
 
 class Graph:
@@ -293,7 +293,7 @@ class Graph:
 
     def _config(self, run: str) -> "RunConfig":
         if run not in self._configs:
-            from spatialgan.config import resolve  # imports torch
+            from spatialgan.settings.config import resolve  # imports torch
 
             self._configs[run] = resolve(self.params, run, self.profile)
         return self._configs[run]

@@ -12,7 +12,6 @@ from typing import Any
 
 from spatialgan.attention import GradCam
 from spatialgan.digest import code_digest
-from spatialgan.field_types import check_values
 from spatialgan.heatmaps.samplers import SAMPLERS
 from spatialgan.losses.alignment import ALIGNMENTS
 from spatialgan.losses.linkage import LINKAGES, Unlinked, check_linkage
@@ -20,8 +19,9 @@ from spatialgan.networks.discriminator import DiscriminatorConfig
 from spatialgan.networks.encoding import ENCODINGS
 from spatialgan.networks.generator import GeneratorConfig
 from spatialgan.networks.projector import Projection
-from spatialgan.params import Params, split_run
-from spatialgan.params import load_params as load_params
+from spatialgan.settings.field_types import check_values
+from spatialgan.settings.params import Params, split_run
+from spatialgan.settings.params import load_params as load_params
 from spatialgan.variants import choose
 
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from spatialgan import doctor
 from spatialgan.cli.main import main
-from spatialgan.params import Params, load_params
 from spatialgan.results import Results
+from spatialgan.settings.params import Params, load_params
 from spatialgan.training.phases import Phase, Step
 from spatialgan.training.run_folder import open_run_folder, save_checkpoint
 from spatialgan.training.state import new_state
+from spatialgan.upkeep import doctor
 from tests.tiny import ROOT, tiny_archive, tiny_config
 
 GIB = 2**30

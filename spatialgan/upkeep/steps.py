@@ -1,7 +1,7 @@
 """A step of the experiment: what it makes, what it needs, and the stamp that its result carries.
 
 A step is made by one command and leaves some files, one of which, its record, carries the stamp: the settings,
-the code and the inputs that made it. `spatialgan.graph` knows all steps. A command that writes a result does so in
+the code and the inputs that made it. `spatialgan.upkeep.graph` knows all steps. A command that writes a result does so in
 
     with stamp(params, Graph(params, profile).metric(run, "comove")):
         ...
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from spatialgan.files import file_sha256, listing_sha256
-from spatialgan.params import Params
 from spatialgan.provenance import write_stamp
 from spatialgan.records import read_sealed
+from spatialgan.settings.params import Params
 
 VERBS = {
     "dataset": "prepare",

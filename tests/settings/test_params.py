@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spatialgan.params import load_params
+from spatialgan.settings.params import load_params
 from tests.tiny import ROOT
 
 PARAMS = ROOT / "params"

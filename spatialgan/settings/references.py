@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from spatialgan.variants import choose
 
 if TYPE_CHECKING:
-    from spatialgan.params import Params
+    from spatialgan.settings.params import Params
 
 
 def check_references(params: "Params", folder: Path) -> None:

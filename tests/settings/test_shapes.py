@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spatialgan.shapes import TEXT, check_record
+from spatialgan.settings.shapes import TEXT, check_record
 
 
 @pytest.mark.parametrize("text", ["", "bed", "Bett, groß", "床", "a" * 1000])

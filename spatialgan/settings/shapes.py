@@ -6,7 +6,7 @@ Numbers are finite; whole ones are written without a point. Fields that nobody r
 from pathlib import Path
 from typing import Any
 
-from spatialgan.schema import schema_fault
+from spatialgan.settings.schema import schema_fault
 
 NUMBER = {"type": "number", "minimum": -1e100, "maximum": 1e100}  # squares must be numbers too
 COUNT = {"type": "integer", "minimum": 0, "maximum": 10**15}

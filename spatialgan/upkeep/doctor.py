@@ -19,11 +19,11 @@ from statistics import mean
 
 import torch
 
-from spatialgan.config import RunConfig, resolve
 from spatialgan.data.prepare import source_of
 from spatialgan.extractors.registry import open_extractor
-from spatialgan.params import Params
 from spatialgan.segmenters.registry import SEGMENTERS, weights_path
+from spatialgan.settings.config import RunConfig, resolve
+from spatialgan.settings.params import Params
 from spatialgan.training.feed import MAX_BYTES_IN_MEMORY
 from spatialgan.training.loop import resolve_precision
 from spatialgan.training.phases import Step, phases_of, run_phase, update_ema

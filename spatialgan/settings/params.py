@@ -1,6 +1,6 @@
 """The experiment as data: params/, checked against its JSON schema, and what belongs to what in it.
 
-No torch here: reports and the workflow's targets are made from this alone. `spatialgan.config` turns a
+No torch here: reports and the workflow's targets are made from this alone. `spatialgan.settings.config` turns a
 row into what one training needs.
 
 A run is named "<dataset>/<row>/<seed>". Precedence of the values a training gets: dataclass defaults
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from spatialgan.documents import read_yaml
-from spatialgan.params_checks import check_references
 from spatialgan.results import Results
-from spatialgan.schema import schema_fault
+from spatialgan.settings.references import check_references
+from spatialgan.settings.schema import schema_fault
 from spatialgan.variants import choose, shown
 
 RESULTS = Path("results")

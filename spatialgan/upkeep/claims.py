@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from spatialgan.steps import Step
+from spatialgan.upkeep.steps import Step
 
 
 def needs_of_claims(graph: Any) -> Iterator[Step]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spatialgan.leftovers import Leftovers
-from spatialgan.params import Params
 from spatialgan.provenance import read_stamp
 from spatialgan.records import read_sealed
-from spatialgan.steps import Step, made_from
+from spatialgan.settings.params import Params
+from spatialgan.upkeep.leftovers import Leftovers
+from spatialgan.upkeep.steps import Step, made_from
 
 CURRENT, MISSING, STALE = "current", "missing", "stale"
 LISTED = 3  # changed settings that are named

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spatialgan.files import file_sha256
-from spatialgan.params import Params
 from spatialgan.results import Results
+from spatialgan.settings.params import Params
 from spatialgan.tensor_file import exclusive
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def resumed_from(params: Params, profile: str, run: str, results: Results) -> se
 
     Empty if the run or its data set is no longer there.
     """
-    from spatialgan.config import resolve  # torch, which the rest does without
+    from spatialgan.settings.config import resolve  # torch, which the rest does without
     from spatialgan.training.pretrained import pretrained_snapshot
     from spatialgan.training.run_folder import fixed_settings, open_run_folder
 

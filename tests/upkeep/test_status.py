@@ -12,17 +12,17 @@ import pytest
 from click.testing import CliRunner
 
 from spatialgan.cli.main import main
-from spatialgan.config import resolve
-from spatialgan.graph import Graph
-from spatialgan.leftovers import leftovers, resumed_from
-from spatialgan.params import Params, load_params
 from spatialgan.provenance import read_stamp, write_stamp
 from spatialgan.records import read_record, write_record
 from spatialgan.results import Results
-from spatialgan.status import CURRENT, MISSING, STALE, UNSTAMPED, Status
-from spatialgan.steps import Step
+from spatialgan.settings.config import resolve
+from spatialgan.settings.params import Params, load_params
 from spatialgan.training import loop
 from spatialgan.training.run_folder import open_run_folder
+from spatialgan.upkeep.graph import Graph
+from spatialgan.upkeep.leftovers import leftovers, resumed_from
+from spatialgan.upkeep.status import CURRENT, MISSING, STALE, UNSTAMPED, Status
+from spatialgan.upkeep.steps import Step
 from tests.stand_in import pretend_all
 from tests.tiny import ROOT, tiny_archive
 
