@@ -3,7 +3,7 @@
 A segmenter is called with uint8 images and returns each one's trusted `Instances`. Those named after their
 library alone are trained by the rule `segmenter` on the drawn scenes of a data set; the others have published weights
 (see spatialgan/published.py). To add one, write a function `(weights, device, min_score) -> Segmenter` and give it a
-key; trainable ones also need theirs in TRAINERS, in training.py, and in TRAINED_SEGMENTERS, in graph.py.
+key; trainable ones also need theirs in TRAINERS, in training.py, and in TRAINED_SEGMENTERS, in upkeep/graph.py.
 
 Shapes: n images, r pixels per side.
 """
