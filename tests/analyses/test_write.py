@@ -9,13 +9,15 @@ import pytest
 import torch
 from PIL import Image
 
-from spatialgan.analyses import consistency, continuity, levels, parts, pixels
+from spatialgan.analyses import consistency, continuity, fates, levels, parts, pixels
 from spatialgan.analyses.findings import Number
 from spatialgan.analyses.requests import Request, Subject
 from spatialgan.analyses.write import write_analysis
 from spatialgan.evaluation import bootstrap
 from spatialgan.files import file_sha256
 from spatialgan.records import read_record
+from spatialgan.segmenters.instances import MIN_SCORE, Instances
+from spatialgan.segmenters.oracle import Oracle
 from spatialgan.settings.config import resolve
 from spatialgan.settings.params import Params, load_params
 from spatialgan.snapshot import save_snapshot
@@ -27,7 +29,13 @@ from tests.tiny import ROOT, tiny_archive
 NUM = 8  # samples
 KIMG = 0.064  # of trainings, which are eight steps
 pytestmark = pytest.mark.unchecked  # thousands of small maps
-SLOW = ("robustness", "consistency", "continuity", "levels")  # their parts are tested by themselves
+SLOW = (
+    "robustness",
+    "consistency",
+    "continuity",
+    "levels",
+    "fates",
+)  # their parts are tested by themselves
 NAMES = list(load_params(ROOT / "params").analyses)
 
 
@@ -47,6 +55,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.setattr(parts, "NUM_TESTED", 4)
     monkeypatch.setattr(parts, "STEPS", 20)
     monkeypatch.setattr(pixels, "MAX_STEPS", 3)
+    monkeypatch.setattr(fates, "LEAST", 3)
     monkeypatch.setattr(continuity, "NUM_RESAMPLES", 5)
     monkeypatch.setattr(bootstrap, "NUM_RESAMPLES", 50)
     parts.open_parser.cache_clear()
@@ -73,16 +82,25 @@ def make_run(params: Params, run: str) -> None:
     save_tensors(folder / "checkpoint-000000000064.safetensors", tensors, header)
 
 
+def whole_image(image: torch.Tensor) -> Instances:
+    """Return one object that fills an image."""
+    mask = torch.ones(1, *image.shape[1:]).bool()
+    return Instances(mask, torch.ones(1), ("bed",), torch.ones(1, 1))
+
+
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in NAMES]
 )
-def test_every_analysis_leaves_numbers_page_and_picture(params: Params, name: str) -> None:
+def test_every_analysis_leaves_numbers_page_and_picture(
+    params: Params, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     item = params.analysis(name)
     runs = params.subjects(item, "smoke")
     for run in runs:
         make_run(params, run)
     if "kimg" in item:
         tiny_archive(params.results("smoke").root)
+    monkeypatch.setattr(Subject, "segmenter", lambda subject: Oracle(whole_image, MIN_SCORE))
     record = read_record(write_analysis(params, name, "smoke"))
     assert set(record["snapshots"]) == set(runs)
     page = params.results("smoke").analysis(name, ".md").read_text()
