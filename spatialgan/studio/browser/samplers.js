@@ -16,7 +16,7 @@ function erf(x) {
   return (2 / Math.sqrt(Math.PI)) * sum;
 }
 
-// Newton's steps from 0 lead straight to the root: erf is steepest there, and bends towards it.
+// Newton's steps from 0 lead straight to the root: erf is steepest there, and bends toward it.
 function erfinv(y) {
   let x = 0;
   for (let i = 0; i < 100; i++) {
