@@ -273,10 +273,11 @@ def test_tests_use_public_names_only(path):
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and re.match(r"_[^_]", node.attr):
             owner = node.value.id if isinstance(node.value, ast.Name) else ""
-            if owner not in ("self", "cls", "os") and not node.attr.startswith(
-                ("_replace", "_asdict", "_repr_")
-            ):
+            if owner not in ("self", "cls", "os") and not node.attr.startswith(OTHERS_NAMES):
                 private.append(f"{owner}.{node.attr} in line {node.lineno}")
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "setattr":
+            names = [a.value for a in node.args[:2] if isinstance(a, ast.Constant)]
+            private += [n for n in names if re.search(r"(?:^|\.)_[^_]", str(n))]
     assert not private, f"private names: {', '.join(private)}"
 
 
