@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # DVC's own is a folder that everybody may write to, and what it keeps there is read as pickle (SECURITY.md)
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 
-.PHONY: help ablation test campaign studio workstation pull environment lint format docs prose lock clean
+.PHONY: help ablation test campaign studio workstation pull environment lint format docs prose lock upgrade clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -40,12 +40,8 @@ pull: $(INSTALLED) ## get data sets, weights and segmenters from DVC's remote, a
 
 environment: $(INSTALLED) ## make .venv and nothing else
 
-lint: $(INSTALLED) ## check style, formatting, the direction of imports, and types
-	ruff check spatialgan analyses tests benchmarks workflow
-	ruff format --check spatialgan analyses tests benchmarks workflow
-	snakefmt --check Snakefile workflow
-	lint-imports --no-cache
-	pyright
+lint: $(INSTALLED) ## check style, formatting, the direction of imports, and types: the hooks of pre-commit
+	pre-commit run --all-files --show-diff-on-failure
 
 format: $(INSTALLED) ## format the code
 	ruff check --fix spatialgan analyses tests benchmarks workflow
@@ -59,9 +55,12 @@ docs: $(INSTALLED) ## build the documentation, with the API reference and the de
 prose: $(INSTALLED) ## update the numbers in README.md and docs/ from the results that they name
 	python -m workflow.prose
 
-lock: $(INSTALLED) ## resolve pyproject.toml into requirements.lock; delete that file first to upgrade all of it
-	$(UV_PIP) compile pyproject.toml --quiet --all-extras --group dev --universal --python-version 3.11 \
+lock: $(INSTALLED) ## resolve pyproject.toml into requirements.lock, keeping the versions that still fit
+	$(UV_PIP) compile pyproject.toml $(UPGRADE) --quiet --all-extras --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --custom-compile-command "make lock" --output-file requirements.lock
+
+upgrade: UPGRADE := --upgrade
+upgrade: lock ## the same with the newest releases that pyproject.toml allows
 
 clean: ## remove the environment and caches, never results
 	rm -rf .venv .pytest_cache .ruff_cache site

@@ -56,8 +56,9 @@ def served_demo(*models: str) -> Iterator[Served]:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         command = [sys.executable, "-m", "http.server", f"{port}", "--bind", "127.0.0.1"]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        with subprocess.Popen([*command, "--directory", folder], **quiet) as server:
+        quiet = subprocess.DEVNULL
+        command += ["--directory", folder]
+        with subprocess.Popen(command, stdout=quiet, stderr=quiet) as server:
             try:
                 _wait_for(port)
                 yield Served(f"http://127.0.0.1:{port}/demo/", server.pid)

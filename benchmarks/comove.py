@@ -18,11 +18,11 @@ import torch
 
 from spatialgan.evaluation.comove import observations_in, observe_moves
 from spatialgan.evaluation.comove_scores import class_scores, scores
-from spatialgan.evaluation.harness import SEED
 from spatialgan.evaluation.trials import Renderer, snapshot_renderer
 from spatialgan.segmenters.registry import Segmenter, open_segmenter
 from spatialgan.snapshot import load_snapshot
 
+SEED = 0  # of the samples and moves
 FILE = click.Path(exists=True, path_type=Path)
 
 

@@ -9,6 +9,9 @@ peer is imported from the checkout; nothing of it is here.
 Where the handles end up is judged alike for both: by features of the final latent, over all of the image.
 """
 
+# The peer has no types, and is not here; nor do blocks of ours say which layers they have
+# pyright: reportMissingImports=false, reportArgumentType=false, reportAttributeAccessIssue=false
+
 import contextlib
 import io
 import math
@@ -157,7 +160,7 @@ class _Result(dict):
     __setattr__ = dict.__setitem__
 
 
-def cpu_seconds(candidates: dict[str, Callable[[int], None]], rounds: int) -> dict[str, float]:
+def cpu_seconds(candidates: dict[str, Callable[[int], object]], rounds: int) -> dict[str, float]:
     """Return each candidate's median CPU seconds per step, one thread, over alternating rounds.
 
     CPU time, because a step is short and what else a machine does can stop it for longer.
@@ -173,7 +176,7 @@ def cpu_seconds(candidates: dict[str, Callable[[int], None]], rounds: int) -> di
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def our_steps(problem: Problem) -> Callable[[int], None]:
+def our_steps(problem: Problem) -> Callable[[int], object]:
     """Return a function that takes a step of ours."""
     states = drag_states(problem, DRAGS["latent"])
     return lambda index: next(states)

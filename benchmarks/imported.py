@@ -7,6 +7,9 @@ its own code, imported from the file, and both render the same latents (and heat
 imported from the checkout; nothing of it is here.
 """
 
+# The peer has no types, and is not here
+# pyright: reportMissingImports=false, reportArgumentType=false, reportAttributeAccessIssue=false
+
 import importlib
 import itertools
 import pickle

@@ -6,6 +6,9 @@ Same architecture, batch, losses (non-saturating logistic, R1 every 16 steps), o
 one process and alternating. The peer's networks are imported from the checkout; nothing of it is here.
 """
 
+# The peer has no types, and is not here
+# pyright: reportMissingImports=false, reportArgumentType=false
+
 import copy
 import sys
 from collections.abc import Callable
@@ -77,7 +80,8 @@ def peer_step(checkout: Path, config: RunConfig) -> Callable[[int], None]:
             for average, value in zip(g_ema.parameters(), g.parameters(), strict=True):
                 average.copy_(value.lerp(average, 0.99))
 
-    g.requires_grad_(False), d.requires_grad_(False)
+    g.requires_grad_(False)
+    d.requires_grad_(False)
     return step
 
 

@@ -37,7 +37,7 @@ class Checkpoint:
         return self._network(lambda: Generator(self.config.generator), "g_ema.")
 
     def discriminator(self) -> Discriminator:
-        """Return D."""
+        """Return the discriminator as it was when the checkpoint was written."""
         config = self.config.discriminator
         with describing(self.path, "discriminator"):
             check_fields(config)

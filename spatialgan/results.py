@@ -116,7 +116,7 @@ class Results:
         return self.root / "numbers" / f"{table}.json"
 
     def figure(self, name: str) -> Path:
-        """Return a figure."""
+        """Return the picture of an entry of params/figures.yaml, or the samples beside a table."""
         return self.root / "figures" / f"{name}.png"
 
     def analysis(self, name: str, suffix: str) -> Path:

@@ -32,7 +32,7 @@ MAX_HEATMAPS = 1024  # of a level
 MAX_IMAGES = 1 << 53  # of a training
 MAX_SEED = (1 << 63) - 1
 
-NUM_W_SAMPLES = 4096  # latents behind the mean style that truncation pulls towards
+NUM_W_SAMPLES = 4096  # latents behind the mean style that truncation pulls toward
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ import click
 from spatialgan.documents import read_json, read_yaml
 from spatialgan.files import write_atomically
 from spatialgan.messages import one_line
+from spatialgan.variants import unknown_name
 
 PAGES = ("README.md", "docs/*.md")
 NUMBER = re.compile(
@@ -59,8 +60,12 @@ def number(root: Path, file: str, keys: str, spec: str) -> str:
         elif isinstance(found, dict) and key in found:
             found = found[key]
         else:
-            valid = f": use one of {', '.join(found)}" if isinstance(found, dict) else ""
-            raise ValueError(f"{file} has no {key!r} (of {keys}){valid}")
+            options = (
+                found
+                if isinstance(found, dict)
+                else range(len(found) if isinstance(found, list) else 0)
+            )
+            raise ValueError(f"{file}, {keys}: {unknown_name(options, 'key', key)}")
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise ValueError(f"{keys} of {file} is no number but {found!r}")
     return format(found, spec)

@@ -2,9 +2,8 @@
 
 A source is a frozen dataclass whose fields are the keys of its row in params/datasets.yaml. It says how
 many images it will give, and gives them in a fixed order, each as an `Entry` that is read later, so that
-one bad image does not end the series. To add one, write the dataclass and give it a key in SOURCES.
-
-Shapes: h w pixels of an original, r pixels per side of a prepared image.
+one bad image does not end the series. To add one, write the dataclass in a module of its own, with what
+entries.py has, and give it a key in SOURCES.
 """
 
 import hashlib
@@ -16,11 +15,10 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import UInt8
-from PIL import Image
 
 from spatialgan import drawn
 from spatialgan.data.archive import image_members, open_zip
+from spatialgan.data.entries import FILTERS, Entry, crop_and_resize
 from spatialgan.data.lmdb_file import check_library, read_entries, read_header
 from spatialgan.data.members import (
     MAX_BYTES,
@@ -33,21 +31,8 @@ from spatialgan.documents import read_bytes, read_error
 from spatialgan.files import file_sha256
 from spatialgan.variants import check_choice
 
-FILTERS = {
-    "lanczos": Image.Resampling.LANCZOS,
-    "box": Image.Resampling.BOX,
-    "bicubic": Image.Resampling.BICUBIC,
-}
 LINKED = "a linked folder, whose images are not read: name it as a data set of its own, or copy it"
 PROBED_DRAWINGS = 8  # drawn again to tell whether the drawing code still gives the same pictures
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One image to be read; reading raises BadMember if it is unusable, and OSError if the system fails."""
-
-    name: str
-    read: Callable[[], UInt8[np.ndarray, "r r 3"]]
 
 
 @runtime_checkable
@@ -261,23 +246,6 @@ def _lasting(path: Path, error: OSError) -> str:
     if isinstance(found, ValueError):
         return str(found).removeprefix(f"{path}: ")
     raise found from error
-
-
-def crop_and_resize(
-    name: str, image: UInt8[np.ndarray, "h w 3"], resolution: int, filter_name: str
-) -> UInt8[np.ndarray, "r r 3"]:
-    """Return the largest centered square of the image, reduced with the named filter."""
-    height, width = image.shape[:2]
-    side = min(height, width)
-    if side < resolution:
-        raise BadMember(name, f"{width}x{height} is smaller than {resolution} pixels")
-    top, left = (height - side) // 2, (width - side) // 2
-    square = np.ascontiguousarray(image[top : top + side, left : left + side])
-    if side == resolution:
-        return square
-    return np.asarray(
-        Image.fromarray(square).resize((resolution, resolution), FILTERS[filter_name])
-    )
 
 
 def _listing_hash(rows: Iterable) -> str:

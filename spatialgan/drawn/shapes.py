@@ -55,7 +55,7 @@ def _turned(center: Point, radii: Point, angle: float) -> Outline:
 
 
 def box(top: float, left: float, bottom: float, right: float) -> Outline:
-    """Return an upright rectangle."""
+    """Return the rectangle between two rows and two columns, from its corner top left on, clockwise."""
     return np.array([(top, left), (top, right), (bottom, right), (bottom, left)], dtype=np.float64)
 
 

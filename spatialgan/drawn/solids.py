@@ -74,22 +74,22 @@ class Block:
     high: Space  # right, top, far
 
     def front(self) -> Face:
-        """Return the near face."""
+        """Return the face at the least depth, seen from outside: its corner is top left."""
         (left, bottom, near), (right, top, _) = self.low, self.high
         return Face((left, top, near), (right - left, 0, 0), (0, bottom - top, 0))
 
     def left(self) -> Face:
-        """Return the left face."""
+        """Return the face at the least x, seen from outside: its corner is top far."""
         (left, bottom, near), (_, top, far) = self.low, self.high
         return Face((left, top, far), (0, 0, near - far), (0, bottom - top, 0))
 
     def right(self) -> Face:
-        """Return the right face."""
+        """Return the face at the largest x, seen from outside: its corner is top near."""
         (_, bottom, near), (right, top, far) = self.low, self.high
         return Face((right, top, near), (0, 0, far - near), (0, bottom - top, 0))
 
     def top(self) -> Face:
-        """Return the upper face."""
+        """Return the face at the largest height, seen from above: its corner is left far."""
         (left, _, near), (right, top, far) = self.low, self.high
         return Face((left, top, far), (right - left, 0, 0), (0, 0, near - far))
 

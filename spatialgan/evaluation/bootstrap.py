@@ -26,7 +26,7 @@ class Ratio:
 
     @property
     def value(self) -> float:
-        """Return the number."""
+        """Return the ratio of the sums over all n."""
         return float(self.numerator.sum() / self.denominator.sum())
 
 

@@ -50,7 +50,7 @@ class FidelityExtractor(FeatureExtractorBase):
 
 
 class FidelitySceneExtractor(FidelityExtractor):
-    """The scene extractor."""
+    """The network trained on drawn scenes (network.py), for torch-fidelity."""
 
     @staticmethod
     def load(weights: Path) -> nn.Module:
@@ -59,7 +59,7 @@ class FidelitySceneExtractor(FidelityExtractor):
 
 
 class FidelityEfficientNet(FidelityExtractor):
-    """EfficientNet-Lite0."""
+    """The network published for ImageNet (efficientnet.py), for torch-fidelity."""
 
     @staticmethod
     def load(weights: Path) -> nn.Module:

@@ -71,7 +71,7 @@ class Heads(nn.Module):
         self.linear = nn.Linear(NUM_FEATURES, sum(self.sizes.values()))
 
     def forward(self, features: Float[Tensor, "n 64"]) -> dict[str, Float[Tensor, "n _"]]:
-        """Return every task's prediction."""
+        """Return every task's prediction, by its name in `sizes`, as numbers per image."""
         parts = self.linear(features).split(list(self.sizes.values()), dim=1)
         return dict(zip(self.sizes, parts, strict=True))
 

@@ -1,8 +1,8 @@
 """SAMPLERS: how the layouts of training and evaluation images are drawn.
 
-To add one: write a frozen dataclass whose fields are its numbers, with `heatmap_channels`
-(sub-heatmaps per level, empty where the generator is not steered) and `__call__(n, generator) ->
-Layout` of CPU tensors, drawing from `generator` alone; give it a key at the foot of this file.
+To add one: write a frozen dataclass whose fields are its numbers, here or in a module of its own, with
+`heatmap_channels` (sub-heatmaps per level, empty where the generator is not steered) and `__call__(n,
+generator) -> Layout` of CPU tensors, drawing from `generator` alone; give it a key at the foot of this file.
 
 Coordinates are (y, x) in [-1, 1], so a standard deviation of h/3 in the paper is 2/3 here. A spread
 s is what the released code of the predecessor divides by, exp(-|u - c|^2 / s), that is twice a
@@ -19,12 +19,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
-from spatialgan.heatmaps.layout import HALF_MAXIMUM, Gaussians, Impulse, Layout, PixelMaps
+from spatialgan.heatmaps.layout import HALF_MAXIMUM, Gaussians, Impulse, Layout
+from spatialgan.heatmaps.pixel_samplers import NUM_CENTERS, Constant, GaussianNoise
 
 Ranges = tuple[tuple[float, float], ...]
 Sampler = Callable[[int, Generator], Layout]
 
-NUM_CENTERS = (1, 2, 4)  # sub-heatmaps at 4x4, 8x8 and 16x16
 # range of s per level
 CODE_SPREADS = ((0.5, 1.0), (0.1 / 1.4, 1.1 / 1.4), (0.05, 0.55))
 MAX_REDRAWS = 10_000  # of a batch of objects that would overlap
@@ -154,23 +154,6 @@ class Independent:
 
 
 @dataclass(frozen=True)
-class GaussianNoise:
-    """Every pixel of every level's own grid from N(0, 1) ("Gau. noise" in the paper's Table IV)."""
-
-    num_centers: tuple[int, ...] = NUM_CENTERS  # maps per level, as many as the hierarchy has
-
-    @property
-    def heatmap_channels(self) -> tuple[int, ...]:
-        """Return the number of maps per level."""
-        return self.num_centers
-
-    def __call__(self, n: int, generator: Generator) -> Layout:
-        """Return n layouts of noise at 4 * 2**l pixels."""
-        shapes = [(n, num, 4 << level, 4 << level) for level, num in enumerate(self.num_centers)]
-        return Layout(tuple(PixelMaps(torch.randn(s, generator=generator)) for s in shapes), n)
-
-
-@dataclass(frozen=True)
 class ImpulseNoise:
     """The hierarchy with some pixels replaced by 0 or 1 at equal odds [paper, Sec. 4.3]."""
 
@@ -191,24 +174,6 @@ class ImpulseNoise:
             extremes = (torch.rand(shape, generator=generator) < 0.5).float()
             levels.append(Impulse(base, mask, extremes))  # pyright: ignore[reportArgumentType]
         return Layout(tuple(levels), n)
-
-
-@dataclass(frozen=True)
-class Constant:
-    """One value everywhere: a control with the capacity of the encoding and nothing to encode."""
-
-    value: float = 0.5  # of every pixel
-    num_centers: tuple[int, ...] = NUM_CENTERS  # maps per level, as many as the hierarchy has
-
-    @property
-    def heatmap_channels(self) -> tuple[int, ...]:
-        """Return the number of maps per level."""
-        return self.num_centers
-
-    def __call__(self, n: int, generator: Generator) -> Layout:
-        """Return n equal layouts; draws nothing."""
-        shapes = [(n, num, 4 << level, 4 << level) for level, num in enumerate(self.num_centers)]
-        return Layout(tuple(PixelMaps(torch.full(s, self.value)) for s in shapes), n)
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ class Machine:
         self.memo[index] = self.top(object)
 
     def get(self, index: int) -> None:
-        """Push what was remembered."""
+        """Push what `put` remembered under the index; raises ValueError if there is nothing."""
         if index not in self.memo:
             raise ValueError(f"is damaged: entry {index} of the memo is not there")
         self.stack.append(self.memo[index])

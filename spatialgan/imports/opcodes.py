@@ -140,7 +140,7 @@ class _Reader:
         return self.data[self.position - length : self.position]
 
     def byte(self) -> int:
-        """Return the next byte."""
+        """Return the next byte and move past it; raises ValueError at the end of the data."""
         if self.position >= len(self.data):
             raise ValueError(
                 f"is truncated, or not a pickle: it goes on after byte {self.position:,}"

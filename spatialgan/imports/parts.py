@@ -60,7 +60,7 @@ class Part:
         return isinstance(self._section("_modules").get(name), Module)
 
     def part(self, name: str) -> "Part":
-        """Return a smaller part."""
+        """Return the module of this name inside this one; raises ValueError if there is none."""
         if not self.has(name):
             raise ValueError(f"{self.path} has no part {name}")
         return Part(f"{self.path}.{name}", self._section("_modules")[name], self.taken)

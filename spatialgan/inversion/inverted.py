@@ -23,7 +23,7 @@ from spatialgan.scenes.edits import Edit, Move, Restyle, apply_edit
 from spatialgan.scenes.render import render_scene, scene_inputs
 from spatialgan.scenes.scene import SceneData, StyleSeed
 
-MOVED = 0.5  # how far the strip's edit moves an object, in [-1, 1] units, towards the farther side
+MOVED = 0.5  # how far the strip's edit moves an object, in [-1, 1] units, toward the farther side
 
 
 def inverted_scene(model: OpenedModel, found: Found) -> SceneData:

@@ -101,7 +101,7 @@ class Unaligned:
         return False
 
     def __call__(self, attention: Attention, layout: Layout, resolution: int) -> Float[Tensor, ""]:
-        """Return zero."""
+        """Return zero: nothing aligns G with D's attention."""
         return torch.zeros(())
 
 

@@ -11,7 +11,6 @@ Shapes: n samples, w style space, *m codes if there are several, l layers, r res
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -24,7 +23,10 @@ LEAST = 1e-8  # of a wanted change that is divided by
 class Unlinked:
     """No links: no axis has a region."""
 
-    regions: ClassVar[tuple[str, ...]] = ()
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Return no region."""
+        return ()
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class Changes:
     )  # [1 j *m c], style space
 
     def styles(self, ws: Float[Tensor, "1 l *m w"]) -> Float[Tensor, "1 l *m w"]:
-        """Return the changed styles."""
+        """Return the styles with the change of the latent added in the layers that have one."""
         return add_to_first_layers(ws, self.latent.to(ws)) if self.latent.numel() else ws
 
     def layout(self, layout: Layout) -> Layout:
@@ -50,7 +50,7 @@ class Changes:
         return retouched(layout, self.heatmaps.to(gaussians_of(layout)[0].centers.device))
 
     def plus(self, other: "Changes") -> "Changes":
-        """Return both changes together."""
+        """Return the sum of both changes, field by field; a field without numbers adds nothing."""
         return Changes(
             _sum(self.latent, other.latent),
             _sum(self.heatmaps, other.heatmaps),

@@ -22,6 +22,7 @@ from spatialgan.scenes.scene import (
     check_gaussian,
     check_settings,
 )
+from spatialgan.variants import unknown_name
 
 FORMAT = "spatialgan scene 1"
 REQUIRED = ("format", "model", "seed")
@@ -150,9 +151,7 @@ def _check_fields(
     known = [*required, *optional]
     for name in value:
         if name not in known:
-            raise ValueError(
-                f"{place} has an unknown field '{name[:40]}': choose from {', '.join(known)}"
-            )
+            raise ValueError(f"{place}: {unknown_name(known, 'field', name)}")
     for name in required:
         if name not in value:
             raise ValueError(f"{place} has no field '{name}'")

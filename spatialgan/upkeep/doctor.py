@@ -129,7 +129,7 @@ def measure(config: RunConfig, share: int, device: torch.device) -> Measured:
     state = new_state(config, device)
     intervals = [*(phase.interval for phase in phases_of(config)), 1]
     gradients = sum(p.nbytes for network in (state.g, state.d) for p in network.parameters())
-    fixed, free = _peak_bytes(device) + gradients, MEMORY * _free_bytes(device)
+    fixed, free = peak_bytes(device) + gradients, MEMORY * _free_bytes(device)
     started, worked = time.perf_counter(), time.process_time()
     deadline, batch, larger, timed = started + PATIENCE, 0, 1, list[float]()
     while larger > batch:
@@ -137,7 +137,7 @@ def measure(config: RunConfig, share: int, device: torch.device) -> Measured:
         if batch and len(latest) < len(intervals):
             break
         batch, timed = larger, latest
-        bytes_per_image = max(_peak_bytes(device) - fixed, 0) / batch
+        bytes_per_image = max(peak_bytes(device) - fixed, 0) / batch
         seconds_per_image = (ROUNDS + 1) * sum(timed) / batch
         larger = share
         while larger > 1 and (
@@ -187,7 +187,7 @@ def _work_seconds(step: Step, deadline: float) -> list[float]:
     return [mean(seconds[1:] or seconds) for seconds in taken if seconds]
 
 
-def _peak_bytes(device: torch.device) -> int:
+def peak_bytes(device: torch.device) -> int:
     """Return the most memory this process has held on the device."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)

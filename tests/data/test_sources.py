@@ -13,9 +13,10 @@ from PIL import Image
 
 from spatialgan import documents, drawn
 from spatialgan.data.archive import ImageArchive, write_archive
+from spatialgan.data.entries import FILTERS, crop_and_resize
 from spatialgan.data.members import BadMember
 from spatialgan.data.prepare import load_manifest, prepare_dataset, source_of
-from spatialgan.data.sources import FILTERS, SOURCES, Folder, crop_and_resize
+from spatialgan.data.sources import SOURCES, Folder
 from spatialgan.files import file_sha256
 
 

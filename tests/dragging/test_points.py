@@ -77,8 +77,8 @@ def test_points_are_tracked_as_if_alone():
         assert torch.equal(alone[0], together[i])
 
 
-def test_motion_supervision_pulls_the_content_towards_the_target():
-    """Shifting the field a little towards the target lowers the loss, and away from it raises it."""
+def test_motion_supervision_pulls_the_content_toward_the_target():
+    """Shifting the field a little toward the target lowers the loss, and away from it raises it."""
     handles, targets = torch.tensor([[0.1, -0.1]]), torch.tensor([[0.5, -0.1]])
     shift = torch.zeros(2, requires_grad=True)
     loss = drag_points.motion_supervision(field(shift), handles, targets, radius_px=2)

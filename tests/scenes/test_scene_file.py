@@ -172,10 +172,13 @@ BAD = {
         'sigma is "0.3", but must be a number',
     ),
     "true for a number": (edited(put("truncation_psi", True)), "truncation_psi is true, but"),
-    "unknown field": (edited(put("truncation", 1)), "the scene has an unknown field 'truncation'"),
+    "unknown field": (
+        edited(put("truncation", 1)),
+        "the scene: unknown field 'truncation': choose one of",
+    ),
     "field of an object": (
         edited(put("layout", 0, 2, "hue", 1)),
-        "layout, level 0, sub-heatmap 2 has an unknown field 'hue'",
+        "layout, level 0, sub-heatmap 2: unknown field 'hue': choose one of",
     ),
     "no sigma": (
         edited(lambda d: d["layout"][0][0].pop("sigma")),

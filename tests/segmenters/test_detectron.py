@@ -54,10 +54,10 @@ def test_targets_are_boxes_and_masks_at_the_size_of_the_input() -> None:
 
 def test_it_is_trained_saved_opened_and_scored(tmp_path: Path) -> None:
     pytest.importorskip("detectron2", reason="detectron2 isn't installed")
-    weights = tmp_path / "model.safetensors"
-    result = train_segmenter("detectron2", weights, SHORT, "cpu")
+    files = Results(tmp_path).segmenter("bedroom", "detectron2")
+    result = train_segmenter("detectron2", files, SHORT, "cpu")
     assert 0 <= result["held_out"]["ap"] < 1
-    segmenter = open_segmenter("detectron2", weights, "cpu", min_score=0.0)
+    segmenter = open_segmenter("detectron2", files.weights, "cpu", min_score=0.0)
     found = segmenter(torch.randint(0, 256, (3, 3, 16, 16), dtype=torch.uint8))
     assert segmenter.sha256 == result["sha256"] and sum(len(one) for one in found) > 0
     for one in found:

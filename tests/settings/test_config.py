@@ -130,7 +130,7 @@ def test_how_a_run_is_executed_is_not_what_it_is():
     ("run", "message"),
     [
         ("cat", "'cat' names no run: a run is <dataset>/<row>/<seed>"),
-        ("dog/sel/0", "unknown dataset 'dog': choose one of cat, face, church, bedroom"),
+        ("no_such/sel/0", "unknown dataset 'no_such': choose one of cat, "),
         ("cat/SEL/0", "unknown row 'SEL': choose one of baseline, sel"),
         ("cat/sel/one", "names no run"),
     ],

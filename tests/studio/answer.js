@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { drawsFor } from "./browser/random.js";
-import { drawLayout } from "./browser/samplers.js";
+import { SAMPLERS, drawLayout } from "./browser/samplers.js";
 import { complete, documentOf, edited, modelOf, short } from "./browser/scenes.js";
 
 const ANSWERS = {
@@ -14,6 +14,7 @@ const ANSWERS = {
     const draws = drawsFor(seed, "u");
     return [draws.uniform(), draws.uniform64(), draws.uniform()];
   },
+  laws: () => Object.keys(SAMPLERS),
   layout: (law, seed) => drawLayout(law, drawsFor(seed, "layout")),
   short,
   complete: (scene, models) => complete(scene, modelOf(scene, models)),

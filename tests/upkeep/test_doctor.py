@@ -131,7 +131,7 @@ def test_steps_take_no_more_memory_than_is_free(
 ) -> None:
     """The network takes 100 GiB, each image 10 GiB."""
     ran = slow(0.001)
-    monkeypatch.setattr(doctor, "_peak_bytes", lambda _: (100 + 10 * max(ran, default=0)) * GIB)
+    monkeypatch.setattr(doctor, "peak_bytes", lambda _: (100 + 10 * max(ran, default=0)) * GIB)
     for free, batch in ((10, 1), (50, 2), (159, 4), (165, 8)):
         ran.clear()
         monkeypatch.setattr(doctor, "available_memory", lambda free=free: free * GIB)

@@ -363,7 +363,6 @@ def test_a_killed_workflow_goes_on_where_it_was(smoke: Tree, edit) -> None:
     finally:
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
-    assert list((smoke.folder / ".snakemake/locks").glob("*.lock"))
     assert not (smoke.folder / RUN).is_file()
     output = smoke.snakemake(RUN)
     assert output.returncode == 0, output.stderr
@@ -407,13 +406,12 @@ def test_a_killed_workflow_waits_for_the_training_that_outlived_it(tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_locks_of_a_living_workflow_are_respected(smoke: Tree) -> None:
-    lock = smoke.folder / ".snakemake/locks/0.output.lock"
-    lock.write_text(f"{TABLE}\n")
+def test_a_second_workflow_in_the_same_folder_is_refused(smoke: Tree) -> None:
+    again = ("--forcerun", "table", "--", TABLE)
     with (smoke.folder / ".snakemake/alive").open("a") as alive:
-        fcntl.flock(alive, fcntl.LOCK_SH)
-        output = smoke.snakemake("--forcerun", "table", "--", TABLE)
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        output = smoke.snakemake(*again)
+        assert smoke.snakemake("--dry-run", *again).returncode == 0
     assert output.returncode != 0
-    assert "LockException" in output.stderr
-    assert lock.is_file()
-    assert smoke.snakemake("--forcerun", "table", "--", TABLE).returncode == 0
+    assert "another workflow is running in this folder" in output.stderr
+    assert smoke.snakemake(*again).returncode == 0

@@ -1,5 +1,5 @@
-# What all rules share: the parameters, what is to be made, what a job may use, and the lock that lets a killed
-# workflow start again.
+# What all rules share: the parameters, what is to be made, what a job may use, and a lock that a kill leaves
+# open.
 import fcntl
 import os
 import sys
@@ -49,9 +49,9 @@ PROFILE = str(config.get("profile", PARAMS.default_profile))
 in_one_line(lambda: PARAMS.profile(PROFILE))
 in_one_line(lambda: check_params(PARAMS, PROFILE))
 
-# With Conda a job's library comes with its environment
-USES_CONDA = {"--sdm", "--software-deployment-method", "--use-conda"} & set(sys.argv)
-PLAN = Plan(PARAMS, HOME / "stale", bool(config.get("train_again")), IS_MAIN and not USES_CONDA)
+# With --config conda=1 a job's library comes with its environment
+CHECKS_LIBRARIES = IS_MAIN and not config.get("conda")
+PLAN = Plan(PARAMS, HOME / "stale", bool(config.get("train_again")), CHECKS_LIBRARIES)
 STAGES = stages(PLAN.graph(PROFILE))
 
 # GPUs of a machine that runs jobs: this one's, or as many as --config gpus=8 says; --config nodes=2 lets a training
@@ -103,27 +103,19 @@ def outputs_of(stage):
     return [str(path) for step in STAGES[stage] for path in step.outputs]
 
 
-def clear_stale_locks():
-    """Remove the locks of a workflow that was killed.
-
-    Snakemake's own locks outlive a SIGKILL. Every workflow therefore also holds a shared lock of the operating
-    system, which ends with its process: who can have it alone for a moment knows that nobody else is running.
-    """
-    alive = (HOME / "alive").open("ab")
-    try:
-        fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        pass
-    else:
-        for lock in HOME.glob("locks/*.lock"):
-            lock.unlink()
-    fcntl.flock(alive, fcntl.LOCK_SH)
-    return alive
-
-
 if IS_MAIN:
     HOME.mkdir(exist_ok=True)
     PLAN.marker.write_bytes(
         b"%d" % time.time_ns()
     )  # Snakemake ignores a new time without new bytes
-    ALIVE = clear_stale_locks()
+    ALIVE = (HOME / "alive").open("ab")
+
+
+onstart:
+    # Snakemake's own lock, which the profiles switch off, outlives a SIGKILL; the operating system's ends with its process
+    try:
+        fcntl.flock(ALIVE, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise WorkflowError(
+            "another workflow is running in this folder: start again when it has ended"
+        ) from None

@@ -16,7 +16,7 @@ function erf(x) {
   return (2 / Math.sqrt(Math.PI)) * sum;
 }
 
-// Newton's steps from 0 lead straight to the root: erf is steepest there, and bends towards it.
+// Newton's steps from 0 lead straight to the root: erf is steepest there, and bends toward it.
 function erfinv(y) {
   let x = 0;
   for (let i = 0; i < 100; i++) {
@@ -102,7 +102,10 @@ export const SAMPLERS = {
   multi_object: multiObject,
 };
 
-// The layout that a law draws, level by level.
+// The layout that a law draws, level by level; throws, in one line, for a law that is only written in Python.
 export function drawLayout(law, draws) {
+  if (!Object.hasOwn(SAMPLERS, law.name)) {
+    throw new Error(`This page can't draw layouts by the sampler "${law.name}", which needs the studio with its server.`);
+  }
   return SAMPLERS[law.name](law, draws);
 }
