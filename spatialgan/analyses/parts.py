@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from spatialgan import drawn
+from spatialgan.analyses.findings import Table, exactly, mean_of
 from spatialgan.drawn.canvas import Drawing
 from spatialgan.extractors.corruptions import CORRUPTIONS
 from spatialgan.heatmaps.layout import pixel_positions
@@ -80,6 +81,23 @@ class Parser:
         """Return 1 where a pixel more probably shows an object than the background, else 0."""
         return (self(images)[:, 0] < 0.5).float()
 
+    def put_skill(self, skill: Table, dataset: str) -> None:
+        """Put how well the network does on new drawings into a table, in the row of its kind of scenes."""
+        for name in self.names[1:]:
+            skill.put(dataset, name, exactly(self.iou[name]))
+
+    def put_frame(
+        self,
+        frame: Table,
+        row: str,
+        drawn_masks: Float[Tensor, "m r r"],
+        images: Float[Tensor, "n 3 r r"],
+    ) -> None:
+        """Put into a table how much of the frame objects fill in drawings, and in images by what the network finds."""
+        frame.put(row, "drawings", mean_of(drawn_masks.mean((1, 2)).double().numpy()))
+        found = self.whole(images).mean((1, 2)).double().numpy()
+        frame.put(row, "found in generated images", mean_of(found))
+
     def centers(self, images: Float[Tensor, "n 3 r r"]) -> dict[str, Float[Tensor, "n 2"]]:
         """Return the mean (y, x) of each part in [-1, 1], weighted by its probability; NaN if there is none."""
         seen = self(images)
@@ -100,6 +118,18 @@ def labels(drawing: Drawing, names: tuple[str, ...]) -> Int[np.ndarray, "r r"]:
         if instance.name in names:
             found[instance.mask] = names.index(instance.name)
     return found
+
+
+def skill_tables() -> tuple[Table, Table]:
+    """Return two empty tables that every analysis shows which uses a parser: `put_skill`'s and `put_frame`'s."""
+    skill = Table(
+        "IoU of the network that finds the parts, on new drawings; how well it does in generated images is not known"
+    )
+    frame = Table(
+        "Share of the frame that objects fill; if it is another one in generated images, the network finds there what is"
+        " no object, or the objects are others"
+    )
+    return skill, frame
 
 
 @functools.cache
