@@ -70,7 +70,7 @@ class Parser:
 
     net: nn.Module  # images to logits, as PartNet
     names: tuple[str, ...]  # the background first
-    iou: dict[str, float]  # intersection over union of each class on new drawings
+    iou: dict[str, float]  # intersection over union on new drawings: whole objects, and each class
 
     @torch.no_grad()
     def __call__(self, images: Float[Tensor, "n 3 r r"]) -> Float[Tensor, "n p r r"]:
@@ -83,8 +83,9 @@ class Parser:
 
     def put_skill(self, skill: Table, dataset: str) -> None:
         """Put how well the network does on new drawings into a table, in the row of its kind of scenes."""
-        for name in self.names[1:]:
-            skill.put(dataset, name, exactly(self.iou[name]))
+        for name, value in self.iou.items():
+            if name != BACKGROUND:
+                skill.put(dataset, name, exactly(value))
 
     def put_frame(
         self,
@@ -194,9 +195,11 @@ def _warped(
 def _iou(
     found: Int[Tensor, "n r r"], truth: Int[Tensor, "n r r"], names: tuple[str, ...]
 ) -> dict[str, float]:
-    rates = {}
-    for index, name in enumerate(names):
-        both = ((found == index) & (truth == index)).sum()
-        either = ((found == index) | (truth == index)).sum()
-        rates[name] = float(both / either.clamp(min=1))
-    return rates
+    """Return it for whole objects and for each class that has a pixel per image at least; of others it says nothing."""
+    kinds = {"object": (found > 0, truth > 0)}
+    kinds |= {name: (found == i, truth == i) for i, name in enumerate(names)}
+    return {
+        name: float((mine & true).sum() / (mine | true).sum())
+        for name, (mine, true) in kinds.items()
+        if true.sum() >= len(truth)
+    }

@@ -106,7 +106,9 @@ def test_other_rows_and_data_sets_are_no_draws_of_the_same_method(params: Params
     runs = {"cat/baseline/0": 0.2, "face/baseline/0": 0.21, "cat/sel/0": 0.19, "cat/sel/1": 0.2}
     put(params, {"attention_real": runs}, {})
     record = json.loads(write_claims(params, "smoke").read_text())
-    lines = [one for one in record["claims"] if one["claim"].endswith("object in real images")]
+    lines = [
+        one for one in record["claims"] if one["claim"] == params.claims["attention_real"]["says"]
+    ]
     found = {line["of"]: (line["trainings"], line["verdict"]) for line in lines}
     assert found == {
         "cat/baseline": (1, f"{OPEN}: one training"),
@@ -135,7 +137,9 @@ def test_runs_that_did_not_learn_leave_a_claim_open(params: Params) -> None:
     runs = {"cat/baseline/0": 0.2, "cat/baseline/1": 0.21, "cat/baseline/2": 0.19}
     put(params, {"attention_real": runs}, dict.fromkeys(runs, 0.01))
     record = json.loads(write_claims(params, "smoke").read_text())
-    (line,) = (one for one in record["claims"] if one["claim"].endswith("object in real images"))
+    (line,) = (
+        one for one in record["claims"] if one["claim"] == params.claims["attention_real"]["says"]
+    )
     assert line["verdict"] == f"{OPEN}: 3 of 3 not learned (recall 0.010)"
 
 
@@ -143,7 +147,9 @@ def test_what_is_shown_is_of_the_trainings_that_count(params: Params) -> None:
     runs = {"cat/baseline/0": 0.2, "cat/baseline/1": 0.22, "cat/baseline/2": -9.0}
     put(params, {"attention_real": runs}, {"cat/baseline/2": 0.01})
     record = json.loads(write_claims(params, "smoke").read_text())
-    (line,) = (one for one in record["claims"] if one["claim"].endswith("object in real images"))
+    (line,) = (
+        one for one in record["claims"] if one["claim"] == params.claims["attention_real"]["says"]
+    )
     assert line["here"].startswith("0.21 [") and line["trainings"] == 3
 
 

@@ -36,7 +36,13 @@ from tests.tiny import ROOT, tiny_archive
 NUM = 8  # samples
 KIMG = 0.064  # of trainings, which are eight steps
 pytestmark = pytest.mark.unchecked  # thousands of small maps
-SLOW = ("robustness", "consistency", "continuity", "levels")  # their parts are tested by themselves
+SLOW = (
+    "attention",
+    "robustness",
+    "consistency",
+    "continuity",
+    "levels",
+)  # their parts are tested by themselves
 NAMES = list(load_params(ROOT / "params").analyses)
 
 
