@@ -88,10 +88,10 @@ def lead(
     """
     if len(maps) <= NUM_OTHERS:
         raise ValueError(f"{len(maps)} samples: at least {NUM_OTHERS + 1} are needed to compare")
-    found = []
+    found, no_map, no_mask = [], is_empty(maps), is_empty(masks)
     for shift in range(NUM_OTHERS + 1):
-        turned = masks.roll(shift, 0)
-        found.append(np.where(is_empty(maps) | is_empty(turned), np.nan, agree(maps, turned)))
+        unknown = no_map | np.roll(no_mask, shift)
+        found.append(np.where(unknown, np.nan, agree(maps, masks.roll(shift, 0))))
     return found[0] - mean_known(found[1:])
 
 
