@@ -10,8 +10,8 @@ from spatialgan.markup import markdown_line, markdown_text
 from spatialgan.reporting.formats import markdown_table
 
 IN_MODELS = (
-    "What is so in these models, each one training: where the 95 % interval over images is on one side of the claim's"
-    " bound, that is so, or not so, of this model; else it is undecided. Whether it holds of the method, which takes several"
+    "What is so in these models, each one training: where the 95 % interval over samples (images, layouts, drags) is on one"
+    " side of the claim's bound, that is so, or not so, of this model; else it is undecided. Whether it holds of the method, which takes several"
     " trainings that have learned, is for claims.md to say."
 )
 
