@@ -177,5 +177,5 @@ def _picture(subject: Subject, inputs: GeneratorInputs) -> Image.Image:
         for line, image, first in zip(lines, images, start, strict=True):
             line[name] = tiles.image_tile(image)
             change = (image - first).abs().mean(dim=0)
-            line[f"change, {name.removeprefix('level ')}"] = tiles.change_tile(change, STRONGEST)
+            line[f"change, {name.split()[-1]}"] = tiles.change_tile(change, STRONGEST)
     return tiles.grid(lines)

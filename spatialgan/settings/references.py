@@ -47,11 +47,16 @@ def check_references(params: "Params", folder: Path) -> None:
 
 def _check_claim(params: "Params", claim: dict) -> None:
     """Raise ValueError if what measures a claim isn't there."""
-    known = params.analyses, params.metrics, params.rows, params.datasets, params.rows
-    keys = "analysis", "metric", "row", "dataset", "beside"
-    for key, options in zip(keys, known, strict=True):
+    kinds = {
+        "analysis": ("analysis", params.analyses),
+        "metric": ("metric", params.metrics),
+        "row": ("row", params.rows),
+        "beside": ("row", params.rows),
+        "dataset": ("dataset", params.datasets),
+    }
+    for key, (kind, options) in kinds.items():
         if key in claim:
-            choose(options, key, claim[key])
+            choose(options, kind, claim[key])
     if "table" in claim:
         methods = choose(params.tables, "table", claim["table"]).get("methods")
         if methods is None:
