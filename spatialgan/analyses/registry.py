@@ -17,6 +17,7 @@ class AnalysisKind:
     function: str  # dotted name of what makes it: where the digest of its code begins
     uses_discriminators: bool = False  # those that the runs were trained against
     uses_archives: bool = False  # the real images that the runs learned from
+    uses_segmenters: bool = False  # trained on the data sets' scenes
 
 
 ANALYSES: dict[str, AnalysisKind] = {
@@ -28,4 +29,7 @@ ANALYSES: dict[str, AnalysisKind] = {
     "same_pose": AnalysisKind("spatialgan.analyses.pose.look_at_pose"),
     "heatmap_pixels": AnalysisKind("spatialgan.analyses.pixels.look_at_pixels"),
     "continuity": AnalysisKind("spatialgan.analyses.continuity.look_at_continuity"),
+    "fates": AnalysisKind("spatialgan.analyses.fates.look_at_fates", uses_segmenters=True),
 }
+
+SEGMENTER = "torchvision"  # the one that analyses look through

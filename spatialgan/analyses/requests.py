@@ -17,9 +17,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spatialgan import drawn
+from spatialgan.analyses.registry import SEGMENTER
 from spatialgan.checkpoints import Checkpoint, load_checkpoint
+from spatialgan.evaluation.harness import check_described
 from spatialgan.networks.discriminator import Discriminator
 from spatialgan.results import Results
+from spatialgan.segmenters.registry import Segmenter, open_segmenter
 from spatialgan.settings.config import RunConfig
 from spatialgan.snapshot import Snapshot, draw_samples, load_hashed, render
 from spatialgan.training.state import new_state
@@ -78,6 +81,16 @@ class Subject:
         raise ValueError(
             NO_DISCRIMINATOR.format(run=self.run, folder=self.results.resume(self.run))
         )
+
+    def segmenter(self) -> Segmenter:
+        """Return the segmenter trained on the scenes of its data set.
+
+        Raises ValueError, in one line, if its weights are missing or not those of its record.
+        """
+        files = self.results.segmenter(self.dataset, SEGMENTER)
+        segmenter = open_segmenter(SEGMENTER, files.weights, "cpu")
+        check_described(files.weights, segmenter.sha256, files.record, "sha256")
+        return segmenter
 
     def untrained(self) -> list[Discriminator]:
         """Return NUM_UNTRAINED discriminators of random weights: first this training's own, before its first step."""

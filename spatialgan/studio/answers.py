@@ -26,7 +26,7 @@ from spatialgan.scenes.scene_file import scene_text
 from spatialgan.studio.discriminators import looked_at
 from spatialgan.variants import check_choice, choose
 
-EDITS = ("move", "place", "resize", "remove", "copy", "restyle")  # those that read no file
+PLAIN_EDITS = ("move", "place", "resize", "remove", "copy", "restyle")  # those that read no file
 MAX_EDITS = 100
 MAX_STATIONS = 25  # scenes of a film
 FIRST_SEED = 2  # of the scene that a model shows first
@@ -126,7 +126,7 @@ def edited(data: Any, models: Models) -> bytes:
     fields = fields_of(data, ("scene", "edits"))
     scene, _ = open_document(fields["scene"], models)
     for words in _list("edits", fields["edits"], MAX_EDITS):
-        check_choice(EDITS, "edit", checks.text("an edit", words).partition(" ")[0])
+        check_choice(PLAIN_EDITS, "edit", checks.text("an edit", words).partition(" ")[0])
         scene = apply_edit(scene, parse_words(words))
     return scene_text(scene).encode()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spatialgan.analyses.registry import ANALYSES
+from spatialgan.analyses.registry import ANALYSES, SEGMENTER
 from spatialgan.digest import code_digest
 from spatialgan.evaluation.measures import DEFAULT_JUDGE, MEASURES, measure_and_segmenter
 from spatialgan.reporting.figures import FIGURES
@@ -27,6 +27,7 @@ OPENERS = {
     "judge": ("spatialgan.extractors.registry.open_extractor", "EXTRACTORS"),
     "segmenter": ("spatialgan.segmenters.registry.open_segmenter", "SEGMENTERS"),
 }
+NOTHING_MAKES = "nothing makes {} in profile '{}': name a run such as cat/spatialgan/0, a table, a figure, or a file under {}"
 WRITE_FIGURE = "spatialgan.reporting.figures.write_figure"
 WRITE_ANALYSIS = "spatialgan.analyses.write.write_analysis"
 CLAIMS = "claims"  # the name of that step
@@ -142,8 +143,7 @@ class Graph:
     @built_once
     def table(self, name: str) -> Step:
         """Return the step that writes a table."""
-        suffixes = (".json", ".md", ".html", ".tex", ".csv")
-        pages = [self.results.table(name, suffix) for suffix in suffixes]
+        pages = [self.results.table(name, x) for x in (".json", ".md", ".html", ".tex", ".csv")]
         return Step(
             *("table", name, self.profile),
             small=(*pages, self.results.numbers(name)),
@@ -189,15 +189,16 @@ class Graph:
         item = self.params.analysis(name)
         kind = choose(ANALYSES, "kind of analysis", item["kind"])
         runs = self.params.subjects(item, self.profile)
-        data = [self.dataset(split_run(run)[0]) for run in runs if kind.uses_archives]
-        suffixes = (".json", ".md", ".png")
+        datasets = dict.fromkeys(split_run(run)[0] for run in runs)
+        data = [self.dataset(name) for name in datasets if kind.uses_archives]
+        data += [self.segmenter(name, SEGMENTER) for name in datasets if kind.uses_segmenters]
         return Step(
             *("analysis", name, self.profile),
-            small=tuple(self.results.analysis(name, suffix) for suffix in suffixes),
-            needs=tuple(dict.fromkeys([*map(self.run, runs), *data])),
+            small=tuple(self.results.analysis(name, x) for x in (".json", ".md", ".png")),
+            needs=(*map(self.run, runs), *data),
             reads=(
                 *(self.results.run(run).snapshot for run in runs),
-                *dict.fromkeys(path for need in data for path in need.heavy),
+                *(path for need in data for path in need.heavy),
             ),
             find_settings=lambda: self.params.analysis_settings(name, self.profile),
             find_code=lambda: [
@@ -219,7 +220,7 @@ class Graph:
         )
 
     def evidence(self) -> list[Step]:
-        """Return all analyses and the verdicts on the paper's claims: made on request, since they need discriminators."""
+        """Return all analyses and the verdicts on the claims: made on request, since they need discriminators."""
         return [*map(self.analysis, self.params.analyses), self.claims()]
 
     def runs_of_table(self, table: str) -> list[str]:
@@ -240,10 +241,7 @@ class Graph:
         named = [step for step in self._all() if target == step.name]
         found = named or [step for step in self._all() if Path(target) in step.outputs]
         if not found:
-            raise ValueError(
-                f"nothing makes {target} in profile '{self.profile}': name a run such as cat/spatialgan/0, a table,"
-                f" a figure, or a file under {self.results.root}"
-            )
+            raise ValueError(NOTHING_MAKES.format(target, self.profile, self.results.root))
         return found
 
     def _all(self) -> Iterator[Step]:

@@ -13,6 +13,7 @@ from spatialgan.analyses import (
     consistency,
     continuity,
     controls,
+    fates,
     levels,
     parts,
     pixels,
@@ -25,6 +26,8 @@ from spatialgan.analyses.write import write_analysis
 from spatialgan.evaluation import bootstrap
 from spatialgan.files import file_sha256
 from spatialgan.records import read_record
+from spatialgan.segmenters.instances import MIN_SCORE, Instances
+from spatialgan.segmenters.oracle import Oracle
 from spatialgan.settings.config import resolve
 from spatialgan.settings.params import Params, load_params
 from spatialgan.snapshot import save_snapshot
@@ -42,6 +45,7 @@ SLOW = (
     "consistency",
     "continuity",
     "levels",
+    "fates",
 )  # their parts are tested by themselves
 NAMES = list(load_params(ROOT / "params").analyses)
 
@@ -62,6 +66,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.setattr(parts, "NUM_TESTED", 4)
     monkeypatch.setattr(parts, "STEPS", 20)
     monkeypatch.setattr(pixels, "MAX_STEPS", 3)
+    monkeypatch.setattr(fates, "LEAST", 3)
     monkeypatch.setattr(continuity, "NUM_RESAMPLES", 5)
     monkeypatch.setattr(requests, "NUM_UNTRAINED", 2)
     monkeypatch.setattr(controls, "NUM_RESAMPLES", 50)
@@ -90,16 +95,25 @@ def make_run(params: Params, run: str) -> None:
     save_tensors(folder / "checkpoint-000000000064.safetensors", tensors, header)
 
 
+def whole_image(image: torch.Tensor) -> Instances:
+    """Return one object that fills an image."""
+    mask = torch.ones(1, *image.shape[1:]).bool()
+    return Instances(mask, torch.ones(1), ("bed",), torch.ones(1, 1))
+
+
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in NAMES]
 )
-def test_every_analysis_leaves_numbers_page_and_picture(params: Params, name: str) -> None:
+def test_every_analysis_leaves_numbers_page_and_picture(
+    params: Params, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     item = params.analysis(name)
     runs = params.subjects(item, "smoke")
     for run in runs:
         make_run(params, run)
     if "kimg" in item:
         tiny_archive(params.results("smoke").root)
+    monkeypatch.setattr(Subject, "segmenter", lambda subject: Oracle(whole_image, MIN_SCORE))
     record = read_record(write_analysis(params, name, "smoke"))
     assert set(record["snapshots"]) == set(runs)
     page = params.results("smoke").analysis(name, ".md").read_text()

@@ -1,6 +1,6 @@
 """The film of the studio in README: a scripted visit in headless Chromium, as an animated GIF.
 
-    python -m analyses.studio_film docs/studio.gif
+    python -m workflow.studio_film docs/studio.gif
 
 A bed is dragged across the room and resized, another is restyled and a third removed; then a cat moves as one. The
 pointer is drawn by the film, because a headless browser shows none.
