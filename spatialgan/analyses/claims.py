@@ -1,13 +1,15 @@
 """What holds of the paper's claims: evidence (evidence.py) and orderings of tables, weighed by one rule.
 
 A claim is about a method, and a training is one draw from it: another would have other accidents. So each training
-counts once, by its number, and a claim holds, or doesn't, where Student's interval of the mean over trainings excludes
-the claim's bound. One training decides nothing, and trainings that have not learned (a metric of params/tables.yaml
-with `least` says what that is) decide nothing either.
+counts once, by its number, and a claim holds, or doesn't, where Student's interval of the mean over trainings, of one row
+on one data set, excludes the claim's bound: other rows and data sets are no draws of the same method and are weighed by
+themselves. One training decides nothing, and trainings that have not learned (a metric of params/tables.yaml with `least`
+says what that is) decide nothing either. What is so in a single model, by the interval over its images, stands beside.
 """
 
 import statistics
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pandas as pd
 
 from spatialgan.analyses.evidence import evidence_of
 from spatialgan.analyses.findings import Number
+from spatialgan.analyses.verdicts import NOT_SO, SO, UNDECIDED, Bound
 from spatialgan.files import write_atomically
 from spatialgan.markup import markdown_line
 from spatialgan.provenance import source_commit
@@ -30,9 +33,10 @@ HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided here"
 OF_ORDERINGS = {"shown": HOLDS, "reversed": FAILS}  # verdicts of reporting/orderings.py
 NAME = "claims"
 RULE = (
-    f"A claim holds, or does not, where the {100 * LEVEL:.0f} % interval of the mean over trainings excludes its bound;"
-    f" of one training the interval is over samples, and decides nothing. Trainings that have not learned don't count."
-    f" Of so many claims about one in twenty would be decided by chance."
+    f"A claim holds of a row on a data set, or does not, where the {100 * LEVEL:.0f} % interval of the mean over its"
+    f" trainings (seeds) excludes the claim's bound. One training decides nothing about a method, and trainings that have"
+    f" not learned don't count; what is so in such a model itself, by its interval over samples, is the column 'in the"
+    f" models'. Of so many lines about one in twenty would be decided by chance."
 )
 
 
@@ -42,8 +46,10 @@ class Weighed:
 
     claim: str
     source: str  # where the paper makes it
-    number: str  # what was measured
+    number: str  # what was measured, and the bound that it must be above or below
+    of: str  # data set and row
     here: str  # the number found, with its interval
+    in_models: str  # in how many of the trainings it is so, by the interval over samples
     trainings: int  # that it comes from
     verdict: str
 
@@ -59,7 +65,7 @@ def write_claims(params: Params, profile: str) -> Path:
             "# The paper's claims, weighed",
             markdown_line(RULE),
             f"Profile {profile}. {summary}.",
-            markdown_table(frame.map(str)),
+            markdown_table(frame.rename(columns={"in_models": "in the models"}).map(str)),
         ]
     )
     results = params.results(profile)
@@ -69,7 +75,7 @@ def write_claims(params: Params, profile: str) -> Path:
     return results.analysis(NAME, ".json")
 
 
-def weigh(values: Mapping[str, float], least: float, not_learned: Mapping[str, str]) -> str:
+def weigh(values: Mapping[str, float], bound: Bound, not_learned: Mapping[str, str]) -> str:
     """Return the verdict on a claim, and why, from its number in each training, some of which have not learned."""
     if not values:
         return f"{OPEN}: not measured"
@@ -80,20 +86,49 @@ def weigh(values: Mapping[str, float], least: float, not_learned: Mapping[str, s
             reason = next(not_learned[run] for run in values if run in not_learned)
             return f"{OPEN}: {len(values) - len(counted)} of {len(values)} not learned ({reason})"
         return f"{OPEN}: one training"
-    if found[0] > least:
-        return HOLDS
-    return FAILS if found[1] < least else f"{OPEN}: the interval includes {least:g}"
+    verdict = {SO: HOLDS, NOT_SO: FAILS}.get(bound.verdict(*found))
+    return verdict or f"{OPEN}: the interval includes {bound.value:g}"
 
 
 def _of_claims(params: Params, profile: str) -> Iterator[Weighed]:
     for name, claim in params.claims.items():
-        found = evidence_of(params, profile, name)
-        values = {run: number.value for run, number in found.items()}
-        not_learned = _not_learned(params, profile, values)
-        verdict = weigh(values, claim.get("least", 0), not_learned)
-        counted = [number for run, number in found.items() if run not in not_learned]
-        here = _shown(counted or list(found.values()))
-        yield Weighed(claim["says"], claim["source"], claim["number"], here, len(values), verdict)
+        evidence, bound = evidence_of(params, profile, name), Bound.of(claim)
+        number = claim["number"]
+        if not evidence:
+            none = claim.get("why", "not measured")
+            yield Weighed(
+                claim["says"], claim["source"], number, "-", "-", "-", 0, f"{OPEN}: {none}"
+            )
+        for group, found in _by_row(evidence).items():
+            values = {run: one.value for run, one in found.items()}
+            not_learned = _not_learned(params, profile, values)
+            counted = [one for run, one in found.items() if run not in not_learned]
+            yield Weighed(
+                claim=claim["says"],
+                source=claim["source"],
+                number=f"{number} ({bound.text})",
+                of=group,
+                here=_shown(counted or list(found.values())),
+                in_models=_in_models(bound, found.values()),
+                trainings=len(values),
+                verdict=weigh(values, bound, not_learned),
+            )
+
+
+def _by_row(evidence: Mapping[str, Number]) -> dict[str, dict[str, Number]]:
+    """Return the numbers of each "<dataset>/<row>", by run."""
+    groups: dict[str, dict[str, Number]] = {}
+    for run, number in evidence.items():
+        groups.setdefault(run.rpartition("/")[0], {})[run] = number
+    return groups
+
+
+def _in_models(bound: Bound, numbers: Iterable[Number]) -> str:
+    """Return the verdict on a model, or how many of several have which."""
+    found = Counter(map(bound.of_model, numbers))
+    if found.total() == 1:
+        return next(iter(found))
+    return ", ".join(f"{v} in {found[v]}" for v in (SO, NOT_SO, UNDECIDED) if found[v])
 
 
 def _shown(found: list[Number]) -> str:
@@ -140,8 +175,16 @@ def _of_section(params: Params, profile: str, name: str) -> Iterator[Weighed]:
         reason = line["verdict"].removeprefix("undecided: ")
         verdict = OF_ORDERINGS.get(reason, f"{OPEN}: {reason}")
         claim = f"{line['']} is {line['paper']} ({line['metric']})"
-        trainings = len({r.run.rpartition("/")[2] for r in measured})
-        yield Weighed(claim, section["source"], "difference", line["here"], trainings, verdict)
+        yield Weighed(
+            claim=claim,
+            source=section["source"],
+            number="difference",
+            of=line[""].partition(": ")[0] if len(everywhere) > 1 else next(iter(everywhere)),
+            here=line["here"],
+            in_models="-",
+            trainings=len({r.run.rpartition("/")[2] for r in measured}),
+            verdict=verdict,
+        )
     for dataset in everywhere:
         here = {r.row for r in measured if r.dataset == dataset}
         yield from _not_run(params, name, dataset, here)
@@ -159,6 +202,5 @@ def _not_run(params: Params, name: str, dataset: str, here: set[str]) -> Iterato
         )
         said = f"{dataset}: {order}"
         verdict = f"{OPEN}: not run ({', '.join(absent)})"
-        yield Weighed(
-            said, section["source"], params.metrics[section["metrics"][0]]["title"], "-", 0, verdict
-        )
+        title = params.metrics[section["metrics"][0]]["title"]
+        yield Weighed(said, section["source"], title, dataset, "-", "-", 0, verdict)

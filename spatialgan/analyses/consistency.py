@@ -2,8 +2,9 @@
 
 A run's first thousands of images are trained once more (with the same result), and its
 discriminator is looked at on the way. The maps of the same real scenes are compared with those at the end of the run,
-beyond those of other scenes, and with the objects, beyond other masks. The early generators are poor ones, as in
-the top of the figure: the last discriminator is shown their samples.
+beyond those of other scenes, and with the objects, beyond other masks; peaks, entropy and edges are followed too. The
+early generators are poor ones, as in the top of the figure: the last discriminator is shown their samples. What counts
+is how far all this is beyond several discriminators of random weights. Maps that are the same everywhere are left out.
 
 Shapes: n images, r pixels along an axis.
 """
@@ -16,11 +17,19 @@ from PIL import Image
 from torch import Tensor
 
 from spatialgan.analyses import maps, tiles
-from spatialgan.analyses.attention import GROUND, PAPER
-from spatialgan.analyses.findings import Findings, Number, Table, mean_of, share_of
-from spatialgan.analyses.parts import open_parser
-from spatialgan.analyses.requests import SEED, Request, Scenes, Subject, draw_scenes
+from spatialgan.analyses.controls import ahead_of, over_draws, ratio
+from spatialgan.analyses.findings import LEAST, Findings, Number, Table, known_mean
+from spatialgan.analyses.parts import open_parser, skill_tables
+from spatialgan.analyses.requests import (
+    NUM_UNTRAINED,
+    SEED,
+    Request,
+    Scenes,
+    Subject,
+    draw_scenes,
+)
 from spatialgan.analyses.robustness import READINGS, agreement, attention
+from spatialgan.analyses.views import GROUND, PAPER, View
 from spatialgan.data.archive import ImageArchive
 from spatialgan.data.prepare import check_archive
 from spatialgan.networks.discriminator import Discriminator
@@ -45,7 +54,8 @@ EARLY = 2  # which of these points the claim is judged at
 SHOWN = 3  # scenes in the picture
 CAPTION = (
     f"Real scenes, and where the discriminator looks in them at points of its training: maps of the reading '{PAPER}' at"
-    " 8x8 pixels, from their minimum (black) to their maximum (white). Below, samples of the generators of these points."
+    " 8x8 pixels, from their minimum (black) to their maximum (white); 'empty': it is the same everywhere. Below, samples of"
+    " the generators of these points."
 )
 
 
@@ -65,43 +75,121 @@ class Point:
 
 def look_at_consistency(request: Request) -> Findings:
     """Return how attention at each point agrees with that at the end and with objects, by run and point."""
-    tables: dict[str, Table] = {}
-    for reading in READINGS:
-        tables[f"end, {reading}"] = Table(
-            f"Correlation with the map at the end of the run, beyond those of other scenes: {reading}"
-        )
-        tables[f"object, {reading}"] = Table(
-            f"IoU of the highest quarter with the object, beyond other masks: {reading}"
-        )
-    tables["poor"] = Table(
-        f"The last discriminator in samples of the generator of each point, IoU as above: {PAPER}"
-    )
-    evidence: dict[str, dict[str, Number]] = {"consistent": {}, "robust_generator": {}}
+    tables, (skill, frame) = _tables(), skill_tables()
+    evidence: dict[str, dict[str, Number]] = {}
     blocks: dict[str, Image.Image] = {}
     for subject in request.subjects:
         size = subject.config.generator.resolution
         scenes = draw_scenes(subject.dataset, request.num, size)
-        points = train_again(subject, request.item["kimg"], request.num)
-        for reading in READINGS:
-            last = attention(subject.discriminator, scenes.images, reading)
-            kept = agreement(last, last, scenes.masks)[0]
-            for number, point in enumerate(points):
-                seen = attention(point.d, scenes.images, reading)
-                same, on_object = agreement(seen, last, scenes.masks)
-                tables[f"end, {reading}"].put(subject.run, point.name, mean_of(same))
-                tables[f"object, {reading}"].put(subject.run, point.name, mean_of(on_object))
-                if reading == PAPER and number == EARLY:
-                    evidence["consistent"][subject.run] = share_of(same, kept)
-        for number, point in enumerate(points):
-            poor = Scenes(point.samples, open_parser(subject.dataset, size).whole(point.samples))
-            found = attention(subject.discriminator, poor.images, PAPER)
-            on_object = agreement(found, found, poor.masks)[1]
-            tables["poor"].put(subject.run, point.name, mean_of(on_object))
-            if number == EARLY:
-                evidence["robust_generator"][subject.run] = mean_of(on_object)
+        points, untrained = (
+            train_again(subject, request.item["kimg"], request.num),
+            subject.untrained(),
+        )
+        found = _of_maps(tables, subject, points, scenes, untrained)
+        found |= _of_poor(tables["poor"], subject, points, untrained)
+        _follow(tables, subject.run, points, scenes)
+        parser = open_parser(subject.dataset, size)
+        parser.put_skill(skill, subject.dataset)
+        parser.put_frame(frame, subject.run, scenes.masks, points[EARLY].samples)
+        if subject.snapshot.kimg <= request.item["kimg"]:  # else the points are early ones all
+            for claim, number in found.items():
+                evidence.setdefault(claim, {})[subject.run] = number
         blocks[f"{subject.run}: {subject.title}"] = _picture(points, scenes)
-    protocol = {"num": request.num, "num_others": maps.NUM_OTHERS, "resolutions": list(GROUND)}
-    return Findings(tables, evidence, tiles.page(blocks), CAPTION, protocol)
+    protocol = {
+        "num": request.num,
+        "num_others": maps.NUM_OTHERS,
+        "num_untrained": NUM_UNTRAINED,
+        "least": LEAST,
+        "resolutions": list(GROUND),
+    }
+    every = {**tables, "skill": skill, "frame": frame}
+    return Findings(every, evidence, tiles.page(blocks), CAPTION, protocol)
+
+
+def _tables() -> dict[str, Table]:
+    """Return the tables, empty, in the order in which they are to be shown."""
+    iou, tables = "IoU of the highest quarter with the object, beyond other masks", {}
+    for reading in READINGS:
+        tables[f"end, {reading}"] = Table(
+            f"Correlation with the map at the end of the run, beyond those of other scenes: {reading}"
+        )
+        tables[f"object, {reading}"] = Table(f"{iou}: {reading}")
+    return {
+        **tables,
+        "readings": Table(f"{iou}, mean over 4, 8 and 16 pixels: every reading"),
+        "peaks": Table(f"Local peaks of a map: {PAPER}", digits=1),
+        "entropy": Table(f"Entropy of a map over the most that it can be: {PAPER}"),
+        "edges": Table(f"Correlation with edges, beyond those of other scenes: {PAPER}"),
+        "poor": Table(
+            f"The last discriminator in samples of the generator of each point, {iou}: {PAPER}"
+        ),
+    }
+
+
+def _of_maps(
+    tables: dict[str, Table],
+    subject: Subject,
+    points: list[Point],
+    scenes: Scenes,
+    untrained: list[Discriminator],
+) -> dict[str, Number]:
+    """Put how maps of real scenes agree with the last ones and with objects; return what that says of the claim."""
+    evidence: dict[str, Number] = {}
+    run, control = subject.run, f"{subject.run}, random weights"
+    for reading in READINGS:
+        last = attention(subject.discriminator, scenes.images, reading)
+        kept = agreement(last, last, scenes.masks)[0]
+        each = [
+            agreement(attention(d, scenes.images, reading), last, scenes.masks)
+            for d in (*untrained, *(point.d for point in points))
+        ]
+        draws, on_the_way = each[: len(untrained)], each[len(untrained) :]
+        for number, (point, (same, on_object)) in enumerate(zip(points, on_the_way, strict=True)):
+            tables[f"end, {reading}"].put(run, point.name, known_mean(same))
+            tables[f"object, {reading}"].put(run, point.name, known_mean(on_object))
+            if reading == PAPER and number == EARLY:
+                there = ahead_of(ratio(same, kept), [ratio(d[0], kept) for d in draws])
+                evidence |= {"consistent": there} if there else {}
+        for i, name in enumerate(("end", "object")):
+            number = over_draws([ratio(draw[i]) for draw in draws])
+            tables[f"{name}, {reading}"].put(control, points[0].name, number)
+    return evidence
+
+
+def _of_poor(
+    table: Table, subject: Subject, points: list[Point], untrained: list[Discriminator]
+) -> dict[str, Number]:
+    """Put where the last discriminator looks in samples of each point's generator; return what that says of the claim."""
+    evidence: dict[str, Number] = {}
+    parser = open_parser(subject.dataset, subject.config.generator.resolution)
+    for number, point in enumerate(points):
+        masks = parser.whole(point.samples)
+        mine, *draws = (
+            agreement(found, found, masks)[1]
+            for d in (subject.discriminator, *untrained)
+            for found in [attention(d, point.samples, PAPER)]
+        )
+        table.put(subject.run, point.name, known_mean(mine))
+        controls = [ratio(draw) for draw in draws]
+        table.put(f"{subject.run}, untrained", point.name, over_draws(controls))
+        if number == EARLY:
+            ahead = ahead_of(ratio(mine), controls)
+            evidence |= {"robust_generator": ahead} if ahead else {}
+    return evidence
+
+
+def _follow(tables: dict[str, Table], run: str, points: list[Point], scenes: Scenes) -> None:
+    """Put every reading's agreement with objects, and peaks, entropy and edges by resolution, at each point."""
+    for point in points:
+        view = View.of(point.d, scenes)
+        for reading in view.maps:
+            number = known_mean(view.on_object(reading))
+            tables["readings"].put(f"{run}, {reading}", point.name, number)
+        for r in view.resolutions:
+            row = f"{run}, {r}x{r}"
+            tables["peaks"].put(row, point.name, known_mean(view.peaks(PAPER, r)))
+            tables["entropy"].put(row, point.name, known_mean(view.entropy(PAPER, [r])))
+            tables["edges"].put(row, point.name, known_mean(view.on_edges(r)))
 
 
 def train_again(subject: Subject, kimg: float, num: int) -> list[Point]:
@@ -141,7 +229,6 @@ def _picture(points: list[Point], scenes: Scenes) -> Image.Image:
     for i in range(SHOWN):
         line = {"scene": tiles.image_tile(few[i])}
         lines.append(line | {name: tiles.map_tile(found[i]) for name, found in seen.items()})
-    blank = tiles.map_tile(torch.zeros_like(scenes.masks[0]))
     samples = {point.name: tiles.image_tile(point.samples[0]) for point in points}
-    lines.append({"scene": blank, **samples})
+    lines.append({"scene": tiles.word_tile("samples"), **samples})
     return tiles.grid(lines)

@@ -2,7 +2,7 @@
 
 The paper sees objects in its own generators' features and none in the baseline's. Here the mean is
 correlated with the mask of the object in the generated image, which a network finds (parts.py), and with the sample's
-heatmap, each beyond those of other samples. The sign of a mean over channels means nothing on its own, so its size
+heatmap, each beyond those of other samples; samples in which it finds none are left out. The sign of a mean over channels means nothing on its own, so its size
 stands beside it.
 
 Shapes: n samples, r pixels of an image, s pixels of a feature map.
@@ -15,9 +15,9 @@ from PIL import Image
 from torch import Tensor
 
 from spatialgan.analyses import maps, tiles
-from spatialgan.analyses.findings import Findings, Number, Table, mean_of
-from spatialgan.analyses.parts import open_parser
-from spatialgan.analyses.requests import SEED, Request, Subject
+from spatialgan.analyses.findings import Findings, Number, Table, known_mean, mean_of
+from spatialgan.analyses.parts import open_parser, skill_tables
+from spatialgan.analyses.requests import SEED, Request, Subject, draw_scenes
 from spatialgan.snapshot import draw_samples
 
 BASELINE = "baseline"
@@ -35,31 +35,43 @@ def look_at_features(request: Request) -> Findings:
         "size": Table("Its size, whatever the sign"),
         "heatmap": Table("Correlation with the sum of the heatmaps, beyond those of other samples"),
     }
+    skill, frame = skill_tables()
     clear: dict[str, Float[np.ndarray, " n"]] = {}
     blocks: dict[str, Image.Image] = {}
     for subject in request.subjects:
         size = subject.config.generator.resolution
         images = subject.images(request.num).clamp(-1, 1)
-        masks = open_parser(subject.dataset, size).whole(images)
+        parser = open_parser(subject.dataset, size)
+        parser.put_skill(skill, subject.dataset)
+        drawn = draw_scenes(subject.dataset, request.num, size)
+        parser.put_frame(frame, subject.run, drawn.masks, images)
+        masks = parser.whole(images)
         means = mean_features(subject, request.num)
         heat = total_heatmap(subject, request.num, size)
         for r, raw in means.items():
             column, large = f"{r}x{r}", tiles.enlarged_map(raw, size)
-            own, others = maps.beyond(maps.correlation, large, masks)
-            tables["object"].put(subject.run, column, mean_of(own - others))
-            sizes = maps.beyond(lambda a, b: np.abs(maps.correlation(a, b)), large, masks)
-            tables["size"].put(subject.run, column, mean_of(sizes[0] - sizes[1]))
+            signed = maps.lead(maps.correlation, large, masks)
+            tables["object"].put(subject.run, column, known_mean(signed))
+            clear[subject.run] = maps.lead(_size, large, masks)  # in the end that of the finest
+            tables["size"].put(subject.run, column, known_mean(clear[subject.run]))
             if heat.any():
-                own, others = maps.beyond(maps.correlation, large, heat)
-                tables["heatmap"].put(subject.run, column, mean_of(own - others))
-        finest = tiles.enlarged_map(means[max(means)], size)
-        sizes = maps.beyond(lambda a, b: np.abs(maps.correlation(a, b)), finest, masks)
-        clear[subject.run] = sizes[0] - sizes[1]
+                on_heatmap = maps.lead(maps.correlation, large, heat)
+                tables["heatmap"].put(subject.run, column, mean_of(on_heatmap))
         blocks[f"{subject.run}: {subject.title}"] = _picture(images, masks, heat, means)
     protocol = {"num": request.num, "num_others": maps.NUM_OTHERS, "sample_seed": SEED}
     claimed = {s.run for s in request.subjects if not request.is_control(s)}
     found = {run: values for run, values in clear.items() if run in claimed}
-    return Findings(tables, _evidence(found), tiles.page(blocks), CAPTION, protocol)
+    return Findings(
+        {**tables, "skill": skill, "frame": frame},
+        _evidence(found),
+        tiles.page(blocks),
+        CAPTION,
+        protocol,
+    )
+
+
+def _size(a: Float[Tensor, "n r r"], b: Float[Tensor, "n r r"]) -> Float[np.ndarray, " n"]:
+    return np.abs(maps.correlation(a, b))
 
 
 def mean_features(subject: Subject, num: int) -> dict[int, Float[Tensor, "n s s"]]:
@@ -90,8 +102,9 @@ def _evidence(clear: dict[str, Float[np.ndarray, " n"]]) -> dict[str, dict[str, 
         dataset, row, seed = run.split("/")
         theirs = clear.get(f"{dataset}/{BASELINE}/{seed}")
         if row != BASELINE and theirs is not None:
-            found[run] = mean_of(values - theirs)
-    return {"features_clear": found}
+            number = known_mean(values - theirs)
+            found |= {run: number} if number else {}
+    return {"features_clear": found} if found else {}
 
 
 def _picture(
@@ -103,7 +116,7 @@ def _picture(
     lines = []
     for i in range(SHOWN):
         line = {"image": tiles.image_tile(images[i]), "object": tiles.map_tile(masks[i])}
-        line["heatmap"] = tiles.map_tile(heat[i])
+        line["heatmap"] = tiles.map_tile(heat[i]) if heat.any() else tiles.word_tile("none")
         line |= {f"{r}x{r}": tiles.map_tile(raw[i]) for r, raw in means.items()}
         lines.append(line)
     return tiles.grid(lines)

@@ -1,8 +1,8 @@
 """What an analysis finds: numbers with intervals, evidence for or against claims, and a picture.
 
 A table holds numbers by the names of row and column, controls next to what they control for. Evidence is one
-number per training and claim, so defined that the claim holds where it is above 0: what it says about a method is for
-claims.py to conclude, from several trainings.
+number per training and claim, which is on one side of the claim's bound where the claim holds (verdicts.py): what it
+says about a method is for claims.py to conclude, from several trainings.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import Float
 
 from spatialgan.evaluation.bootstrap import Ratio, intervals
+
+LEAST = 5  # samples that a number must be known in; else there is none
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ def mean_of(samples: Float[np.ndarray, " n"]) -> Number:
     return Number(float(samples.mean()), found.low, found.high)
 
 
+def known_mean(samples: Float[np.ndarray, " n"]) -> Number | None:
+    """Return the mean of a number over the samples in which it is known (not NaN), None if they are fewer than LEAST."""
+    return mean_of(samples) if np.isfinite(samples).sum() >= LEAST else None
+
+
 def share_of(part: Float[np.ndarray, " n"], whole: Float[np.ndarray, " n"]) -> Number:
     """Return the mean of one number over that of another of the same samples, with its bootstrap interval.
 
@@ -71,9 +78,11 @@ class Table:
     cells: dict[str, dict[str, Number]] = field(default_factory=dict)
     digits: int = 2
 
-    def put(self, row: str, column: str, number: Number) -> None:
-        """Put a number into a cell."""
-        self.cells.setdefault(row, {})[column] = number
+    def put(self, row: str, column: str, number: Number | None) -> None:
+        """Put a number into a cell; None leaves it empty."""
+        cells = self.cells.setdefault(row, {})
+        if number is not None:
+            cells[column] = number
 
     def to_json(self) -> dict:
         """Return it as JSON data."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from spatialgan.attention import RELUS, SIGNS, GradCam
@@ -72,23 +72,60 @@ def beyond(
     return agree(maps, masks), np.mean(others, axis=0)
 
 
+def is_empty(maps: Float[Tensor, "n h w"]) -> Bool[np.ndarray, " n"]:
+    """Return which maps, or masks, are the same everywhere."""
+    low, high = maps.flatten(1).aminmax(dim=1)
+    return (low == high).numpy()
+
+
+def lead(
+    agree: Agreement, maps: Float[Tensor, "n h w"], masks: Float[Tensor, "n h w"]
+) -> Float[np.ndarray, " n"]:
+    """Return by how much each map agrees better with the mask of its image than with those of others, on average.
+
+    NaN where the map or its mask is the same everywhere; such masks of others don't count. Raises ValueError if there
+    are too few samples to have others.
+    """
+    if len(maps) <= NUM_OTHERS:
+        raise ValueError(f"{len(maps)} samples: at least {NUM_OTHERS + 1} are needed to compare")
+    found, no_map, no_mask = [], is_empty(maps), is_empty(masks)
+    for shift in range(NUM_OTHERS + 1):
+        unknown = no_map | np.roll(no_mask, shift)
+        found.append(np.where(unknown, np.nan, agree(maps, masks.roll(shift, 0))))
+    return found[0] - mean_known(found[1:])
+
+
+def mean_known(numbers: Sequence[Float[np.ndarray, " n"]]) -> Float[np.ndarray, " n"]:
+    """Return the mean of each sample's numbers that are known, NaN where none is."""
+    stacked = np.stack(numbers).astype(np.float64)
+    known = np.isfinite(stacked)
+    total = np.where(known, stacked, 0).sum(axis=0)
+    return np.where(known.any(axis=0), total / known.sum(axis=0).clip(min=1), np.nan)
+
+
 def peaks(maps: Float[Tensor, "n h w"]) -> Float[np.ndarray, " n"]:
-    """Return how many pixels of each map are higher than their eight neighbors and than half of the map's range."""
+    """Return how many pixels of each map are higher than their eight neighbors and than half of the map's range.
+
+    NaN for a map that is the same everywhere.
+    """
     low, high = maps.flatten(1).aminmax(dim=1)
     least = low + PEAK * (high - low)
     padded = F.pad(maps, (1, 1, 1, 1), value=-torch.inf)
     windows = padded.unfold(1, 3, 1).unfold(2, 3, 1).flatten(3)
     around = torch.cat([windows[..., :4], windows[..., 5:]], dim=-1).amax(dim=-1)
     found = (maps > around) & (maps > least[:, None, None])
-    return found.sum(dim=(1, 2)).double().numpy()
+    return np.where(is_empty(maps), np.nan, found.sum(dim=(1, 2)).double().numpy())
 
 
 def entropy(maps: Float[Tensor, "n h w"]) -> Float[np.ndarray, " n"]:
-    """Return the entropy of each map as a distribution over pixels: 1 if all are equal, 0 if one has everything."""
+    """Return the entropy of each map as a distribution over pixels: 1 if all are equal, 0 if one has everything.
+
+    NaN for a map of zeros.
+    """
     flat = maps.flatten(1).double().clamp(min=0)
     shares = flat / flat.sum(dim=1, keepdim=True).clamp(min=1e-30)
     found = torch.special.entr(shares).sum(dim=1) / np.log(flat.shape[1])
-    return torch.where(flat.sum(dim=1) > 0, found, 1.0).numpy()
+    return torch.where(flat.sum(dim=1) > 0, found, torch.nan).numpy()
 
 
 def edges(images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n h w"]:

@@ -1,16 +1,18 @@
-"""The page of an analysis in Markdown: what the paper says, what is seen here, and what would refute it."""
+"""The page of an analysis in Markdown: what the paper says, what is so in these models, and what would refute it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
 from spatialgan.analyses.findings import Findings, Table
+from spatialgan.analyses.verdicts import NOT_SO, SO, UNDECIDED, Bound
 from spatialgan.markup import markdown_line, markdown_text
 from spatialgan.reporting.formats import markdown_table
 
-EVIDENCE = (
-    "What each training says of the claims: a number, with its 95 % interval over samples, that is above the bound"
-    " where the claim holds. Whether it holds of the method is for claims.md to say."
+IN_MODELS = (
+    "What is so in these models, each one training: where the 95 % interval over samples (images, layouts, drags) is on one"
+    " side of the claim's bound, that is so, or not so, of this model; else it is undecided. Whether it holds of the method, which takes several"
+    " trainings that have learned, is for claims.md to say."
 )
 
 
@@ -30,10 +32,15 @@ def analysis_page(
         markdown_line(found.caption),
     ]
     for table in found.tables.values():
-        if table.cells:
+        if any(table.cells.values()):
             parts += [f"**{markdown_text(table.caption)}**", markdown_table(table_frame(table))]
-    if claims:
-        parts += [markdown_line(EVIDENCE), markdown_table(_evidence_frame(claims, found))]
+    measured = {name: claim for name, claim in claims.items() if found.evidence.get(name)}
+    if measured:
+        lines = "\n".join(f"- {line}" for line in _in_models(measured, found))
+        parts += [markdown_line(IN_MODELS), lines, markdown_table(_evidence_frame(measured, found))]
+    unmeasured = [claim["says"] for name, claim in claims.items() if name not in measured]
+    if unmeasured:
+        parts += [markdown_line(f"Not measured in these models: {'; '.join(unmeasured)}.")]
     parts += [f"**What would change one's mind.** {markdown_text(item['doubt'])}"]
     settings = ", ".join(f"{name} {value}" for name, value in found.protocol.items())
     parts += [f"Intervals are 95 % ones over samples of one training each. Protocol: {settings}."]
@@ -52,12 +59,19 @@ def table_frame(table: Table) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def _in_models(claims: Mapping[str, Mapping], found: Findings) -> Iterator[str]:
+    """Yield a line per claim: the models in which it is so, in which it isn't, and in which that is undecided."""
+    for name, claim in claims.items():
+        bound, runs = Bound.of(claim), {}
+        for run, number in found.evidence[name].items():
+            runs.setdefault(bound.of_model(number), []).append(run)
+        said = [f"{v} in {', '.join(runs[v])}" for v in (SO, NOT_SO, UNDECIDED) if v in runs]
+        yield markdown_text(f"{claim['says']} ({claim['source']}): {'; '.join(said)}.")
+
+
 def _evidence_frame(claims: Mapping[str, Mapping], found: Findings) -> pd.DataFrame:
     lines = []
     for name, claim in claims.items():
-        said = f"{claim['says']}: {claim['number']}"
-        shown = {run: number.text() for run, number in found.evidence.get(name, {}).items()}
-        lines.append(
-            {"claim, and the number": said, "above": f"{claim.get('least', 0):g}", **shown}
-        )
+        shown = {run: number.text() for run, number in found.evidence[name].items()}
+        lines.append({"number": claim["number"], "so if": Bound.of(claim).text, **shown})
     return pd.DataFrame(lines).fillna("-")

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from spatialgan import drawn
+from spatialgan.analyses.findings import Table, exactly, mean_of
 from spatialgan.drawn.canvas import Drawing
 from spatialgan.extractors.corruptions import CORRUPTIONS
 from spatialgan.heatmaps.layout import pixel_positions
@@ -69,7 +70,7 @@ class Parser:
 
     net: nn.Module  # images to logits, as PartNet
     names: tuple[str, ...]  # the background first
-    iou: dict[str, float]  # intersection over union of each class on new drawings
+    iou: dict[str, float]  # intersection over union on new drawings: whole objects, and each class
 
     @torch.no_grad()
     def __call__(self, images: Float[Tensor, "n 3 r r"]) -> Float[Tensor, "n p r r"]:
@@ -79,6 +80,24 @@ class Parser:
     def whole(self, images: Float[Tensor, "n 3 r r"]) -> Float[Tensor, "n r r"]:
         """Return 1 where a pixel more probably shows an object than the background, else 0."""
         return (self(images)[:, 0] < 0.5).float()
+
+    def put_skill(self, skill: Table, dataset: str) -> None:
+        """Put how well the network does on new drawings into a table, in the row of its kind of scenes."""
+        for name, value in self.iou.items():
+            if name != BACKGROUND:
+                skill.put(dataset, name, exactly(value))
+
+    def put_frame(
+        self,
+        frame: Table,
+        row: str,
+        drawn_masks: Float[Tensor, "m r r"],
+        images: Float[Tensor, "n 3 r r"],
+    ) -> None:
+        """Put into a table how much of the frame objects fill in drawings, and in images by what the network finds."""
+        frame.put(row, "drawings", mean_of(drawn_masks.mean((1, 2)).double().numpy()))
+        found = self.whole(images).mean((1, 2)).double().numpy()
+        frame.put(row, "found in generated images", mean_of(found))
 
     def centers(self, images: Float[Tensor, "n 3 r r"]) -> dict[str, Float[Tensor, "n 2"]]:
         """Return the mean (y, x) of each part in [-1, 1], weighted by its probability; NaN if there is none."""
@@ -100,6 +119,18 @@ def labels(drawing: Drawing, names: tuple[str, ...]) -> Int[np.ndarray, "r r"]:
         if instance.name in names:
             found[instance.mask] = names.index(instance.name)
     return found
+
+
+def skill_tables() -> tuple[Table, Table]:
+    """Return two empty tables that every analysis shows which uses a parser: `put_skill`'s and `put_frame`'s."""
+    skill = Table(
+        "IoU of the network that finds the parts, on new drawings; how well it does in generated images is not known"
+    )
+    frame = Table(
+        "Share of the frame that objects fill; if it is another one in generated images, the network finds there what is"
+        " no object, or the objects are others"
+    )
+    return skill, frame
 
 
 @functools.cache
@@ -164,9 +195,11 @@ def _warped(
 def _iou(
     found: Int[Tensor, "n r r"], truth: Int[Tensor, "n r r"], names: tuple[str, ...]
 ) -> dict[str, float]:
-    rates = {}
-    for index, name in enumerate(names):
-        both = ((found == index) & (truth == index)).sum()
-        either = ((found == index) | (truth == index)).sum()
-        rates[name] = float(both / either.clamp(min=1))
-    return rates
+    """Return it for whole objects and for each class that has a pixel per image at least; of others it says nothing."""
+    kinds = {"object": (found > 0, truth > 0)}
+    kinds |= {name: (found == i, truth == i) for i, name in enumerate(names)}
+    return {
+        name: float((mine & true).sum() / (mine | true).sum())
+        for name, (mine, true) in kinds.items()
+        if true.sum() >= len(truth)
+    }

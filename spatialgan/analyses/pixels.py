@@ -2,7 +2,9 @@
 
 The same drags as in the benchmark of methods: the handle is the center of object 0, its target some way off. Two
 numbers of each drag that changes heatmaps: the share of the change that the level has which changes most, and the
-share of the heatmaps' pixels that hold half of it. The control is the method that moves centers instead.
+share of the heatmaps' pixels that hold half of it. The control is the method that moves centers instead, drag by drag:
+a level of more sub-heatmaps has more of any change, so a share says little by itself. Free pixels are a grid of 16x16 for
+every sub-heatmap, of level 0 too, which the generator reads at 4x4.
 
 Shapes: r pixels of an image.
 """
@@ -17,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from spatialgan.analyses import tiles
-from spatialgan.analyses.findings import Findings, Number, Table, mean_of
+from spatialgan.analyses.findings import Findings, Number, Table, known_mean, mean_of
 from spatialgan.analyses.requests import Request, Subject
 from spatialgan.dragging.drag import DRAGS, DragSettings, Problem, run_drag
 from spatialgan.dragging.drag_scene import drag_problem, feature_resolution
@@ -35,11 +37,12 @@ METHODS = {
     "pixels": "latent+pixels",
     "centers": "latent+centers",
 }  # of DRAGS; the second is the control
-STRONGEST = 0.25  # change of a heatmap that is drawn white
+STRONGEST = {"pixels": 0.25, "centers": 1.0}  # change of a heatmap that is drawn white
 SHOWN = 3  # drags in the picture
 CAPTION = (
     f"Drags by '{METHODS['pixels']}' and by '{METHODS['centers']}': the image before and after, and how much each level's"
-    f" heatmaps (their sum) changed, white from {STRONGEST} on. None selected."
+    f" heatmaps (their sum) changed, white from {STRONGEST['pixels']} on where pixels are free and from"
+    f" {STRONGEST['centers']} on where centers move. None selected."
 )
 
 Change = list[Float[Tensor, "r r"]]  # of each level's heatmaps, at the resolution of the image
@@ -49,6 +52,7 @@ def look_at_pixels(request: Request) -> Findings:
     """Return the share of change per level and how many pixels hold it, by run and method."""
     levels = Table("Share of the change of heatmaps, by level")
     largest = Table("Share of the level that changes most")
+    each = Table("The same per sub-heatmap: equal numbers if all sub-heatmaps change alike")
     holding = Table("Share of the heatmaps' pixels that hold half of the change")
     evidence: dict[str, dict[str, Number]] = {}
     blocks: dict[str, Image.Image] = {}
@@ -64,7 +68,7 @@ def look_at_pixels(request: Request) -> Findings:
                 changes[name].append(change)
                 line[name] = _image(after, subject)
                 for level, values in enumerate(change):
-                    line[f"{name}, level {level}"] = tiles.change_tile(values, STRONGEST)
+                    line[f"{name}, level {level}"] = tiles.change_tile(values, STRONGEST[name])
             lines.append(line)
         spans = {
             name: np.array([half_holding(c) for c in found]) for name, found in changes.items()
@@ -72,16 +76,25 @@ def look_at_pixels(request: Request) -> Findings:
         for name, found in changes.items():
             shares = np.array([level_shares(change) for change in found])
             row = f"{subject.run}, {METHODS[name]}"
+            counts = np.array(subject.config.sampling.heatmap_channels)
+            per_part = shares / counts
+            per_part = per_part / per_part.sum(axis=1, keepdims=True).clip(min=1e-12)
             for level in range(shares.shape[1]):
                 levels.put(row, f"level {level}", mean_of(shares[:, level]))
+                each.put(row, f"level {level}", mean_of(per_part[:, level]))
             largest.put(row, "share", mean_of(shares.max(axis=1)))
             holding.put(row, "share", mean_of(spans[name]))
-        top = np.array([level_shares(change) for change in changes["pixels"]]).max(axis=1)
-        fewer = spans["centers"] - spans["pixels"]
-        evidence.setdefault("pixels_one_level", {})[subject.run] = mean_of(top)
-        evidence.setdefault("pixels_few", {})[subject.run] = mean_of(fewer)
+        tops = {
+            name: np.array([max(level_shares(change)) for change in found])
+            for name, found in changes.items()
+        }
+        more, fewer = tops["pixels"] - tops["centers"], spans["centers"] - spans["pixels"]
+        for claim, values in (("pixels_one_level", more), ("pixels_few", fewer)):
+            number = known_mean(values)
+            if number is not None:
+                evidence.setdefault(claim, {})[subject.run] = number
         blocks[f"{subject.run}: {subject.title}"] = tiles.grid(lines[:SHOWN])
-    tables = {"levels": levels, "largest": largest, "holding": holding}
+    tables = {"levels": levels, "each": each, "largest": largest, "holding": holding}
     protocol = {"num": request.num, "length": LENGTH, "max_steps": MAX_STEPS}
     return Findings(tables, evidence, tiles.page(blocks), CAPTION, protocol)
 

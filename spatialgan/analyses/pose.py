@@ -18,8 +18,8 @@ from torch import Tensor
 
 from spatialgan.analyses import tiles
 from spatialgan.analyses.findings import Findings, Number, Table, exactly
-from spatialgan.analyses.parts import Parser, open_parser
-from spatialgan.analyses.requests import SEED, Request, Subject
+from spatialgan.analyses.parts import Parser, open_parser, skill_tables
+from spatialgan.analyses.requests import SEED, Request, Subject, draw_scenes
 from spatialgan.evaluation.bootstrap import NUM_RESAMPLES, interval
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.snapshot import draw_samples, render
@@ -36,11 +36,15 @@ def look_at_pose(request: Request) -> Findings:
     by_layout = Table("Share of the variance that the layout explains")
     by_latent = Table("Control: share that the latent explains")
     found_in = Table("Share of the images in which it can be measured")
+    skill, frame = skill_tables()
     evidence: dict[str, dict[str, Number]] = {}
     blocks: dict[str, Image.Image] = {}
     for subject in request.subjects:
         parser = open_parser(subject.dataset, subject.config.generator.resolution)
         images = crossed_images(subject, request.num)
+        parser.put_skill(skill, subject.dataset)
+        drawn = draw_scenes(subject.dataset, request.num, subject.config.generator.resolution)
+        parser.put_frame(frame, subject.run, drawn.masks, images.flatten(0, 1))
         for name, values in pose_numbers(parser, images, subject.dataset).items():
             found_in.put(subject.run, name, exactly(float(np.isfinite(values).mean())))
             layouts, latents = (explained(grid) for grid in (values, values.T))
@@ -51,6 +55,7 @@ def look_at_pose(request: Request) -> Findings:
                     evidence.setdefault(f"pose_{name}", {})[subject.run] = layouts
         blocks[f"{subject.run}: {subject.title}"] = _picture(images)
     tables = {"layout": by_layout, "latent": by_latent, "found": found_in}
+    tables |= {"skill": skill, "frame": frame}
     protocol = {"layouts": request.num, "latents": NUM_LATENTS, "sample_seed": SEED}
     return Findings(tables, evidence, tiles.page(blocks), CAPTION, protocol)
 

@@ -7,7 +7,7 @@ Shapes: n samples, r resolution.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +29,7 @@ from spatialgan.training.state import new_state
 
 FIRST_INDEX = 10_000_000  # of scenes that no data set holds
 SEED = 0  # of generated samples
+NUM_UNTRAINED = 5  # draws of random weights that a trained discriminator is compared with
 NO_DISCRIMINATOR = (
     "{run}: the discriminator that it was trained against is not here: {folder} holds no checkpoint of the end of this"
     " training. Put its last checkpoint back, or train {run} again"
@@ -91,9 +92,11 @@ class Subject:
         check_described(files.weights, segmenter.sha256, files.record, "sha256")
         return segmenter
 
-    def untrained(self) -> Discriminator:
-        """Return the discriminator before the first step, its weights as they were drawn."""
-        return new_state(self.config, torch.device("cpu")).d
+    def untrained(self) -> list[Discriminator]:
+        """Return NUM_UNTRAINED discriminators of random weights: first this training's own, before its first step."""
+        seeds = range(self.config.seed, self.config.seed + NUM_UNTRAINED)
+        device = torch.device("cpu")
+        return [new_state(replace(self.config, seed=seed), device).d for seed in seeds]
 
     def images(self, num: int) -> Float[Tensor, "n 3 r r"]:
         """Return the first samples of the generator, in about [-1, 1]."""

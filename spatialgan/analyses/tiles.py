@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from spatialgan.drawing.overlays import captioned, heat, side_by_side, stacked
@@ -22,9 +22,23 @@ def image_tile(image: Float[Tensor, "3 r r"]) -> Image.Image:
 
 
 def map_tile(values: Float[Tensor, "r r"]) -> Image.Image:
-    """Return a map from its minimum, black, to its maximum, white; black where it is constant."""
+    """Return a map from its minimum, black, to its maximum, white; "empty" if it is the same everywhere."""
     low, high = values.aminmax()
-    return _tile(heat(((values - low) / (high - low).clamp(min=1e-12)).detach()))
+    if low == high:
+        return word_tile("empty")
+    return _tile(heat(((values - low) / (high - low)).detach()))
+
+
+def word_tile(word: str) -> Image.Image:
+    """Return a hatched tile that says why nothing is shown; without a word it is white."""
+    tile = Image.new("RGB", (SIDE, SIDE), "white")
+    if not word:
+        return tile
+    draw = ImageDraw.Draw(tile)
+    for start in range(-SIDE, SIDE, SIDE // 8):
+        draw.line([(start, SIDE), (start + SIDE, 0)], fill=(215, 215, 215))
+    draw.text((SIDE / 2, SIDE / 2), word, "black", ImageFont.load_default(14), anchor="mm")
+    return tile
 
 
 def change_tile(values: Float[Tensor, "r r"], strongest: float) -> Image.Image:

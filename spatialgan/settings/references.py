@@ -38,16 +38,32 @@ def check_references(params: "Params", folder: Path) -> None:
             )
     for name, claim in params.claims.items():
         with _naming(f"{folder}/analyses.yaml, claims, {name}"):
-            known = params.analyses, params.metrics, params.rows, params.datasets
-            for key, options in zip(("analysis", "metric", "row", "dataset"), known, strict=True):
-                if key in claim:
-                    choose(options, key, claim[key])
-            if "table" in claim and "methods" not in choose(params.tables, "table", claim["table"]):
-                raise ValueError(f"'{claim['table']}' is no table of drags")
+            _check_claim(params, claim)
     with _naming(f"{folder}/analyses.yaml, orderings"):
         for table in params.orderings:
             if "rows" not in choose(params.tables, "table", table):
                 raise ValueError(f"'{table}' is a page of sections: name those")
+
+
+def _check_claim(params: "Params", claim: dict) -> None:
+    """Raise ValueError if what measures a claim isn't there."""
+    kinds = {
+        "analysis": ("analysis", params.analyses),
+        "metric": ("metric", params.metrics),
+        "row": ("row", params.rows),
+        "beside": ("row", params.rows),
+        "dataset": ("dataset", params.datasets),
+    }
+    for key, (kind, options) in kinds.items():
+        if key in claim:
+            choose(options, kind, claim[key])
+    if "table" in claim:
+        methods = choose(params.tables, "table", claim["table"]).get("methods")
+        if methods is None:
+            raise ValueError(f"'{claim['table']}' is no table of drags")
+        for key in ("ours", "theirs"):
+            if key in claim:
+                choose(methods, "method", claim[key])
 
 
 def _check_origin(params: "Params", name: str, row: dict) -> None:

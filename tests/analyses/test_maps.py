@@ -13,6 +13,8 @@ from spatialgan.analyses.maps import (
     entropy,
     gradient_norm,
     iou_of_top,
+    lead,
+    mean_known,
     peaks,
 )
 
@@ -36,6 +38,24 @@ def test_too_few_samples_to_compare_are_refused() -> None:
         beyond(correlation, torch.ones(5, 4, 4), torch.ones(5, 4, 4))
 
 
+def test_maps_and_masks_that_are_the_same_everywhere_are_left_out() -> None:
+    masks = torch.rand(20, 8, 8, generator=torch.Generator().manual_seed(0)).round()
+    own, others = beyond(correlation, masks, masks)
+    np.testing.assert_allclose(lead(correlation, masks, masks), own - others)
+    seen, shown = masks.clone(), masks.clone()
+    seen[3], shown[7] = 0.25, 0
+    found = lead(correlation, seen, shown)
+    assert np.flatnonzero(np.isnan(found)).tolist() == [3, 7]
+    assert np.nanmin(found) > 0.7  # the empty mask is none of the others either
+    with pytest.raises(ValueError, match="5 samples: at least 6"):
+        lead(correlation, torch.ones(5, 4, 4), torch.ones(5, 4, 4))
+
+
+def test_the_mean_of_what_is_known() -> None:
+    numbers = [np.array([1.0, np.nan, np.nan]), np.array([3.0, 5.0, np.nan])]
+    np.testing.assert_equal(mean_known(numbers), [2.0, 5.0, np.nan])
+
+
 def test_gradient_norm_in_closed_form() -> None:
     features = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(1)).requires_grad_()
     weights = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(2))
@@ -57,11 +77,12 @@ def test_peaks_are_higher_than_their_neighbors_and_half_the_range() -> None:
     maps = torch.zeros(3, 8, 8)
     maps[0, 1, 1], maps[0, 6, 6], maps[0, 1, 6] = 1.0, 0.8, 0.4  # the last is too low
     maps[1, 0, 0] = 1.0  # at the border
-    assert peaks(maps).tolist() == [2, 1, 0]  # an empty map has none
+    assert peaks(maps).tolist()[:2] == [2, 1]
+    assert np.isnan(peaks(maps)[2])  # an empty map shows nothing, not even that it has none
     plateau = torch.zeros(1, 8, 8)
     plateau[0, 2:4, 2:4] = 1
     assert peaks(plateau).tolist() == [0]
-    assert peaks(maps - 5).tolist() == [2, 1, 0]
+    assert peaks(maps - 5).tolist()[:2] == [2, 1]
 
 
 def test_entropy_is_1_for_even_maps_and_0_for_a_single_pixel() -> None:
@@ -71,7 +92,7 @@ def test_entropy_is_1_for_even_maps_and_0_for_a_single_pixel() -> None:
     assert entropy(torch.ones(1, 4, 4)) == pytest.approx(1)
     assert entropy(single) == pytest.approx(0)
     assert entropy(half) == pytest.approx(math.log(8) / math.log(16))
-    assert entropy(torch.zeros(1, 4, 4)) == pytest.approx(1)
+    assert np.isnan(entropy(torch.zeros(1, 4, 4))).all()
 
 
 def test_edges_are_where_brightness_changes() -> None:

@@ -7,9 +7,10 @@ from torch import nn
 
 from spatialgan import drawn
 from spatialgan.analyses import parts
-from spatialgan.analyses.continuity import frechet, with_impulses
-from spatialgan.analyses.levels import part_ways
-from spatialgan.analyses.parts import Parser, labels
+from spatialgan.analyses.continuity import Seen, evidence_of_noise, frechet, with_impulses
+from spatialgan.analyses.findings import Number
+from spatialgan.analyses.levels import alone, move_level, part_ways
+from spatialgan.analyses.parts import Parser, labels, skill_tables
 from spatialgan.analyses.pose import explained
 from spatialgan.heatmaps.samplers import SAMPLERS
 
@@ -62,6 +63,60 @@ def test_a_part_that_is_not_there_goes_nowhere_known() -> None:
     along, _ = part_ways(PARSER, "ear", images, empty, torch.tensor([[0.0, 0.25]]))
     assert np.isnan(along).all()
     assert PARSER.whole(images).sum() == 32 and PARSER.whole(empty).sum() == 0
+
+
+def test_a_part_moves_alone_if_it_goes_further_than_every_other() -> None:
+    flat = np.zeros(20)
+    assert alone({"body": flat, "eye": flat + 1, "ear": flat}, "eye") == Number(1, 1, 1)
+    assert alone({"body": flat, "eye": flat + 1, "ear": flat + 1}, "eye") == Number(0, 0, 0)
+    backwards = {"body": flat - 1, "eye": flat, "ear": flat - 1}  # it stays, the others go back
+    assert alone(backwards, "eye") == Number(0, 0, 0)
+    assert alone({"body": flat, "eye": flat * np.nan}, "eye") is None
+    assert alone({"body": flat * np.nan, "eye": flat + 1}, "eye") is None
+    assert alone({"body": flat}, "eye") is None
+    noise = np.random.default_rng(0).normal(size=20)
+    found = alone({"body": noise, "eye": flat + 1}, "eye")
+    assert found is not None and found.low <= found.value <= found.high <= 1
+
+
+def test_the_top_two_centers_move_alone() -> None:
+    layout = SAMPLERS["hierarchical"]()(6, torch.Generator().manual_seed(0))
+    moved = move_level(layout, 2, torch.full((6, 2), 0.5), 2)
+    before, after = (one.levels[2].centers for one in (layout, moved))
+    shifted = (after - before).abs().sum(dim=-1) > 0
+    assert shifted.sum(dim=1).tolist() == [2] * 6
+    height = before[..., 0]
+    assert (height[shifted].reshape(6, 2).amax(1) < height[~shifted].reshape(6, 2).amin(1)).all()
+
+
+def test_networks_say_how_well_they_do_and_how_much_they_find() -> None:
+    parser = Parser(Colors(), PARSER.names, {"background": 1.0, "body": 0.9, "ear": 0.5})  # pyright: ignore[reportArgumentType]
+    skill, frame = skill_tables()
+    parser.put_skill(skill, "cat")
+    images = torch.stack([picture((8, 8), (20, 20))])
+    parser.put_frame(frame, "cat/sel/0", torch.ones(1, 32, 32), images)
+    assert {k: n.value for k, n in skill.cells["cat"].items()} == {"body": 0.9, "ear": 0.5}
+    found = {k: n.value for k, n in frame.cells["cat/sel/0"].items()}
+    assert found == {"drawings": 1.0, "found in generated images": 32 / 32**2}
+
+
+def test_noise_is_judged_by_the_training_with_it_beside_the_one_without() -> None:
+    draws = np.random.default_rng(0)
+    real = draws.normal(size=(60, 3))
+
+    def seen(clean: float, noisy: float, ways: float) -> Seen:
+        moved = {p: real + [3 + by, 0, 0] for p, by in ((0.0, clean), (0.05, noisy))}
+        way = ways + 0.1 * draws.normal(size=60)
+        return Seen(moved, {0.0: way, 0.05: way / 2}, real)
+
+    runs = {"cat/spatialgan/0": seen(0, 9, 1.0), "cat/impulse/0": seen(5, 1, 1.0)}
+    found = evidence_of_noise(runs)
+    assert set(found) == {"impulse_quality", "impulse_control"}
+    (grown,), (left,) = (found[name].values() for name in ("impulse_quality", "impulse_control"))
+    assert grown.value == pytest.approx(16 / 9 - 1) and left.value == pytest.approx(0.5)
+    assert evidence_of_noise({"cat/spatialgan/0": seen(0, 9, 1.0)}) == {}
+    still = {**runs, "cat/impulse/0": seen(5, 1, 0.0)}  # nothing that could be lost
+    assert set(evidence_of_noise(still)) == {"impulse_quality"}
 
 
 @pytest.mark.slow

@@ -9,9 +9,19 @@ import pytest
 import torch
 from PIL import Image
 
-from spatialgan.analyses import consistency, continuity, fates, levels, parts, pixels
+from spatialgan.analyses import (
+    consistency,
+    continuity,
+    controls,
+    fates,
+    levels,
+    parts,
+    pixels,
+    requests,
+)
 from spatialgan.analyses.findings import Number
 from spatialgan.analyses.requests import Request, Subject
+from spatialgan.analyses.verdicts import Bound
 from spatialgan.analyses.write import write_analysis
 from spatialgan.evaluation import bootstrap
 from spatialgan.files import file_sha256
@@ -30,6 +40,7 @@ NUM = 8  # samples
 KIMG = 0.064  # of trainings, which are eight steps
 pytestmark = pytest.mark.unchecked  # thousands of small maps
 SLOW = (
+    "attention",
     "robustness",
     "consistency",
     "continuity",
@@ -57,6 +68,8 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.setattr(pixels, "MAX_STEPS", 3)
     monkeypatch.setattr(fates, "LEAST", 3)
     monkeypatch.setattr(continuity, "NUM_RESAMPLES", 5)
+    monkeypatch.setattr(requests, "NUM_UNTRAINED", 2)
+    monkeypatch.setattr(controls, "NUM_RESAMPLES", 50)
     monkeypatch.setattr(bootstrap, "NUM_RESAMPLES", 50)
     parts.open_parser.cache_clear()
     yield found
@@ -145,11 +158,11 @@ def test_what_is_missing_is_said_in_one_line(params: Params) -> None:
 
 
 def test_evidence_of_a_claim_that_nobody_listed_is_refused(params: Params) -> None:
-    for run in params.subjects(params.analysis("generator_features"), "smoke"):
+    for run in params.subjects(params.analysis("heatmap_pixels"), "smoke"):
         make_run(params, run)
-    del params.claims["features_clear"]
-    with pytest.raises(ValueError, match="has no claim features_clear"):
-        write_analysis(params, "generator_features", "smoke")
+    del params.claims["pixels_few"]
+    with pytest.raises(ValueError, match="has no claim pixels_few"):
+        write_analysis(params, "heatmap_pixels", "smoke")
 
 
 def test_one_level_moves_and_the_others_stay(params: Params) -> None:
@@ -180,16 +193,24 @@ def test_a_profile_may_have_rows_of_its_own(params: Params) -> None:
 
 
 def test_pages_say_what_the_numbers_say(params: Params) -> None:
-    item = params.analysis("generator_features")
-    item["subjects"] = {"cat": ["baseline", "spatialgan"]}
+    item = params.analysis("heatmap_pixels")
     for run in params.subjects(item, "smoke"):
         make_run(params, run)
-    path = write_analysis(params, "generator_features", "smoke")
-    number = json.loads(path.read_text())["evidence"]["features_clear"]["cat/spatialgan/0"]
-    text = Number(**number).text()
+    path = write_analysis(params, "heatmap_pixels", "smoke")
+    record = json.loads(path.read_text())
+    number = Number(**record["evidence"]["pixels_one_level"]["cat/spatialgan/0"])
+    shares = {
+        method: record["tables"]["largest"]["rows"][f"cat/spatialgan/0, latent+{method}"]["share"]
+        for method in ("pixels", "centers")
+    }
+    difference = shares["pixels"]["value"] - shares["centers"]["value"]  # the control is subtracted
+    assert number.value == pytest.approx(difference)
     page = path.with_suffix(".md").read_text()
-    (line,) = (x for x in page.splitlines() if x.startswith("| Features of the paper's"))
-    assert re.search(rf"\| +0 \| +{re.escape(text)} \|$", line)
+    (line,) = (x for x in page.splitlines() if x.startswith("| share of the change in the level"))
+    assert re.search(rf"\| +above 0 \| +{re.escape(number.text())} \|$", line)
+    said = Bound(0).of_model(number)
+    claim = "Free heatmap pixels change mostly in one level (v2 Fig. 12)"
+    assert f"- {claim}: {said} in cat/spatialgan/0." in page.replace("\\", "")
 
 
 def test_a_run_that_is_trained_again_is_the_same(params: Params) -> None:

@@ -74,6 +74,20 @@ PARAMS = ROOT / "params"
         ),
         (
             "analyses",
+            "ours: coarse, most",
+            "ours: course, most",
+            r"drag_jump: unknown method 'course'",
+        ),
+        (
+            "analyses",
+            "ours: coarse, most",
+            "ours: coarse, least: 0, most",
+            r"analyses.yaml, claims/drag_jump: ",
+        ),
+        ("analyses", "beside: baseline", "beside: base", r"training_time: unknown row 'base'"),
+        ("analyses", "beside: baseline, ", "", r"analyses.yaml, claims/training_time: "),
+        (
+            "analyses",
             "cat: [baseline, sel, cap",
             "cat: [basline, sel, cap",
             r"unknown row 'basline'",

@@ -188,6 +188,8 @@ def test_analyses_are_made_on_request_and_claims_of_all_of_them(params: Params) 
     needs = {step.record for step in graph.claims().needs}
     assert {step.record for step in evidence[:-1]} <= needs
     assert graph.metric("cat/flatten/0", "fidelity").record in needs  # of a table's ordering
+    assert graph.run("cat/baseline/0").record in needs  # whose time is compared
+    assert graph.run("bedroom/indoor_unaligned/0").record not in needs  # on request
     assert graph.find("attention") == [graph.analysis("attention")]
     assert graph.find("results/smoke/analyses/claims.md") == [graph.claims()]
 
