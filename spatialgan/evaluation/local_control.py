@@ -60,7 +60,7 @@ def counts(setup: Setup) -> Counts:
     if given:
         return Counts(**given)
     images = max(1, setup.settings["num_comove"] // 10)
-    slow, fid = setup.settings["num_drags"] // 4, setup.settings["num_fake"] // 5
+    slow, fid = setup.settings["num_drags"] // 4, setup.settings["num_fake"] // 10
     return Counts(images, max(1, slow), fid, fid)
 
 

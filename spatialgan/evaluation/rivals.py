@@ -183,7 +183,7 @@ RIVALS: dict[str, Rival] = {
     "lowrank": Rival(
         "LowRankGAN",
         MASK,
-        _first_of(LowRank(max_iterations=LOW_RANK_ITERATIONS), "w"),
+        _first_of(LowRank(iterations=LOW_RANK_ITERATIONS), "w"),
         "w",
         is_slow=True,
     ),

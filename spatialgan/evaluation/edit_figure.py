@@ -1,0 +1,103 @@
+"""Ways to change a region beside each other, as an entry of figures.yaml asks: what they make of it, and what changed.
+
+A page has a block per run (the first seed), and in it a line per sample: the image, then after each way that reaches
+the change inside the region; below each edit the difference to the image. The region's edge is white. Nothing is chosen:
+an entry has how many samples, and they are the first that measure local_control tries.
+
+Shapes: r image pixels.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from PIL import Image
+from torch import Tensor
+
+from spatialgan.drawing import overlays as drawing
+from spatialgan.evaluation.edit_cases import Prepared, find, prepared, subjects
+from spatialgan.evaluation.edit_lines import way_of
+from spatialgan.evaluation.rivals import RIVALS
+from spatialgan.evaluation.ways import Reached, images_of, reach
+from spatialgan.models.opened import open_model
+from spatialgan.scenes.render import one_thread
+from spatialgan.settings.params import Params
+from spatialgan.snapshot import Snapshot, to_uint8
+from spatialgan.variants import choose
+
+STRONGEST = 0.5  # of a pixel's root mean squared difference, from which on it is drawn white
+
+
+def draw_ways(params: Params, item: dict, profile: str) -> Image.Image:
+    """Return the page of an entry of figures.yaml; raises ValueError, naming the run, if a way is unknown."""
+    blocks = []
+    for run in params.first_runs(item, profile):
+        opened = open_model(str(params.results(profile).run(run).snapshot))
+        for method in item["methods"]:
+            choose(RIVALS, "way", method)
+        with one_thread():
+            lines = _lines(opened.snapshot, item)
+        dataset, row, _ = run.split("/")
+        heading = f"{dataset}: {params.row(row)['title']} ({run})"
+        blocks.append(drawing.captioned(drawing.stacked(lines), heading))
+    return drawing.captioned(drawing.stacked(blocks), item["title"])
+
+
+def _lines(snapshot: Snapshot, item: dict) -> list[Image.Image]:
+    """Return a picture per sample."""
+    rivals = {key: RIVALS[key] for key in item["methods"]}
+    pictures = []
+    for subject in subjects(snapshot, 0, item["samples"], 0):
+        own = {key: subject.own_region(rival) for key, rival in rivals.items()}
+        columns: dict[str, Image.Image] = {}
+        for region in prepared(subject, rivals, set(own.values())):
+            for key in (key for key, name in own.items() if name == region.case.region):
+                columns[key] = _column(region, key, item["level"])
+        before = images_of(snapshot, subject.inputs())[0]
+        blank = torch.zeros_like(before[0])
+        first = drawing.captioned(_pair(before, blank, None), f"sample {subject.index}")
+        ordered = [columns[key] for key in item["methods"] if key in columns]
+        pictures.append(drawing.side_by_side([first, *ordered]))
+    return pictures
+
+
+def _column(region: Prepared, key: str, level: float) -> Image.Image:
+    """Return an edited image over its difference, or the image unchanged where the way doesn't get so far."""
+    case, reached = region.case, None
+    found, _ = find(RIVALS[key], region)
+    if found is not None:
+        (reached,) = reach(
+            way_of(case, found), lambda inputs: images_of(case.snapshot, inputs), case.mask, [level]
+        )
+    before = images_of(case.snapshot, case.inputs)[0]
+    after = before if reached is None else reached.image
+    picture = _pair(after, (after - before).square().mean(dim=0).sqrt(), case.mask)
+    return drawing.captioned(drawing.captioned(picture, _ratio(reached)), RIVALS[key].title)
+
+
+def _ratio(reached: Reached | None) -> str:
+    if reached is None:
+        return "not reached"
+    return f"in / out {(reached.inside / max(reached.outside, 1e-4)) ** 2:.1f}"
+
+
+def _pair(
+    image: Float[Tensor, "3 r r"],
+    change: Float[Tensor, "r r"],
+    mask: Bool[Tensor, "r r"] | None,
+) -> Image.Image:
+    """Return an image over a map of what changed in it, both with the region's edge."""
+    pictures = [to_uint8(image[None])[0].cpu(), drawing.heat(change.cpu() / STRONGEST)]
+    return drawing.stacked([_edged(drawing.enlarged(one), mask) for one in pictures])
+
+
+def _edged(picture: Image.Image, mask: Bool[Tensor, "r r"] | None) -> Image.Image:
+    """Return a picture with a white line along the inner edge of a region."""
+    if mask is None:
+        return picture
+    large = Image.fromarray(mask.cpu().numpy()).resize(picture.size, Image.Resampling.NEAREST)
+    inside = np.pad(np.array(large), 1)
+    shifts = [np.roll(inside, step, axis) for step in (-1, 1) for axis in (0, 1)]
+    edge = (inside & ~np.logical_and.reduce(shifts))[1:-1, 1:-1]
+    pixels = np.array(picture)
+    pixels[edge] = 255
+    return Image.fromarray(pixels)
