@@ -7,6 +7,8 @@ an entry has how many samples, and they are the first that measure local_control
 Shapes: r image pixels.
 """
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
@@ -14,50 +16,50 @@ from PIL import Image
 from torch import Tensor
 
 from spatialgan.drawing import overlays as drawing
-from spatialgan.evaluation.edit_cases import Prepared, find, prepared, subjects
+from spatialgan.drawing.galleries import draw_page
+from spatialgan.evaluation.edit_cases import Prepared, Subject, find, prepared, subjects
 from spatialgan.evaluation.edit_lines import way_of
-from spatialgan.evaluation.rivals import RIVALS
+from spatialgan.evaluation.rivals import RIVALS, Rival
 from spatialgan.evaluation.ways import Reached, images_of, reach
 from spatialgan.models.opened import open_model
 from spatialgan.scenes.render import one_thread
 from spatialgan.settings.params import Params
-from spatialgan.snapshot import Snapshot, to_uint8
+from spatialgan.snapshot import to_uint8
 from spatialgan.variants import choose
 
 STRONGEST = 0.5  # of a pixel's root mean squared difference, from which on it is drawn white
 
 
 def draw_ways(params: Params, item: dict, profile: str) -> Image.Image:
-    """Return the page of an entry of figures.yaml; raises ValueError, naming the run, if a way is unknown."""
-    blocks = []
-    for run in params.first_runs(item, profile):
-        opened = open_model(str(params.results(profile).run(run).snapshot))
-        for method in item["methods"]:
-            choose(RIVALS, "way", method)
-        with one_thread():
-            lines = _lines(opened.snapshot, item)
-        dataset, row, _ = run.split("/")
-        heading = f"{dataset}: {params.row(row)['title']} ({run})"
-        blocks.append(drawing.captioned(drawing.stacked(lines), heading))
-    return drawing.captioned(drawing.stacked(blocks), item["title"])
+    """Return the page of an entry of figures.yaml.
+
+    Raises ValueError, naming the run, if a way is unknown or the run has no object to try.
+    """
+    # All lines of a run at once: what can be tried depends on the samples before.
+    at_once = {**item, "scenes": [0]}
+    return draw_page(params, at_once, profile, lambda model, seed: _block(model, seed, item))
 
 
-def _lines(snapshot: Snapshot, item: dict) -> list[Image.Image]:
-    """Return a picture per sample."""
-    rivals = {key: RIVALS[key] for key in item["methods"]}
-    pictures = []
-    for subject in subjects(snapshot, 0, item["samples"], 0):
-        own = {key: subject.own_region(rival) for key, rival in rivals.items()}
-        columns: dict[str, Image.Image] = {}
-        for region in prepared(subject, rivals, set(own.values())):
-            for key in (key for key, name in own.items() if name == region.case.region):
-                columns[key] = _column(region, key, item["level"])
-        before = images_of(snapshot, subject.inputs())[0]
-        blank = torch.zeros_like(before[0])
-        first = drawing.captioned(_pair(before, blank, None), f"sample {subject.index}")
-        ordered = [columns[key] for key in item["methods"] if key in columns]
-        pictures.append(drawing.side_by_side([first, *ordered]))
-    return pictures
+def _block(model: Path, seed: int, item: dict) -> Image.Image:
+    """Return the lines of a run."""
+    rivals = {key: choose(RIVALS, "way", key) for key in item["methods"]}
+    snapshot = open_model(str(model)).snapshot
+    with one_thread():
+        found = subjects(snapshot, seed, item["samples"], 0)
+        return drawing.stacked([_line(subject, rivals, item["level"]) for subject in found])
+
+
+def _line(subject: Subject, rivals: dict[str, Rival], level: float) -> Image.Image:
+    """Return the image, and beside it what each way that applies makes of it."""
+    own = {key: subject.own_region(rival) for key, rival in rivals.items()}
+    columns: dict[str, Image.Image] = {}
+    for region in prepared(subject, rivals, set(own.values())):
+        for key in (key for key, name in own.items() if name == region.case.region):
+            columns[key] = _column(region, key, level)
+    before = images_of(subject.snapshot, subject.inputs())[0]
+    blank = _pair(before, torch.zeros_like(before[0]), None)
+    first = drawing.captioned(drawing.captioned(blank, ""), f"sample {subject.index}")
+    return drawing.side_by_side([first, *(columns[key] for key in rivals if key in columns)])
 
 
 def _column(region: Prepared, key: str, level: float) -> Image.Image:

@@ -162,11 +162,15 @@ def test_both_networks_are_written_or_none(tmp_path, monkeypatch):
 def test_directions_of_an_imported_model_are_found_and_followed(tmp_path, monkeypatch, method):
     monkeypatch.chdir(tmp_path)
     imported(tmp_path, checkpoints.generator())
-    invoke = lambda *words: CliRunner().invoke(main, list(words))  # noqa: E731
+
+    def invoke(*words):
+        return CliRunner().invoke(main, list(words))
+
     assert invoke("scene", "model.safetensors", "--seed", "1", "-o", "a.json").exit_code == 0
     found = invoke("directions", "a.json", "--region", "box:0,-0.5,2,1", "--method", method)
     assert found.exit_code == 0, found.output
     assert invoke("edit", "a.json", "--along", "directions.safetensors:0:1").exit_code == 0
+    assert invoke("render", "a.json", "-o", "a.png").exit_code == 0
     before, after = (
         np.array(Image.open(tmp_path / name)).astype(float) for name in ("a.png", "a_edited.png")
     )
