@@ -18,7 +18,7 @@ from torch import Tensor
 from spatialgan.drawing import overlays as drawing
 from spatialgan.drawing.galleries import draw_page
 from spatialgan.evaluation.edit_cases import Prepared, Subject, find, prepared, subjects
-from spatialgan.evaluation.edit_lines import way_of
+from spatialgan.evaluation.edit_lines import ratio_of, way_of
 from spatialgan.evaluation.rivals import RIVALS, Rival
 from spatialgan.evaluation.ways import Reached, images_of, reach
 from spatialgan.models.opened import open_model
@@ -79,7 +79,7 @@ def _column(region: Prepared, key: str, level: float) -> Image.Image:
 def _ratio(reached: Reached | None) -> str:
     if reached is None:
         return "not reached"
-    return f"in / out {(reached.inside / max(reached.outside, 1e-4)) ** 2:.1f}"
+    return f"in / out {ratio_of(reached):.1f}"
 
 
 def _pair(

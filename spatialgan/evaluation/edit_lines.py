@@ -15,7 +15,7 @@ from torch import Tensor
 
 from spatialgan.directions.spaces import Change
 from spatialgan.evaluation.rivals import Case
-from spatialgan.evaluation.ways import Way, along, images_of, reach, towards
+from spatialgan.evaluation.ways import Reached, Way, along, images_of, reach, towards
 from spatialgan.extractors.network import SceneExtractor, load_extractor
 from spatialgan.extractors.registry import open_extractor
 from spatialgan.networks.generator import SynthesisInputs
@@ -33,6 +33,7 @@ NUMBERS = (
     "edit_apply",
 )
 LEAST = 1e-4  # of a change outside that is divided by
+RATIO_CAP = 1000.0  # from here on a ratio says no more than "nothing outside"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class Eye:
 def way_of(case: Case, found: SynthesisInputs | Change) -> Way:
     """Return the way along a direction, or to another image."""
     return along(case.inputs, found) if isinstance(found, Change) else towards(case.inputs, found)
+
+
+def ratio_of(reached: Reached) -> float:
+    """Return the mean squared change inside over that outside, RATIO_CAP at most."""
+    return min((reached.inside / max(reached.outside, LEAST)) ** 2, RATIO_CAP)
 
 
 def edit_lines(
@@ -85,7 +91,7 @@ def edit_lines(
         began = time.process_time()
         images_of(case.snapshot, way.at([at.amount]))
         line["edit_apply"] = round(time.process_time() - began, 5)
-        line["edit_ratio"] = round((at.inside / max(at.outside, LEAST)) ** 2, 3)
+        line["edit_ratio"] = round(ratio_of(at), 3)
         line["edit_inside"], line["edit_outside"] = round(at.inside, 4), round(at.outside, 5)
         seen = eye.features(at.image[None])
         line["edit_identity"] = round(float(F.cosine_similarity(seen, first)), 4)

@@ -23,7 +23,14 @@ from tqdm import tqdm
 
 from spatialgan.evaluation.bootstrap import Interval, median_interval
 from spatialgan.evaluation.edit_cases import Subject, find, prepared, subjects
-from spatialgan.evaluation.edit_lines import LEVELS, NUMBERS, Eye, edit_lines, frechet_distance
+from spatialgan.evaluation.edit_lines import (
+    LEVELS,
+    NUMBERS,
+    RATIO_CAP,
+    Eye,
+    edit_lines,
+    frechet_distance,
+)
 from spatialgan.evaluation.harness import Findings, Procedure, Setup
 from spatialgan.evaluation.rivals import (
     BOXES,
@@ -39,7 +46,6 @@ from spatialgan.evaluation.ways import images_of
 from spatialgan.scenes.render import one_thread
 from spatialgan.snapshot import Snapshot
 
-RATIO_CAP = 1000.0  # from here on a ratio says no more than "nothing outside"
 FEWEST = 128  # images for a FID: twice as many as there are features
 BOOTSTRAP_SEED = 0
 
@@ -60,7 +66,7 @@ def counts(setup: Setup) -> Counts:
     if given:
         return Counts(**given)
     images = max(1, setup.settings["num_comove"] // 10)
-    slow, fid = setup.settings["num_drags"] // 4, setup.settings["num_fake"] // 10
+    slow, fid = setup.settings["num_drags"] // 5, setup.settings["num_fake"] // 10
     return Counts(images, max(1, slow), fid, fid)
 
 
@@ -153,11 +159,11 @@ def conclude(snapshot: Snapshot, setup: Setup, batches: Sequence[dict]) -> Findi
     Those of names with `few_` are over the images of slow rivals, for all rivals.
     """
     slow = counts(setup).slow
-    groups = _groups(batches)
-    few = _groups(batches[:slow])
+    groups, few = _groups(batches), _groups(batches[:slow])
     metrics, intervals = _medians(groups.values(), "")
-    for found, kind in zip(_medians(few.values(), "few_"), (metrics, intervals), strict=True):
-        kind.update(found)
+    metrics_of_few, intervals_of_few = _medians(few.values(), "few_")
+    metrics |= metrics_of_few
+    intervals |= intervals_of_few
     strangers = np.array([batch["stranger"] for batch in batches if "stranger" in batch])
     metrics["identity_of_strangers"] = float(strangers.mean())
     for key in RIVALS:
@@ -179,9 +185,7 @@ def _groups(batches: Sequence[dict]) -> dict[tuple, dict]:
         head |= {"needs": rival.needs, "serves": rival.serves}
         group = groups.setdefault(key, head | {name: [] for name in NUMBERS})
         for name in NUMBERS:
-            value = line[name]
-            is_capped = name == "edit_ratio" and value is not None
-            group[name].append(min(value, RATIO_CAP) if is_capped else value)
+            group[name].append(line[name])
     return groups
 
 

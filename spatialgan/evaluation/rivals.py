@@ -188,7 +188,13 @@ RIVALS: dict[str, Rival] = {
         is_slow=True,
     ),
     "stylespace": Rival("StyleSpace", MASK, channel, "style", is_slow=True),
-    "drag": Rival("DragGAN, the rest fixed", f"{MASK}, two points", dragged, is_slow=True),
+    "drag": Rival(  # the middle of two discs is no handle
+        "DragGAN, the rest fixed",
+        f"{MASK}, two points",
+        dragged,
+        regions=(*BOXES, DISC),
+        is_slow=True,
+    ),
     "restyle": Rival(
         "SpatialGAN: restyle the object",
         f"{OBJECTS} with styles",

@@ -5,10 +5,10 @@ import torch
 
 from spatialgan.directions.spaces import Change
 from spatialgan.evaluation import links, local_control
-from spatialgan.evaluation.edit_lines import NUMBERS
+from spatialgan.evaluation.edit_lines import NUMBERS, RATIO_CAP, ratio_of
 from spatialgan.evaluation.harness import Setup
 from spatialgan.evaluation.rivals import RIVALS
-from spatialgan.evaluation.ways import Way, along, change_in, images_of, reach, towards
+from spatialgan.evaluation.ways import Reached, Way, along, change_in, images_of, reach, towards
 from spatialgan.networks.generator import SynthesisInputs
 from spatialgan.snapshot import draw_samples, load_snapshot
 from tests.tiny import tiny_snapshot
@@ -163,13 +163,18 @@ def batch(ratio, shift):
     }
 
 
-def test_medians_are_capped_and_told_for_the_images_of_slow_rivals_too(linked):
+def test_a_ratio_to_next_to_nothing_is_capped():
+    assert ratio_of(Reached(1.0, 0.2, 0.1, torch.zeros(3, 4, 4))) == pytest.approx(4)
+    assert ratio_of(Reached(1.0, 0.2, 0.0, torch.zeros(3, 4, 4))) == RATIO_CAP
+
+
+def test_medians_are_told_for_the_images_of_slow_rivals_too(linked):
     batches = [batch(float(ratio), 0.5) for ratio in [5000, 3000, *range(1, 199)]]
     setup = Setup({"edits": {"images": 200, "slow": 2, "fid": 200, "fid_jacobian": 0}}, {})
     found = local_control.conclude(linked, setup, batches)
-    assert found.metrics["few_random_left_30"] == local_control.RATIO_CAP
+    assert found.metrics["few_random_left_30"] == 4000
     assert found.metrics["random_left_30"] == 100.5
-    assert max(found.details["edits"][0]["edit_ratio"]) == local_control.RATIO_CAP
+    assert found.metrics["random_left_30_mean"] == pytest.approx((8000 + 99 * 199) / 200)
     interval = found.intervals["random_left_30"]
     assert 80 < interval.low < 100.5 < interval.high < 120
     assert found.metrics["identity_of_strangers"] == 0.5
