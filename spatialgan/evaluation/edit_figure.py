@@ -89,10 +89,10 @@ def _pair(
 ) -> Image.Image:
     """Return an image over a map of what changed in it, both with the region's edge."""
     pictures = [to_uint8(image[None])[0].cpu(), drawing.heat(change.cpu() / STRONGEST)]
-    return drawing.stacked([_edged(drawing.enlarged(one), mask) for one in pictures])
+    return drawing.stacked([edged(drawing.enlarged(one), mask) for one in pictures])
 
 
-def _edged(picture: Image.Image, mask: Bool[Tensor, "r r"] | None) -> Image.Image:
+def edged(picture: Image.Image, mask: Bool[Tensor, "r r"] | None) -> Image.Image:
     """Return a picture with a white line along the inner edge of a region."""
     if mask is None:
         return picture

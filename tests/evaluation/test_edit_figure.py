@@ -40,7 +40,7 @@ def test_a_region_s_edge_is_white_and_the_rest_as_it_was():
     mask = torch.zeros(16, 16, dtype=torch.bool)
     mask[4:12, 4:12] = True
     black = drawing.enlarged(torch.zeros(3, 16, 16, dtype=torch.uint8))
-    lit = np.array(edit_figure._edged(black, mask))[:, :, 0] > 0
+    lit = np.array(edit_figure.edged(black, mask))[:, :, 0] > 0
     scale = black.width // 16
     assert lit[4 * scale, 5 * scale] and lit[12 * scale - 1, 8 * scale]
     assert lit.sum() == 4 * (8 * scale - 1)
