@@ -140,6 +140,15 @@ def test_resefa_beats_a_random_direction(linked, measured):
     assert metrics["few_resefa_left_10"] == pytest.approx(metrics["resefa_left_10"], rel=0.5)
 
 
+def test_a_profile_says_how_many_images_are_tried_or_its_other_counts_do():
+    laptop = {"num_comove": 500, "num_drags": 20, "num_fake": 2000}
+    assert local_control.counts(Setup(laptop, {})) == local_control.Counts(50, 4, 200, 200)
+    given = {"images": 9, "slow": 2, "fid": 7, "fid_jacobian": 0}
+    setup = Setup({**laptop, "edits": given}, {})
+    assert local_control.counts(setup) == local_control.Counts(9, 2, 7, 0)
+    assert local_control.protocol(setup)["images_for_FID"] == 7
+
+
 @pytest.mark.unchecked
 def test_fid_is_of_as_many_further_images_as_the_profile_says(linked, measured):
     _, batches = measured
