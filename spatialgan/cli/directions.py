@@ -68,6 +68,18 @@ def _numbers(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple
     type=click.IntRange(1, 10_000),
     help="Write at most this many.",
 )
+@click.option(
+    "--iterations",
+    type=click.IntRange(1, 100_000),
+    help="Of the robust PCA of method lowrank, at most; 500 if left out. Its authors take up to 10000, many minutes "
+    "for a large model.",
+)
+@click.option(
+    "--relax",
+    type=click.IntRange(0, 100_000),
+    help="For method lowrank: this many of the weakest directions that change the surroundings may be used too; "
+    "0 if left out.",
+)
 @click.option("--segmenter", default="", help="For class:NAME, instead of the profile's.")
 @profile_option
 @params_option
@@ -106,6 +118,7 @@ def directions(scene_file: Path, output: Path, **options: Any) -> None:
         options["space"],
         options["layers"],
         options["codes"],
+        {name: options[name] for name in ("iterations", "relax") if options[name] is not None},
     )
     found = find_directions(scene, model.snapshot, question, options["count"])
     save_directions(path, found)

@@ -3,7 +3,8 @@
 Shapes: r image pixels along an axis.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
 import torch
 from jaxtyping import Bool
@@ -29,6 +30,7 @@ class Question:
     space: str = ""  # a key of SPACES; "" for the method's own
     layers: tuple[int, ...] = ()  # of ws; all where none are given
     codes: tuple[int, ...] = ()  # all where none are given
+    numbers: Mapping[str, int] = field(default_factory=dict)  # of the method: fields of its class
 
 
 def find_directions(
@@ -36,10 +38,14 @@ def find_directions(
 ) -> Directions:
     """Return the `count` best directions, or all if there are fewer.
 
-    Raises ValueError if the method, space, layers or codes are unknown or don't go together, and if
+    Raises ValueError if the method, space, layers, codes or numbers are unknown or don't go together, and if
     the region leaves the method no direction.
     """
-    method = choose(METHODS, "method", question.method)()
+    kind = choose(METHODS, "method", question.method)
+    unknown = [name for name in question.numbers if name not in {f.name for f in fields(kind)}]
+    if unknown:
+        raise ValueError(f"method {question.method} has no --{unknown[0]}: leave it out")
+    method = kind(**question.numbers)
     name = question.space or ("style" if question.method == "stylespace" else "w")
     config = snapshot.config.generator
     space = open_space(name, config, question.layers, question.codes)

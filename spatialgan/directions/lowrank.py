@@ -28,7 +28,7 @@ class LowRank:
 
     weight: float = 1 / 60  # lambda, of the sparse part, at REFERENCE_SIZE numbers
     tolerance: float = 1e-7  # of the residual, relative to the norm of the matrix
-    max_iterations: int = 10_000
+    iterations: int = 500  # at most; the authors' 10,000 take minutes per image
     relax: int = (
         0  # eigenvectors of the surroundings that count as null space although they are not
     )
@@ -38,7 +38,7 @@ class LowRank:
         grams = problem.grams
         weight = self.weight * (REFERENCE_SIZE / problem.size) ** 0.5
         parts = [
-            robust_pca(matrix, weight, self.tolerance, self.max_iterations)
+            robust_pca(matrix, weight, self.tolerance, self.iterations)
             for matrix in (grams.inside(0), grams.outside(0))
         ]
         return project(parts[0].low_rank, parts[1].low_rank, self.relax)
@@ -98,7 +98,7 @@ def project(inside: Float[Tensor, "d d"], outside: Float[Tensor, "d d"], relax: 
     if not left.any():
         raise NoDirection(
             f"the surroundings have rank {constrained.shape[1]} of {len(outside)}, which leaves the region "
-            f"no direction: relax by more than {relax}, or use the method resefa"
+            f"no direction: relax by more than {relax} (--relax), or use the method resefa"
         )
     return Found((projected / lengths)[:, left].T, values[left] * lengths[left].square())
 

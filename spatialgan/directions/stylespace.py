@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from spatialgan.directions.problem import Found, Problem
@@ -31,14 +31,17 @@ class StyleSpace:
         if not isinstance(problem.space, Channels):
             raise ValueError("method stylespace is about channels: choose the space style")
         problem.check()
-        size = min(self.cells, problem.mask.shape[-1])
-        region = F.adaptive_avg_pool2d(problem.mask[None].to(problem.inputs.ws), size)[0]
-        maps = gradient_maps(problem, size)
+        maps = gradient_maps(problem, min(self.cells, problem.mask.shape[-1]))
+        return self.rank(maps, problem.mask)
+
+    def rank(self, maps: Float[Tensor, "d s s"], mask: Bool[Tensor, "r r"]) -> Found:
+        """Return one direction per channel for a region, from the gradients of all, which serve every region."""
+        region = F.adaptive_avg_pool2d(mask[None].to(maps), maps.shape[-1])[0]
         scores = overlaps(maps, region)
         inside = (maps * region).sum(dim=(1, 2))
         scores = torch.where(inside >= self.floor * inside.max(), scores, scores - 1)
         order = scores.argsort(descending=True, stable=True)
-        directions = torch.eye(problem.size, dtype=torch.float64, device=maps.device)
+        directions = torch.eye(len(maps), dtype=torch.float64, device=maps.device)
         return Found(directions[order], scores[order].clamp_min(0).double())
 
 

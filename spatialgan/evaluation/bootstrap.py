@@ -68,3 +68,9 @@ def intervals(ratios: Mapping[str, Ratio], seed: int) -> dict[str, Interval]:
     with np.errstate(divide="ignore", invalid="ignore"):
         replicates = sums[:, 0::2] / sums[:, 1::2]
     return {name: interval(replicates[:, i]) for i, name in enumerate(ratios)}
+
+
+def median_interval(values: Float[np.ndarray, " n"], seed: int) -> Interval:
+    """Return the interval of the median of n samples, by percentile bootstrap."""
+    draws = np.random.default_rng(seed).integers(len(values), size=(NUM_RESAMPLES, len(values)))
+    return interval(np.median(values[draws], axis=1))

@@ -2,74 +2,91 @@
 
 Every rival changes every region of the same images until the region's pixels have changed by a LEVEL (root mean
 square, images in [-1, 1]); rivals that go to another image stop there, and those that never change the region so much
-have not reached it. Then the ratio of the mean squared change inside to that outside, the identity (cosine of the scene
-extractor's features of both images) and the CPU seconds of one thread to find the way are noted. Those of a Jacobian count
-in full for each rival that needs it, although one serves all regions. Slow rivals are tried on the first images only.
+have not reached it. Then the ratio of the mean squared change inside to that outside (RATIO_CAP at most), both changes,
+the identity (cosine of the scene extractor's features of both images), and the CPU seconds of one thread to find
+the way and to draw the edit are noted. Seconds of a Jacobian count in full for each rival that needs it, although one
+serves all regions.
 
-Shapes: r resolution, k regions.
+Slow rivals are tried on the first images only, so that medians over those of all rivals are told beside the medians
+over all images. FID is between the features of edited images and those of the same images unedited: each rival's own
+region, changed by the largest level, of as many further images as `Counts` says.
+
+Shapes: n images, r resolution, f features.
 """
 
-import statistics
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 
-import torch
+import numpy as np
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
-from torch import Tensor
 from tqdm import tqdm
 
-from spatialgan.directions.jacobian import Grams, NoDirection, gram_matrices
-from spatialgan.directions.problem import Problem
-from spatialgan.directions.regions import parse_region
-from spatialgan.directions.spaces import Change, open_space
+from spatialgan.evaluation.bootstrap import Interval, median_interval
+from spatialgan.evaluation.edit_cases import Subject, find, prepared, subjects
+from spatialgan.evaluation.edit_lines import (
+    LEVELS,
+    NUMBERS,
+    RATIO_CAP,
+    Eye,
+    edit_lines,
+    frechet_distance,
+)
 from spatialgan.evaluation.harness import Findings, Procedure, Setup
-from spatialgan.evaluation.links import REDRAWN
 from spatialgan.evaluation.rivals import (
     BOXES,
     DISC,
     DISCS,
+    DRAG_LENGTH,
     DRAG_STEPS,
     LOW_RANK_ITERATIONS,
     RIVALS,
-    Case,
     Rival,
 )
-from spatialgan.evaluation.trials import (
-    Trials,
-    is_steerable,
-    snapshot_renderer,
-    trial_batches,
-)
-from spatialgan.evaluation.ways import along, images_of, reach, towards
-from spatialgan.extractors.network import SceneExtractor, load_extractor, shipped_weights
-from spatialgan.files import file_sha256
-from spatialgan.heatmaps.moves import move_objects, objects
-from spatialgan.networks.generator import GeneratorInputs, SynthesisInputs
+from spatialgan.evaluation.ways import images_of
 from spatialgan.scenes.render import one_thread
-from spatialgan.snapshot import Snapshot, draw_samples, to_uint8
+from spatialgan.snapshot import Snapshot
 
-LEVELS = (0.1, 0.3)  # changes inside a region
-COLUMNS = ("edit_ratio", "edit_reached", "edit_identity", "edit_seconds")
+FEWEST = 128  # images for a FID: twice as many as there are features
+BOOTSTRAP_SEED = 0
 
 
-def counts(setup: Setup) -> tuple[int, int]:
-    """Return how many images all rivals are tried on, and how many the slow ones."""
+@dataclass(frozen=True)
+class Counts:
+    """How many images are tried."""
+
+    images: int  # with all regions, by all rivals that aren't slow
+    slow: int  # of these, by the slow ones too
+    fid: int  # for FID, by rivals without a Jacobian
+    fid_jacobian: int  # for FID, by the others that aren't slow
+
+
+def counts(setup: Setup) -> Counts:
+    """Return what the profile's `edits` say, or as much as its other counts allow."""
+    given = setup.settings.get("edits")
+    if given:
+        return Counts(**given)
     images = max(1, setup.settings["num_comove"] // 10)
-    return images, max(1, setup.settings["num_drags"] // 4)
+    slow, fid = setup.settings["num_drags"] // 5, setup.settings["num_fake"] // 10
+    return Counts(images, max(1, slow), fid, fid)
 
 
 def protocol(setup: Setup) -> dict:
     """Return what must agree before two results may be compared."""
-    images, slow = counts(setup)
+    tried = counts(setup)
+    eye = Eye.opened(setup.device)
     return {
-        "num_trials": images,
-        "images_of_slow_rivals": slow,
+        "num_trials": tried.images,
+        "images_of_slow_rivals": tried.slow,
+        "images_for_FID": tried.fid,
+        "images_for_FID_of_rivals_with_a_Jacobian": tried.fid_jacobian,
         "levels": " and ".join(map(str, LEVELS)),
+        "rivals": " ".join(RIVALS),
+        "regions": " ".join([*BOXES.values(), DISC, DISCS]),
+        "ratio_cap": RATIO_CAP,
         "drag_steps": DRAG_STEPS,
+        "drag_length": DRAG_LENGTH,
         "low_rank_iterations": LOW_RANK_ITERATIONS,
-        "identity_sha256": file_sha256(shipped_weights()),
+        "identity_sha256": eye.sha256,
         "device": setup.device,
         "threads": 1,
         "truncation_psi": 1,
@@ -77,169 +94,113 @@ def protocol(setup: Setup) -> dict:
 
 
 def observe(snapshot: Snapshot, setup: Setup, done: Sequence[dict]) -> Iterator[dict]:
-    """Yield a batch per further image: a line per region, rival and level."""
-    images, slow = counts(setup)
-    extractor = load_extractor(shipped_weights())[0].to(setup.device)
+    """Yield a batch per further image: a line per region, rival and level, and features for FID."""
+    tried, eye = counts(setup), Eye.opened(setup.device)
     start = done[-1]["next"] if done else 0
     # What torch builds at the first call in forward mode is not counted in the first image's seconds.
     with one_thread():
-        _observe_image(snapshot, *next(_samples(snapshot, 0, 1, 0)), (0, 0), False, extractor)
-    bar = tqdm(total=images, initial=len(done), desc="images", unit="image", disable=None)
-    with bar:
-        samples = _samples(snapshot, setup.seed, images - len(done), start)
-        for number, (sample, trial) in enumerate(samples, start=len(done)):
-            index = trial.indices[0] if trial else number
+        _observe_image(next(subjects(snapshot, 0, 1, 0)), 0, Counts(1, 0, 0, 0), eye)
+    total = max(asdict(tried).values())
+    with tqdm(total=total, initial=len(done), desc="images", unit="image", disable=None) as bar:
+        left = subjects(snapshot, setup.seed, total - len(done), start)
+        for number, subject in enumerate(left, start=len(done)):
             with one_thread():
-                lines = _observe_image(
-                    snapshot, sample, trial, (setup.seed, index), number < slow, extractor
-                )
+                found = _observe_image(subject, number, tried, eye)
             bar.update()
-            yield {"next": index + 1, "lines": lines}
+            yield {"next": subject.index + 1, **found}
 
 
-def _samples(
-    snapshot: Snapshot, seed: int, num: int, start: int
-) -> Iterator[tuple[GeneratorInputs, Trials | None]]:
-    """Yield samples `start` and on, each with the object to try where the model has objects."""
-    renderer = snapshot_renderer(snapshot, seed)
-    if not is_steerable(renderer):
-        yield from ((renderer.draw(i, i + 1), None) for i in range(start, start + num))
-        return
-    for trials in trial_batches(renderer, seed, num, start, 1):
-        yield trials.samples, trials
-
-
-def _observe_image(
-    snapshot: Snapshot,
-    sample: GeneratorInputs,
-    trial: Trials | None,
-    place: tuple[int, int],
-    with_slow: bool,
-    extractor: SceneExtractor,
-) -> list[dict]:
-    seed, index = place
-    other = draw_samples(snapshot.config, seed, REDRAWN + index, REDRAWN + index + 1)
-    inputs = _synthesis_inputs(snapshot, sample)
-    again = _synthesis_inputs(snapshot, replace(sample, z=other.z))
-    masks = regions_of(trial, snapshot.config.generator.resolution)
-    rivals = {key: r for key, r in RIVALS.items() if with_slow or not r.is_slow}
-    spaces = dict.fromkeys(rival.space for rival in rivals.values() if rival.space)
-    solved = {name: _grams(snapshot, inputs, name, masks) for name in spaces}
-    first = _features(extractor, images_of(snapshot, inputs))
-    lines = []
-    for number, (region, mask) in enumerate(masks.items()):
-        grams = {name: _of_region(found, number) for name, (found, _) in solved.items()}
-        case = Case(snapshot, inputs, again, trial, index, region, mask, grams)
+def _observe_image(subject: Subject, number: int, tried: Counts, eye: Eye) -> dict:
+    """Return the lines of an image, and the features of the image and of its edits for FID."""
+    rivals = {key: rival for key, rival in RIVALS.items() if _is_tried(rival, number, tried)}
+    own = {key: subject.own_region(rival) for key, rival in rivals.items()}
+    is_full = number < tried.images
+    regions = subject.regions() if is_full else own.values()
+    before = images_of(subject.snapshot, subject.inputs())
+    first = eye.features(before)
+    lines, features = [], {"": first[0].tolist()}
+    for region in prepared(subject, rivals, set(regions)):
         for key, rival in rivals.items():
-            if region not in rival.regions:
+            name = region.case.region
+            if name not in rival.regions or not (is_full or name == own[key]):
                 continue
-            began = time.process_time()
-            found = _find(rival, case)
-            seconds = time.process_time() - began
-            seconds += solved[rival.space][1] if rival.space else 0.0
-            if found is not None:
-                lines += _lines(key, case, found, seconds, (extractor, first))
-    return lines
+            way, seconds = find(rival, region)
+            if way is None:
+                continue
+            levels = LEVELS if is_full else LEVELS[-1:]
+            for line, seen in edit_lines(region.case, way, levels, (eye, first)):
+                if is_full:
+                    line |= {"method": key, "edit_seconds": round(seconds, 5)}
+                    lines.append(line)
+                at_fid = line["level"] == LEVELS[-1] and name == own[key]
+                if at_fid and seen is not None and _is_compared(rival, number, tried):
+                    features[key] = seen[0].tolist()
+    found = {"lines": lines, "features": features}
+    if is_full:
+        other = eye.features(images_of(subject.snapshot, subject.stranger()))
+        found["stranger"] = float(F.cosine_similarity(first, other))
+    return found
 
 
-def _find(rival: Rival, case: Case) -> SynthesisInputs | Change | None:
-    """Return a rival's way; None where it doesn't apply, or finds no direction (LowRankGAN on some regions)."""
-    try:
-        return rival.find(case)
-    except NoDirection:
-        return None
+def _is_tried(rival: Rival, number: int, tried: Counts) -> bool:
+    if rival.is_slow:
+        return number < tried.slow
+    return number < tried.images or _is_compared(rival, number, tried)
 
 
-def _lines(
-    key: str,
-    case: Case,
-    found: SynthesisInputs | Change,
-    seconds: float,
-    identity: tuple[SceneExtractor, Float[Tensor, "1 f"]],
-) -> list[dict]:
-    """Return a line per level of one rival on one region; `identity`: who looks, and what it saw of the image."""
-    extractor, first = identity
-    way = along(case.inputs, found) if isinstance(found, Change) else towards(case.inputs, found)
-    reached = reach(way, lambda inputs: images_of(case.snapshot, inputs), case.mask, LEVELS)
-    lines = []
-    for level, at in zip(LEVELS, reached, strict=True):
-        line = {
-            "method": key,
-            "region": case.region,
-            "level": level,
-            "edit_seconds": round(seconds, 5),
-        }
-        line |= {"edit_reached": at is not None, "edit_ratio": None, "edit_identity": None}
-        if at is not None:
-            line["edit_ratio"] = round((at.inside / max(at.outside, 1e-4)) ** 2, 3)
-            cosine = F.cosine_similarity(_features(extractor, at.image[None]), first)
-            line["edit_identity"] = round(float(cosine), 4)
-        lines.append(line)
-    return lines
-
-
-def regions_of(trial: Trials | None, resolution: int) -> dict[str, Bool[Tensor, "r r"]]:
-    """Return the regions of an image: two boxes, and around the object to try its disc, and where it moves both."""
-    boxes = {name: parse_region(text) for name, text in BOXES.items()}
-    masks = {name: box.pixels(resolution) for name, box in boxes.items()}  # pyright: ignore[reportAttributeAccessIssue]
-    if trial is None:
-        return masks
-    layout = trial.samples.layout
-    both = [layout, move_objects(layout, trial.objects, trial.offsets)]
-    here, there = (_disc(objects(one).render(resolution), trial) for one in both)
-    return {**masks, DISC: here, DISCS: here | there}
-
-
-def _disc(heatmaps: Float[Tensor, "1 k r r"], trial: Trials) -> Bool[Tensor, "r r"]:
-    heatmap = heatmaps[0, int(trial.objects[0])]
-    return heatmap >= heatmap.max() / 2
-
-
-def _synthesis_inputs(snapshot: Snapshot, sample: GeneratorInputs) -> SynthesisInputs:
-    sample = sample.to(snapshot.w_avg.device)
-    with torch.no_grad():
-        ws = snapshot.generator.styles(sample.z, sample.layout)
-    return SynthesisInputs(ws, sample.layout, sample.noise)
-
-
-def _grams(
-    snapshot: Snapshot, inputs: SynthesisInputs, name: str, masks: dict[str, Tensor]
-) -> tuple[Grams, float]:
-    """Return the Gram matrices of all regions in a space, and the seconds that took."""
-    began = time.process_time()
-    space = open_space(name, snapshot.config.generator, (), ())
-    stacked = torch.stack(list(masks.values())).to(inputs.ws.device)
-    problem = Problem(snapshot, inputs, space, stacked[0])
-    return gram_matrices(problem.jacobian, stacked), time.process_time() - began
-
-
-def _of_region(grams: Grams, number: int) -> Grams:
-    return replace(grams, belongs=grams.belongs[:, number : number + 1])
-
-
-def _features(extractor: SceneExtractor, images: Float[Tensor, "n 3 r r"]) -> Float[Tensor, "n f"]:
-    with torch.no_grad():
-        return extractor(to_uint8(images).to(extractor.features.weight.device))
+def _is_compared(rival: Rival, number: int, tried: Counts) -> bool:
+    """Return whether an image counts for the FID of a rival."""
+    return not rival.is_slow and number < (tried.fid_jacobian if rival.space else tried.fid)
 
 
 def conclude(snapshot: Snapshot, setup: Setup, batches: Sequence[dict]) -> Findings:
-    """Return medians of the ratios by rival, region and level, with the shares reached, and the numbers of all images."""
+    """Return medians of the ratios by rival, region and level, with the shares reached, and the numbers of all images.
+
+    Those of names with `few_` are over the images of slow rivals, for all rivals.
+    """
+    slow = counts(setup).slow
+    groups, few = _groups(batches), _groups(batches[:slow])
+    metrics, intervals = _medians(groups.values(), "")
+    metrics_of_few, intervals_of_few = _medians(few.values(), "few_")
+    metrics |= metrics_of_few
+    intervals |= intervals_of_few
+    strangers = np.array([batch["stranger"] for batch in batches if "stranger" in batch])
+    metrics["identity_of_strangers"] = float(strangers.mean())
+    for key in RIVALS:
+        pairs = [b["features"] for b in batches if key in b["features"]]
+        metrics[f"{key}_fid_images"] = len(pairs)
+        if len(pairs) >= FEWEST:
+            before, after = (np.array([pair[name] for pair in pairs]) for name in ("", key))
+            metrics[f"{key}_fid"] = frechet_distance(after, before)
+    return Findings(metrics, intervals, details={"edits": list(groups.values())})
+
+
+def _groups(batches: Sequence[dict]) -> dict[tuple, dict]:
+    """Return the numbers of all images in columns, by region, level and rival."""
     groups: dict[tuple, dict] = {}
     for line in (line for batch in batches for line in batch["lines"]):
         key = (line["region"], line["level"], line["method"])
-        head = {"region": key[0], "level": key[1], "method": key[2]}
-        head["title"] = RIVALS[key[2]].title
-        group = groups.setdefault(key, head | {name: [] for name in COLUMNS})
-        for name in COLUMNS:
+        rival = RIVALS[key[2]]
+        head: dict = {"region": key[0], "level": key[1], "method": key[2], "title": rival.title}
+        head |= {"needs": rival.needs, "serves": rival.serves}
+        group = groups.setdefault(key, head | {name: [] for name in NUMBERS})
+        for name in NUMBERS:
             group[name].append(line[name])
-    metrics = {}
-    for (region, level, method), group in groups.items():
-        name = f"{method}_{region}_{round(100 * level)}"
-        known = [ratio for ratio in group["edit_ratio"] if ratio is not None]
+    return groups
+
+
+def _medians(groups: Iterable[dict], prefix: str) -> tuple[dict[str, float], dict[str, Interval]]:
+    metrics, intervals = {}, {}
+    for group in groups:
+        name = f"{prefix}{group['method']}_{group['region']}_{round(100 * group['level'])}"
+        known = np.array([ratio for ratio in group["edit_ratio"] if ratio is not None])
         metrics[f"{name}_reached"] = len(known) / len(group["edit_ratio"])
-        if known:
-            metrics[name] = statistics.median(known)
-    return Findings(metrics, details={"edits": list(groups.values())})
+        if len(known):
+            metrics[name] = float(np.median(known))
+            metrics[f"{name}_mean"] = float(known.mean())
+        if len(known) > 1:
+            intervals[name] = median_interval(known, BOOTSTRAP_SEED)
+    return metrics, intervals
 
 
 LOCAL_CONTROL = Procedure(protocol, observe, conclude)

@@ -72,7 +72,7 @@ MEASURES: dict[str, Measure] = {
     ),
     "local_control": Measure(
         inputs=(),
-        depends_on=_columns("num_comove", "num_drags", "sample_seed"),
+        depends_on=_columns("num_comove", "num_drags", "num_fake", "edits", "sample_seed"),
         code="spatialgan.evaluation.local_control.LOCAL_CONTROL",
     ),
     "links": Measure(

@@ -3,14 +3,14 @@
 A rival is a function `(Case) -> SynthesisInputs | Change | None`: another image to go to, a direction to go along, or
 None where the model or the region has no such way. To add one, write it and give it a key at the foot of this file.
 
-Shapes: r resolution, l layers, *m codes if there are several, w style space.
+Shapes: r resolution, l layers, *m codes if there are several, w style space, d channels, s cells along an axis.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from spatialgan.directions.jacobian import Grams
@@ -30,7 +30,7 @@ from spatialgan.networks.generator import SynthesisInputs
 from spatialgan.rng import generator_for
 from spatialgan.snapshot import Snapshot
 
-DRAG_STEPS = 60  # of DragGAN's, which is stopped then
+DRAG_STEPS = 300  # of DragGAN's, which is stopped then: its authors' own cap
 DRAG_LENGTH = 0.5  # of its drags: a quarter of the image
 LOW_RANK_ITERATIONS = 500  # of LowRankGAN's robust PCA: the authors' 10,000 take minutes per image
 
@@ -47,6 +47,7 @@ class Case:
     region: str  # a key of REGIONS
     mask: Bool[Tensor, "r r"]
     grams: dict[str, Grams]  # of the region, by space, where they are known
+    maps: Float[Tensor, "d s s"] | None  # gradients of all channels, for StyleSpace
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,15 @@ def _first_of(method: Method, name: str) -> Callable[[Case], Change]:
         return space.change(config, method(problem).directions[0].float())
 
     return rival
+
+
+def channel(case: Case) -> Change:
+    """Return StyleSpace's first channel for the region, by the gradients of all."""
+    assert case.maps is not None
+    config = case.snapshot.config.generator
+    space = open_space("style", config, (), ())
+    found = StyleSpace().rank(case.maps, case.mask)
+    return space.change(config, found.directions[0].float())
 
 
 def at_random(case: Case) -> Change:
@@ -147,33 +157,62 @@ BOXES = {"left": "box:0,-0.5,2,1", "center": "box:0,0,1,1"}
 DISC, DISCS = "disc", "discs"  # of the object to try, and of the places that it moves from and to
 
 
+ALL = (*BOXES, DISC, DISCS)
+MASK, OBJECTS, LINKS = "a mask", "a SpatialGAN's objects", "a LinkGAN's link"
+
+
 @dataclass(frozen=True)
 class Rival:
     """A way to change a region, and what it needs."""
 
     title: str
+    needs: str
     find: Callable[[Case], SynthesisInputs | Change | None]
-    space: str = ""  # whose Jacobian it needs; "" where it needs none, or computes its own
-    regions: tuple[str, ...] = (*BOXES, DISC)
+    space: str = ""  # whose Jacobian it needs, beside the image; "" where it needs none
+    regions: tuple[str, ...] = ALL
     is_slow: bool = False  # tried on fewer images
+    serves: str = "one image"  # where what was found may be used
 
 
 RIVALS: dict[str, Rival] = {
-    "random": Rival("random direction of W", at_random, regions=(*BOXES, DISC, DISCS)),
-    "pca": Rival("PCA, best of all for the image", _first_of(Pca(), "w"), "w"),
-    "sefa": Rival("SeFa, best of all for the image", _first_of(Sefa(), "w"), "w"),
-    "resefa": Rival("ReSeFa in W", _first_of(Resefa(), "w"), "w", (*BOXES, DISC, DISCS)),
-    "resefa_plus": Rival("ReSeFa in W+", _first_of(Resefa(), "w+"), "w+", is_slow=True),
+    "random": Rival("random direction of W", "nothing", at_random),
+    "pca": Rival("PCA, best of all for the image", MASK, _first_of(Pca(), "w"), "w"),
+    "sefa": Rival("SeFa, best of all for the image", MASK, _first_of(Sefa(), "w"), "w"),
+    "resefa": Rival("ReSeFa in W", MASK, _first_of(Resefa(), "w"), "w"),
+    "resefa_plus": Rival("ReSeFa in W+", MASK, _first_of(Resefa(), "w+"), "w+", is_slow=True),
     "lowrank": Rival(
         "LowRankGAN",
-        _first_of(LowRank(max_iterations=LOW_RANK_ITERATIONS), "w"),
+        MASK,
+        _first_of(LowRank(iterations=LOW_RANK_ITERATIONS), "w"),
         "w",
         is_slow=True,
     ),
-    "stylespace": Rival("StyleSpace", _first_of(StyleSpace(), "style"), is_slow=True),
-    "drag": Rival("DragGAN, the rest fixed", dragged, is_slow=True),
-    "restyle": Rival("SpatialGAN: restyle the object", restyled, regions=(DISC,)),
-    "move": Rival("SpatialGAN: move the object", moved, regions=(DISCS,)),
-    "remove": Rival("SpatialGAN: remove the object", removed, regions=(DISC,)),
-    "resample": Rival("LinkGAN: resample the link", resampled, regions=tuple(BOXES)),
+    "stylespace": Rival("StyleSpace", MASK, channel, "style", is_slow=True),
+    "drag": Rival(  # the middle of two discs is no handle
+        "DragGAN, the rest fixed",
+        f"{MASK}, two points",
+        dragged,
+        regions=(*BOXES, DISC),
+        is_slow=True,
+    ),
+    "restyle": Rival(
+        "SpatialGAN: restyle the object",
+        f"{OBJECTS} with styles",
+        restyled,
+        regions=(DISC,),
+        serves="every image",
+    ),
+    "move": Rival(
+        "SpatialGAN: move the object", OBJECTS, moved, regions=(DISCS,), serves="every image"
+    ),
+    "remove": Rival(
+        "SpatialGAN: remove the object", OBJECTS, removed, regions=(DISC,), serves="every image"
+    ),
+    "resample": Rival(
+        "LinkGAN: resample the link",
+        LINKS,
+        resampled,
+        regions=tuple(BOXES),
+        serves="every image",
+    ),
 }

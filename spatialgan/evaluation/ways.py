@@ -106,9 +106,10 @@ def reach(
     region: Bool[Tensor, "r r"],
     levels: Sequence[float],
 ) -> list[Reached | None]:
-    """Return, for each change inside a region that is wanted, the smallest amount tried that makes it.
+    """Return, for each change inside a region that is wanted, the amount tried that comes nearest to it.
 
-    None where no amount does. The image of amount 0 is drawn first.
+    Sought is around the smallest amount tried first that makes it; None where none does. The image of amount 0 is
+    drawn first.
     """
     first = draw(way.at([0.0]))[0]
     coarse = change_in(first, draw(way.at(way.amounts)), region)

@@ -1,6 +1,6 @@
 """LINKAGES: axes of W that change one region of the image and nothing else, which G learns [LinkGAN].
 
-Only LinkGAN's abstract is public, and no code; the numbers here are ours. Link i ties the i-th run of `share` of the
+Of the paper only the abstract was read, and its code was not released: the form and the numbers here are ours. Link i ties the i-th run of `share` of the
 axes of w to region i; the axes behind all of them are the others. Where linked axes are drawn again, the image is to
 change inside their region alone; where the others are, outside all regions.
 
@@ -46,7 +46,7 @@ class Relative:
 
 @dataclass(frozen=True)
 class Absolute:
-    """The unwanted change alone, as in the paper's regularizer."""
+    """The unwanted change alone."""
 
     regions: tuple[str, ...]
     share: float = 0.25

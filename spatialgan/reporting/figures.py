@@ -31,6 +31,7 @@ FIGURES: dict[str, FigureKind] = {
     "samples": FigureKind("spatialgan.reporting.samples.montage_of_table", "samples"),
     "gallery": FigureKind("spatialgan.drawing.galleries.draw_gallery", "snapshots"),
     "drags": FigureKind("spatialgan.dragging.drag_figure.draw_drags", "snapshots"),
+    "ways": FigureKind("spatialgan.evaluation.edit_figure.draw_ways", "snapshots"),
 }
 
 

@@ -16,7 +16,6 @@ from spatialgan.reporting.section import NOT_RUN, Part, Section
 from spatialgan.settings.params import Params
 
 DRAGGAN, JUMP, HYBRID = "latent", "coarse", "coarse+latent+centers"
-CAP = 1000.0  # from here on a ratio says no more than "nothing outside"
 Z = 1.96  # standard errors of a 95 % interval
 IMAGE_PX = 256  # of the image in whose pixels lengths are given
 
@@ -76,22 +75,6 @@ def median_range(values: Sequence[float], digits: int) -> str:
     return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
 
 
-def median_spread_mean(values: Sequence[float], digits: int) -> str:
-    """Return the median, the range from 5 to 95 % and the mean, as "2.31 (1.20-9.87), 4.05"; "-" of nothing.
-
-    A ratio to next to nothing can have any size, so numbers count as CAP at most, which is shown as "≥1000".
-    """
-    if not values:
-        return NOT_RUN
-    capped = _capped(values)
-    text = f"{median_range(capped, digits)}, {statistics.fmean(capped):.{digits}f}"
-    return text.replace(f"{CAP:.{digits}f}", f"≥{CAP:g}")
-
-
-def _capped(values: Sequence[float]) -> list[float]:
-    return [min(value, CAP) for value in values]
-
-
 def mean_interval(values: Sequence[float], digits: int) -> str:
     """Return the mean with its 95 % interval, as "0.021 ± 0.004 (n = 20)"; "-" of nothing."""
     if not values:
@@ -121,11 +104,6 @@ SUMMARIES = {
     "median": Summary(median_range, statistics.median, "median (5 to 95 %) over trials"),
     "mean": Summary(
         mean_interval, statistics.fmean, "mean and 95 % interval over the n trials that have it"
-    ),
-    "spread": Summary(
-        median_spread_mean,
-        lambda values: statistics.median(_capped(values)),
-        f"median (5 to 95 %), mean, over images that have it; above {CAP:g} counts as {CAP:g}",
     ),
     "count": Summary(count, statistics.fmean, "in how many trials"),
 }

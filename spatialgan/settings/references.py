@@ -114,7 +114,8 @@ def _check_item(params: "Params", item: dict) -> None:
         params.dataset(dataset)
     for metric in item.get("metrics", []):
         choose(params.metrics, "metric", metric)
-        if ("summary" in params.metrics[metric]) != ("by" in item):
+        by = item.get("by", "row")
+        if by != "edit" and ("summary" in params.metrics[metric]) != (by == "method"):
             raise ValueError(
                 f"metric '{metric}' does not fit: sections by method show the metrics with a `summary`, the others "
                 f"those without"

@@ -8,6 +8,8 @@ from PIL import Image
 
 from spatialgan import models
 from spatialgan.cli.main import main
+from spatialgan.directions.lowrank import LowRank
+from spatialgan.directions.sefa import Sefa
 from spatialgan.scenes.along import load_directions
 from spatialgan.scenes.render import render_scene
 from spatialgan.scenes.scene_file import load_scene
@@ -46,6 +48,17 @@ def test_directions_are_found_and_followed(place, method):
     assert torch.equal(pixels("room_edited.png"), render_scene(scene, model.snapshot))
 
 
+def test_lowrank_takes_its_numbers(place, monkeypatch):
+    taken = []
+    monkeypatch.setattr(
+        LowRank, "__call__", lambda self, problem: taken.append(self) or Sefa()(problem)
+    )
+    options = ("--region", "box:0,0,1,1", "--method", "lowrank")
+    for more in ((), ("--relax", "3", "--iterations", "20")):
+        assert invoke("directions", "room.json", *options, *more).exit_code == 0
+    assert [(one.relax, one.iterations) for one in taken] == [(0, 500), (3, 20)]
+
+
 def test_wrong_words_are_one_line(place):
     for options, message in (
         (
@@ -56,6 +69,7 @@ def test_wrong_words_are_one_line(place):
         (("--region", "box:0,0,1,1", "--layers", "3-1"), "'3-1' is no range: write 1-3"),
         (("--region", "box:0,0,1,1", "--codes", ","), "',' has no number"),
         (("--region", "box:0,0,1,1", "--space", "z"), "unknown space 'z'"),
+        (("--region", "box:0,0,1,1", "--relax", "2"), "method resefa has no --relax"),
     ):
         result = invoke("directions", "room.json", *options)
         assert result.exit_code == 1 and message in result.output

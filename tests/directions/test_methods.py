@@ -159,7 +159,7 @@ def problems(tmp_path_factory):
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_finds_directions_of_length_1_best_first(problems, name):
     problem = problems["style" if name == "stylespace" else "w"]
-    method = LowRank(max_iterations=100) if name == "lowrank" else METHODS[name]()
+    method = LowRank(iterations=100) if name == "lowrank" else METHODS[name]()
     found = method(problem)
     assert found.directions.shape[1] == problem.size and len(found.directions) == len(found.scores)
     torch.testing.assert_close(found.directions.norm(dim=1), torch.ones(len(found.scores)).double())

@@ -5,13 +5,15 @@ import torch
 
 from spatialgan.directions.spaces import Change
 from spatialgan.evaluation import links, local_control
+from spatialgan.evaluation.edit_lines import NUMBERS, RATIO_CAP, ratio_of
 from spatialgan.evaluation.harness import Setup
 from spatialgan.evaluation.rivals import RIVALS
-from spatialgan.evaluation.ways import Way, along, change_in, images_of, reach, towards
+from spatialgan.evaluation.ways import Reached, Way, along, change_in, images_of, reach, towards
 from spatialgan.networks.generator import SynthesisInputs
 from spatialgan.snapshot import draw_samples, load_snapshot
 from tests.tiny import tiny_snapshot
 
+TIMES = {"edit_seconds", "edit_apply"}
 LEFT = torch.zeros(4, 4, dtype=torch.bool)
 LEFT[:, :2] = True
 
@@ -90,7 +92,7 @@ def linked(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def measured(linked):
-    setup = Setup({"num_comove": 20, "num_drags": 4}, {})
+    setup = Setup({"edits": {"images": 2, "slow": 1, "fid": 3, "fid_jacobian": 2}}, {})
     return setup, list(local_control.observe(linked, setup, []))
 
 
@@ -99,11 +101,17 @@ def tried(snapshot, setup, batches):
     return {(group["method"], group["region"]): group for group in edits}
 
 
+def of_resefa(measured):
+    lines = [line for batch in measured[1] for line in batch["lines"]]
+    return [line for line in lines if line["method"] == "resefa" and line["edit_reached"]]
+
+
 @pytest.mark.unchecked
 def test_rivals_without_objects_are_measured_on_boxes_and_slow_ones_on_fewer_images(
     linked, measured
 ):
     found = tried(linked, *measured)
+    assert all(line["edit_inside"] > line["edit_outside"] for line in of_resefa(measured))
     boxes = {"random", "pca", "sefa", "resefa", "resefa_plus", "drag", "stylespace"}
     assert boxes | {"resample"} <= {method for method, _ in found} <= set(RIVALS)
     assert {region for _, region in found} == {"left", "center"}
@@ -117,10 +125,11 @@ def test_a_killed_measure_goes_on(linked, measured):
     setup, batches = measured
     again = list(local_control.observe(linked, setup, batches[:1]))
     plain = [
-        [{k: v for k, v in line.items() if k != "edit_seconds"} for line in one["lines"]]
+        [{k: v for k, v in line.items() if k not in TIMES} for line in one["lines"]]
         for one in (batches[1], again[0])
     ]
     assert plain[0] == plain[1]
+    assert [one["features"] for one in again] == [one["features"] for one in batches[1:]]
 
 
 @pytest.mark.unchecked
@@ -128,13 +137,65 @@ def test_resefa_beats_a_random_direction(linked, measured):
     metrics = local_control.conclude(linked, *measured).metrics
     assert metrics["resefa_left_10"] > 2 * metrics["random_left_10"]
     assert metrics["resefa_left_10_reached"] == 1
+    assert metrics["few_resefa_left_10"] == pytest.approx(metrics["resefa_left_10"], rel=0.5)
+
+
+def test_a_profile_says_how_many_images_are_tried_or_its_other_counts_do():
+    laptop = {"num_comove": 500, "num_drags": 20, "num_fake": 2000}
+    assert local_control.counts(Setup(laptop, {})) == local_control.Counts(50, 4, 200, 200)
+    given = {"images": 9, "slow": 2, "fid": 7, "fid_jacobian": 0}
+    setup = Setup({**laptop, "edits": given}, {})
+    assert local_control.counts(setup) == local_control.Counts(9, 2, 7, 0)
+    assert local_control.protocol(setup)["images_for_FID"] == 7
+
+
+@pytest.mark.unchecked
+def test_fid_is_of_as_many_further_images_as_the_profile_says(linked, measured):
+    _, batches = measured
+    assert [bool(batch["lines"]) for batch in batches] == [True, True, False]
+    seen = [set(batch["features"]) for batch in batches]
+    assert {"", "random", "resample"} <= seen[2] and not seen[2] & {"resefa", "pca", "drag"}
+    assert "resefa" in seen[1] and "resefa_plus" not in seen[0]
+    metrics = local_control.conclude(linked, *measured).metrics
+    assert metrics["resefa_fid_images"] <= 2 and "resefa_fid" not in metrics
+
+
+def batch(ratio, shift):
+    """Return what is observed of one image whose edit has this ratio and moves all features by as much."""
+    line = {"region": "left", "level": 0.3, "method": "random"} | dict.fromkeys(NUMBERS, 1.0)
+    features = torch.randn(8, generator=torch.Generator().manual_seed(int(ratio))).tolist()
+    return {
+        "next": 0,
+        "stranger": 0.5,
+        "lines": [{**line, "edit_ratio": ratio}],
+        "features": {"": features, "random": [one + shift for one in features]},
+    }
+
+
+def test_a_ratio_to_next_to_nothing_is_capped():
+    assert ratio_of(Reached(1.0, 0.2, 0.1, torch.zeros(3, 4, 4))) == pytest.approx(4)
+    assert ratio_of(Reached(1.0, 0.2, 0.0, torch.zeros(3, 4, 4))) == RATIO_CAP
+
+
+def test_medians_are_told_for_the_images_of_slow_rivals_too(linked):
+    batches = [batch(float(ratio), 0.5) for ratio in [5000, 3000, *range(1, 199)]]
+    setup = Setup({"edits": {"images": 200, "slow": 2, "fid": 200, "fid_jacobian": 0}}, {})
+    found = local_control.conclude(linked, setup, batches)
+    assert found.metrics["few_random_left_30"] == 4000
+    assert found.metrics["random_left_30"] == 100.5
+    assert found.metrics["random_left_30_mean"] == pytest.approx((8000 + 99 * 199) / 200)
+    interval = found.intervals["random_left_30"]
+    assert 80 < interval.low < 100.5 < interval.high < 120
+    assert found.metrics["identity_of_strangers"] == 0.5
+    assert found.metrics["random_fid"] == pytest.approx(8 * 0.5**2, rel=1e-3)
+    assert found.metrics["random_fid_images"] == 200
 
 
 @pytest.mark.slow
 @pytest.mark.unchecked
 def test_objects_are_moved_removed_and_restyled_in_their_discs(tmp_path):
     snapshot = load_snapshot(tiny_snapshot(tmp_path / "m.safetensors", "indoor"))
-    setup = Setup({"num_comove": 10, "num_drags": 0}, {})
+    setup = Setup({"num_comove": 10, "num_drags": 0, "num_fake": 5}, {})
     found = tried(snapshot, setup, list(local_control.observe(snapshot, setup, [])))
     assert {("restyle", "disc"), ("remove", "disc"), ("move", "discs")} <= set(found)
     assert {("resefa", "discs"), ("lowrank", "disc"), ("drag", "disc")} <= set(found)

@@ -156,3 +156,25 @@ def test_both_networks_are_written_or_none(tmp_path, monkeypatch):
     result = CliRunner().invoke(main, line)
     assert result.exit_code == 1 and "has no network D" in result.output
     assert [path.name for path in tmp_path.iterdir()] == ["g.pkl"]
+
+
+@pytest.mark.parametrize("method", ["resefa", "stylespace", "pca"])
+def test_directions_of_an_imported_model_are_found_and_followed(tmp_path, monkeypatch, method):
+    monkeypatch.chdir(tmp_path)
+    imported(tmp_path, checkpoints.generator())
+
+    def invoke(*words):
+        return CliRunner().invoke(main, list(words))
+
+    assert invoke("scene", "model.safetensors", "--seed", "1", "-o", "a.json").exit_code == 0
+    found = invoke("directions", "a.json", "--region", "box:0,-0.5,2,1", "--method", method)
+    assert found.exit_code == 0, found.output
+    assert invoke("edit", "a.json", "--along", "directions.safetensors:0:1").exit_code == 0
+    assert invoke("render", "a.json", "-o", "a.png").exit_code == 0
+    before, after = (
+        np.array(Image.open(tmp_path / name)).astype(float) for name in ("a.png", "a_edited.png")
+    )
+    change = ((after - before) ** 2).sum(axis=2)
+    assert change.any()
+    if method == "resefa":
+        assert change[:, :8].mean() > 2 * change[:, 8:].mean()

@@ -106,6 +106,18 @@ use rule figure as drag_figure with:
         figure=figures_of("drags"),
 
 
+use rule figure as ways_figure with:
+    output:
+        report(
+            str(FILES.figure("{figure}")),
+            caption="../report/ways.rst",
+            category="Edits",
+            labels={"gallery": "{figure}"},
+        ),
+    wildcard_constraints:
+        figure=figures_of("ways"),
+
+
 rule curves:
     input:
         inputs_of("curves"),
