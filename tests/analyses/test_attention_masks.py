@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from analyses.attention_masks import main
+from spatialgan.analyses.attention_masks import main
 from spatialgan.analyses.maps import readings
 from spatialgan.results import Results
 from spatialgan.training import loop

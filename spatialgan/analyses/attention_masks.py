@@ -1,16 +1,18 @@
 """Whether a discriminator looks at the objects, and from when on: attention against the masks of real scenes.
 
-    python -m analyses.attention_masks CHECKPOINT [CHECKPOINT ...] -o FILE
+    python -m spatialgan.analyses.attention_masks CHECKPOINT [CHECKPOINT ...] -o FILE
 
-A checkpoint is a training's state (results/.../resume/<run>/<key>/checkpoint-*.safetensors). Images are new drawn
-scenes of its data set, whose masks are known. Each reading of D's gradients is correlated with the scene's mask, and
-with the masks of other scenes: objects are usually near the center, so any central map correlates with them. What
-counts is the difference, and its difference from that of the untrained discriminator, which stands at kimg 0. Beside
-FILE, a table of these differences is written as Markdown.
+A checkpoint is a training's state (results/.../resume/<run>/<key>/checkpoint-*.safetensors): no result, and removed by
+hand, which is why this is a command and no rule. The analysis `consistency` is the rule of a training's first images.
+Images are new drawn scenes of its data set, whose masks are known. Each reading of D's gradients is correlated with the
+scene's mask, and with the masks of other scenes: objects are usually near the center, so any central map correlates with
+them. What counts is the difference, and its difference from that of the untrained discriminator, which stands at kimg 0.
+Beside FILE, a table of these differences is written as Markdown.
 
 Shapes: n scenes, r pixels along an axis, c channels, h x w pixels of a feature map.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,7 +22,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from analyses.documents import output_option, write_document
 from spatialgan.analyses.maps import NUM_OTHERS, beyond, correlation, readings
 from spatialgan.analyses.requests import draw_scenes
 from spatialgan.evaluation.bootstrap import Ratio, intervals
@@ -103,11 +104,13 @@ def _untrained(config: RunConfig) -> Discriminator:
     "checkpoints", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
 )
 @click.option("--num", default=200, show_default=True, help="Scenes.")
-@output_option
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="The JSON file to write."
+)
 def main(checkpoints: tuple[Path, ...], num: int, output: Path) -> None:
     """Write how well each reading of each discriminator agrees with masks, beyond those of other scenes."""
     found = measure_attention(checkpoints, num)
-    write_document(output, found)
+    write_atomically(output, (json.dumps(found, indent=2, allow_nan=False) + "\n").encode())
     tables = [f"# {name}\n\n{beyond_table(run)}" for name, run in found["runs"].items()]
     write_atomically(output.with_suffix(".md"), "\n".join(tables).encode())
 
