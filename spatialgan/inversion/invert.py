@@ -92,7 +92,7 @@ class Losses:
     """What each of n scenes costs."""
 
     total: Float[Tensor, " n"]
-    mse: Float[Tensor, " n"]
+    mse: Float[Tensor, " n"]  # of what can be seen: images in [-1, 1]
 
 
 class Inversion:
@@ -120,6 +120,8 @@ class Inversion:
         ws, settings = styles_of(starts, values, self.bounds), self.settings
         images = images_of(self.snapshot, ws, layouts_of(starts, values), self.noise)
         mse = (images - self.target).square().mean(dim=(1, 2, 3))
+        with torch.no_grad():
+            seen = (images.clamp(-1, 1) - self.target).square().mean(dim=(1, 2, 3))
         apart = distance(self.perceptual.features(images), self.wanted)
         usual = (ws - self.bounds.mean) / self.bounds.std
         middle = usual.mean(dim=1, keepdim=True)
@@ -127,7 +129,7 @@ class Inversion:
         pull = middle.square().flatten(1).mean(dim=1)
         total = mse + settings.perceptual_weight * apart
         total = total + settings.spread_weight * spread + settings.pull_weight * pull
-        return Losses(total, mse.detach())
+        return Losses(total, seen)
 
     def states(self) -> Iterator[InversionState]:
         """Yield a state of step 0 after each part of the samples, and one before the first step and after each.
