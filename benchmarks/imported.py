@@ -3,8 +3,8 @@
     python -m benchmarks.imported --peer PATH_TO_A_CHECKOUT
 
 The checkout is NVlabs/stylegan2-ada-pytorch, NVlabs/stylegan3 or genforce/eqgan-sa: random weights are pickled by
-its own code, with the settings and augmentations that stand beside them, imported from the file, and both render the same latents (and heatmaps) in fp32. The peer is
-imported from the checkout; nothing of it is here.
+its own code, with the settings and augmentations that stand beside them, imported from the file, and both render the
+same latents (and heatmaps) in fp32. The peer is imported from the checkout; nothing of it is here.
 """
 
 import importlib
@@ -70,13 +70,12 @@ def random_networks(peer: types.ModuleType, resolution: int, clamp: float | None
 
 def checkpoint_of(networks: dict) -> dict:
     """Return networks as the peer's training keeps them: with its settings and its augmentations."""
-    from dnnlib.util import EasyDict
-    from training.augment import AugmentPipe
-
+    easy_dict = importlib.import_module("dnnlib.util").EasyDict
+    augment_pipe = importlib.import_module("training.augment").AugmentPipe
     settings = {"class_name": "training.dataset.ImageFolderDataset", "path": "images.zip"}
     settings |= {"use_labels": False, "max_size": None, "xflip": True, "resolution": 32}
-    pipe = AugmentPipe(xflip=1, rotate90=1, xint=1, scale=1, rotate=1, brightness=1, noise=1)
-    return {"training_set_kwargs": EasyDict(settings), **networks, "augment_pipe": pipe}
+    pipe = augment_pipe(xflip=1, rotate90=1, xint=1, scale=1, rotate=1, brightness=1, noise=1)
+    return {"training_set_kwargs": easy_dict(settings), **networks, "augment_pipe": pipe}
 
 
 def peer_images(network: nn.Module, z: Tensor, layout: Layout, psi: float, mode: str) -> Tensor:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from jaxtyping import UInt8
@@ -60,9 +60,12 @@ class Inverter:
         stem = self.folder / self._key(photo, method)
         path, tuned = stem.with_suffix(".json"), stem.with_suffix(".safetensors")
         if not path.is_file():
-            scene, record = self._invert(photo, method)
-            if method.tuning_steps:
+            if method.tuning_steps:  # of what the search has found, which is often there already
+                pivot = self.one(photo, replace(method, tuning_steps=0))
+                scene, record = pivot.scene, {**pivot.record}
                 record |= self._tune(photo, scene, method, tuned)
+            else:
+                scene, record = self._invert(photo, method)
             write_record(path, {"scene": json.loads(scene_text(scene)), "record": record})
         found = read_sealed(path)
         model = open_model(str(tuned)) if method.tuning_steps else self.model
