@@ -57,7 +57,7 @@ class Inverter:
 
     def one(self, photo: UInt8[Tensor, "3 r r"], method: Method) -> Inverted:
         """Return the inversion of a photo by a method, made or kept."""
-        stem = self.folder / self._key(photo, method)
+        stem = self.folder / self.key(photo, method)
         path, tuned = stem.with_suffix(".json"), stem.with_suffix(".safetensors")
         if not path.is_file():
             if method.tuning_steps:  # of what the search has found, which is often there already
@@ -73,7 +73,8 @@ class Inverter:
             complete_scene(read_document(found["scene"]), self.model), model, found["record"]
         )
 
-    def _key(self, photo: UInt8[Tensor, "3 r r"], method: Method) -> str:
+    def key(self, photo: UInt8[Tensor, "3 r r"], method: Method) -> str:
+        """Return the name of a file: a hash of all that an inversion depends on."""
         encoder = self.encoder.sha256 if self.encoder and method.with_encoder else ""
         made = {**asdict(method), "title": "", "encoder": encoder, "judge": self.judge.sha256}
         made |= {"model": self.model.sha256, "code": [code_digest(entry) for entry in CODE]}

@@ -87,7 +87,7 @@ def test_a_changed_setting_is_another_inversion(made):
         inverter = found.inverter()
     photo = found.photos()[0]
     assert isinstance(inverter, Inverter)
-    assert inverter._key(photo, method) != inverter._key(photo, other)
+    assert inverter.key(photo, method) != inverter.key(photo, other)
     assert np.asarray(photo).shape == (3, 16, 16)
 
 
