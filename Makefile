@@ -44,8 +44,8 @@ lint: $(INSTALLED) ## check style, formatting, the direction of imports, and typ
 	pre-commit run --all-files --show-diff-on-failure
 
 format: $(INSTALLED) ## format the code
-	ruff check --fix spatialgan analyses tests benchmarks workflow
-	ruff format spatialgan analyses tests benchmarks workflow
+	ruff check --fix spatialgan tests benchmarks workflow
+	ruff format spatialgan tests benchmarks workflow
 	snakefmt Snakefile workflow
 
 docs: $(INSTALLED) ## build the documentation, with the API reference and the demo, in site/

@@ -3,8 +3,8 @@
     python -m benchmarks.imported --peer PATH_TO_A_CHECKOUT
 
 The checkout is NVlabs/stylegan2-ada-pytorch, NVlabs/stylegan3 or genforce/eqgan-sa: random weights are pickled by
-its own code, imported from the file, and both render the same latents (and heatmaps) in fp32. The peer is
-imported from the checkout; nothing of it is here.
+its own code, with the settings and augmentations that stand beside them, imported from the file, and both render the
+same latents (and heatmaps) in fp32. The peer is imported from the checkout; nothing of it is here.
 """
 
 # The peer has no types, and is not here
@@ -60,7 +60,7 @@ def random_networks(peer: types.ModuleType, resolution: int, clamp: float | None
         settings = {"mapping_kwargs": {"num_layers": 3}, "synthesis_kwargs": kwargs}
         generator = peer.Generator(**SIZE, **shape, **settings, **sel)
     discriminator = peer.Discriminator(**shape, **kwargs)
-    networks = {"G_ema": generator, "D": discriminator}
+    networks = {"G": generator, "G_ema": generator, "D": discriminator}
     for network in networks.values():
         network.eval().requires_grad_(False)
         for name, tensor in itertools.chain(network.named_parameters(), network.named_buffers()):
@@ -69,6 +69,16 @@ def random_networks(peer: types.ModuleType, resolution: int, clamp: float | None
             elif name.endswith(("bias", "w_avg")):
                 tensor.add_(0.3 * torch.randn_like(tensor))
     return networks
+
+
+def checkpoint_of(networks: dict) -> dict:
+    """Return networks as the peer's training keeps them: with its settings and its augmentations."""
+    easy_dict = importlib.import_module("dnnlib.util").EasyDict
+    augment_pipe = importlib.import_module("training.augment").AugmentPipe
+    settings = {"class_name": "training.dataset.ImageFolderDataset", "path": "images.zip"}
+    settings |= {"use_labels": False, "max_size": None, "xflip": True, "resolution": 32}
+    pipe = augment_pipe(xflip=1, rotate90=1, xint=1, scale=1, rotate=1, brightness=1, noise=1)
+    return {"training_set_kwargs": easy_dict(settings), **networks, "augment_pipe": pipe}
 
 
 def peer_images(network: nn.Module, z: Tensor, layout: Layout, psi: float, mode: str) -> Tensor:
@@ -106,7 +116,7 @@ def main(peer: Path, resolutions: tuple[int, ...]) -> None:
         networks = random_networks(module, resolution, clamp)
         with tempfile.TemporaryDirectory() as folder:
             path, output = Path(folder) / "peer.pkl", Path(folder) / "model.safetensors"
-            path.write_bytes(pickle.dumps(networks))
+            path.write_bytes(pickle.dumps(checkpoint_of(networks)))
             import_generator(path, output)
             snapshot = load_snapshot(output)
             import_discriminator(path, output)

@@ -8,7 +8,7 @@ that a training leaves on its way (`kept`), are in neither.
     runs/<run>/                     snapshots/<run>.safetensors     kept/<run>/<training>/<images>.safetensors
     segmenters/<dataset>/<name>.json    weights/<dataset>/<name>.safetensors
     metrics/<run>/<measure>.json    tables/<table>.*    numbers/<table>.json    figures/<figure>.png
-    analyses/<analysis>.{json,md,png}
+    analyses/<analysis>.{json,md,png}           inversion/<name>.{json,png}
 
 A run is "<dataset>/<row>/<seed>". Names may be a workflow's wildcards ("{dataset}"): paths are only built here.
 """
@@ -122,6 +122,10 @@ class Results:
     def analysis(self, name: str, suffix: str) -> Path:
         """Return what an analysis found: its numbers (".json"), page (".md") or picture (".png")."""
         return self.root / "analyses" / f"{name}{suffix}"
+
+    def inversion(self, name: str, suffix: str) -> Path:
+        """Return what is known about a model's inversions: numbers (".json") or picture (".png")."""
+        return self.root / "inversion" / f"{name}{suffix}"
 
     def resume(self, run: str) -> Path:
         """Return the folder of a run's checkpoints."""

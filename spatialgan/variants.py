@@ -33,6 +33,12 @@ def unknown_name(options: Iterable, what: str, name: object) -> str:
     return f"unknown {what} {shown(name)}: choose one of {', '.join(map(str, options))}"
 
 
+def brief(value: object) -> str:
+    """Return a plain value as a message shows it, and of any other only its type: it may nest without end."""
+    plain = isinstance(value, str | int | float | None)
+    return shown(value) if plain else f"a {type(value).__name__}"
+
+
 def shown(name: object) -> str:
     """Return a name as a message shows it: quoted, control characters escaped, the end of a long one left out."""
     text = repr(name)

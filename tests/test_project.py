@@ -30,7 +30,6 @@ RESULT_FOLDERS = {
     "numbers",
     "tables",
     "figures",
-    "analyses",
     "resume",
     "logs",
     "benchmarks",
@@ -339,7 +338,7 @@ def is_locale_dependent(call: ast.Call) -> bool:
     return set(str(mode)) <= set("rwxa+") and "encoding" not in keywords
 
 
-@pytest.mark.parametrize("folder", ["spatialgan", "workflow", "analyses", "benchmarks"])
+@pytest.mark.parametrize("folder", ["spatialgan", "workflow", "benchmarks"])
 def test_no_text_depends_on_the_locale(folder):
     calls = [
         f"{path.relative_to(ROOT)}:{node.lineno}"

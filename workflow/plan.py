@@ -123,6 +123,10 @@ class Plan:
             return graph.analysis(wildcards["analysis"])
         if kind == "claims":
             return graph.claims()
+        if kind == "inversion":
+            return graph.inversion(wildcards["inversion"])
+        if kind == "inversions":
+            return graph.inversions()
         run = run_name(wildcards)
         if kind == "metric":
             return graph.metric(run, *measure_and_segmenter(wildcards["measure"]))

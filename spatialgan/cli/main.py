@@ -71,6 +71,7 @@ for command in (
     report_commands.figure,
     report_commands.curves,
     report_commands.analysis,
+    report_commands.inversion,
     upkeep_commands.doctor,
     upkeep_commands.verify,
     upkeep_commands.status,

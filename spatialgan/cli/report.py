@@ -1,4 +1,4 @@
-"""The commands that write what people read: tables, figures, training curves and analyses."""
+"""The commands that write what people read: tables, figures, training curves, analyses and inversions."""
 
 from pathlib import Path
 
@@ -71,3 +71,23 @@ def analysis(name: str, profile: str, params_dir: Path) -> None:
     else:
         with stamp(params, graph.analysis(name)):
             write_analysis(params, name, profile)
+
+
+@click.command()
+@click.argument("name")
+@profile_option
+@params_option
+def inversion(name: str, profile: str, params_dir: Path) -> None:
+    """Study how well model NAME of params/inversions.yaml inverts photos; "table" writes the table of all."""
+    from spatialgan.inversion_study.write import write_studies, write_study
+    from spatialgan.upkeep.graph import Graph
+    from spatialgan.upkeep.steps import stamp
+
+    params, profile = open_params(params_dir, profile)
+    graph = Graph(params, profile, params_dir)
+    if name == "table":
+        with stamp(params, graph.inversions()):
+            write_studies(params, graph.inversion_items, profile)
+    else:
+        with stamp(params, graph.inversion(name)):
+            write_study(params, name, graph.inversion_items[name], profile)

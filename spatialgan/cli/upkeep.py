@@ -65,7 +65,7 @@ def status(targets: tuple[str, ...], as_json: bool, profile: str, params_dir: Pa
     from spatialgan.upkeep.status import Status, describe
 
     params, profile = open_params(params_dir, profile)
-    graph = Graph(params, profile)
+    graph = Graph(params, profile, params_dir)
     chosen = [step for target in targets for step in graph.find(target)]
     states = Status(params).closure(chosen or graph.targets())
     if as_json:

@@ -13,9 +13,11 @@ from typing import Any
 from spatialgan.imports.machine import Vocabulary, read_pickle
 from spatialgan.imports.opcodes import Budget, Name
 from spatialgan.imports.storages import CLASSES, ZIP, Storage, StoredTensor, read_storage
+from spatialgan.variants import brief
 
 MAX_BYTES = 4 << 30  # of a file; the largest released ones have 0.4 GB
 PERSISTENCE_VERSION = 6
+MAX_MEMBERS = 100  # of a set; the largest, names of buffers, has a few
 NUMBERS = {"f8": "<d", "f4": "<f", "i8": "<q", "i4": "<i", "b1": "<?"}  # numpy's scalars
 
 
@@ -97,9 +99,9 @@ def _take(arguments: tuple, what: str, *kinds: type | tuple[type, ...]) -> tuple
 def _module(arguments: tuple) -> Module:
     (meta,) = _take(arguments, "a network", dict)
     if meta.get("type") != "class" or meta.get("version") != PERSISTENCE_VERSION:
+        found = brief(meta.get("version"))
         raise ValueError(
-            f"has a network of format {str(meta.get('version'))[:20]}, "
-            f"but only {PERSISTENCE_VERSION} can be imported"
+            f"has a network of format {found}, but only {PERSISTENCE_VERSION} can be imported"
         )
     kind, state = meta.get("class_name"), meta.get("state")
     if not isinstance(kind, str) or not isinstance(state, dict):
@@ -152,6 +154,8 @@ def _keep_dictionary(value: dict, state: Any) -> dict:
 
 def _set(arguments: tuple) -> set:
     (members,) = _take(arguments, "a set", list)
+    if len(members) > MAX_MEMBERS:  # the list can be there once and be used any number of times
+        raise ValueError(f"has a set of {len(members):,} texts, but {MAX_MEMBERS} are enough")
     if not all(type(member) is str for member in members):
         raise ValueError("has a set of other things than texts")
     return set(members)

@@ -14,6 +14,8 @@ from spatialgan.variants import shown
 MAX_STACK = 100_000  # values
 MAX_MARKS = 100  # lists, tuples and dictionaries that are open at once
 
+# Hashes of larger numbers can be made to collide, so that a dictionary takes hours
+MAX_KEY = 2**31
 _KEYS = (str, int, bool, type(None))
 
 
@@ -147,6 +149,8 @@ class Machine:
     def _key(key: Any) -> Any:
         if type(key) not in _KEYS:
             raise ValueError(f"is damaged: a value of type {type(key).__name__} is used as a key")
+        if type(key) is int and abs(key) > MAX_KEY:
+            raise ValueError("is damaged: a huge number is used as a key")
         return key
 
     def name(self, _: None) -> None:

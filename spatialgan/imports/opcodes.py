@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_INSTRUCTIONS = 200_000  # of a file, its tensors' pickles included; the largest has a third
+MAX_TEXT = 8_000_000  # bytes of all texts of a file; the largest has a few hundred thousand
 LONG_TEXT = 2048  # bytes; a longer text is source code, and is kept as its length only
 MAX_LINE = 256  # bytes of a module's or class's name
 MAX_INTEGER = 16  # bytes of a whole number
@@ -92,9 +93,10 @@ class Name:
 
 @dataclass
 class Budget:
-    """How many instructions are left to a file and all pickles inside it."""
+    """What is left to a file and all pickles inside it."""
 
     left: int = MAX_INSTRUCTIONS
+    text: int = MAX_TEXT  # bytes that are left to texts
 
 
 Instruction = tuple[str, Any]  # name and argument
@@ -105,7 +107,7 @@ def scan(data: memoryview, start: int, budget: Budget) -> tuple[list[Instruction
 
     Raises ValueError, with its name, for an instruction that no network needs, and if data end too early.
     """
-    reader, instructions = _Reader(data, start), []
+    reader, instructions = _Reader(data, start, budget), []
     name = ""
     while name != "STOP":
         code = reader.byte()
@@ -125,8 +127,8 @@ def scan(data: memoryview, start: int, budget: Budget) -> tuple[list[Instruction
 class _Reader:
     """A position in the bytes of a pickle."""
 
-    def __init__(self, data: memoryview, position: int):
-        self.data, self.position = data, position
+    def __init__(self, data: memoryview, position: int, budget: Budget):
+        self.data, self.position, self.budget = data, position, budget
 
     def take(self, length: int) -> memoryview:
         """Return the next bytes, uncopied."""
@@ -181,6 +183,9 @@ class _Reader:
     def _text(self, data: memoryview) -> str | LongText:
         if len(data) > LONG_TEXT:
             return LongText(len(data))
+        self.budget.text -= len(data)
+        if self.budget.text < 0:
+            raise ValueError(f"has more than {MAX_TEXT:,} bytes of texts")
         try:
             return str(data, "utf-8")
         except UnicodeDecodeError:

@@ -3,6 +3,7 @@
 A network can be imported only if ours has a place for each of its tensors, so that nothing is lost silently.
 """
 
+import re
 from dataclasses import dataclass, field
 from math import isclose, prod
 from typing import Any
@@ -11,10 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spatialgan.imports.checkpoint import MAX_BYTES, Module
+from spatialgan.imports.checkpoint import Module
 from spatialgan.imports.storages import StoredTensor
+from spatialgan.variants import brief, shown
 
 MAX_PARTS = 1000  # the networks have up to 200
+MAX_ENTRIES = 100  # of a section of a part; the networks have up to 25
+MAX_PATH = 200  # characters of a part's path; the networks have up to 40
+SHARED = (
+    250_000  # elements by which tensors may exceed their storages: layers may share small filters
+)
+NAME = re.compile("[A-Za-z0-9_]{1,60}")  # of a part or a tensor
+PLAIN = (str, int, float, bool, type(None))
 RESAMPLE_FILTER = np.outer([1, 3, 3, 1], [1, 3, 3, 1]) / 64
 
 
@@ -23,14 +32,16 @@ class Ledger:
     """What was taken from a network."""
 
     paths: set[str] = field(default_factory=set)  # of tensors
-    num_bytes: int = 0
+    num_elements: int = 0  # of all of them
+    storages: dict[int, int] = field(default_factory=dict)  # where bytes are: elements
 
-    def enter(self, path: str, num_bytes: int) -> None:
+    def enter(self, path: str, tensor: StoredTensor) -> None:
         """Note a tensor; raises ValueError if a few stored bytes are used for too many tensors."""
         self.paths.add(path)
-        self.num_bytes += num_bytes
-        if self.num_bytes > MAX_BYTES:
-            raise ValueError(f"{path}: more than {MAX_BYTES:,} bytes of tensors")
+        self.num_elements += prod(tensor.shape)
+        self.storages[tensor.storage.address] = tensor.storage.num_elements
+        if self.num_elements > sum(self.storages.values()) + SHARED:
+            raise ValueError(f"{path}: the same bytes are used for too many tensors")
 
 
 @dataclass(frozen=True)
@@ -49,10 +60,19 @@ class Part:
             raise ValueError(f"has no network {path}")
         return cls(path, value)
 
+    def __post_init__(self) -> None:
+        if len(self.path) > MAX_PATH:
+            raise ValueError(f"has parts in parts without end: {shown(self.path)}")
+
     def _section(self, name: str) -> dict:
         section = self.module.state.get(name, {})
         if not isinstance(section, dict):
             raise ValueError(f"{self.path}: {name} is not a dictionary")
+        if len(section) > MAX_ENTRIES:
+            raise ValueError(f"{self.path}: {name} has {len(section):,} entries")
+        for key in section:
+            if not isinstance(key, str) or not NAME.fullmatch(key):
+                raise ValueError(f"{self.path}: {name} has an entry {brief(key)}")
         return section
 
     def has(self, name: str) -> bool:
@@ -74,11 +94,10 @@ class Part:
     def require(self, name: str, *wanted: Any) -> None:
         """Raise ValueError unless an attribute has one of the values that can be imported."""
         value = self.attribute(name)
-        plain = type(value) in (str, int, float, bool, type(None))
-        if not plain or value not in wanted:
-            shown = str(value)[:40] if plain else f"a {type(value).__name__}"
+        if type(value) not in PLAIN or value not in wanted:
+            choices = " or ".join(map(brief, wanted))  # which may come from the file, too
             raise ValueError(
-                f"{self.path}: {name} is {shown}, but only {' or '.join(map(str, wanted))} can be imported"
+                f"{self.path}: {name} is {brief(value)}, but only {choices} can be imported"
             )
 
     def integer(self, name: str, low: int, high: int) -> int:
@@ -98,7 +117,7 @@ class Part:
     def tensors(self) -> dict[str, StoredTensor]:
         """Return the tensors of this part itself: parameters and buffers."""
         merged = {**self._section("_parameters"), **self._section("_buffers")}
-        return {str(name): t for name, t in merged.items() if isinstance(t, StoredTensor)}
+        return {name: t for name, t in merged.items() if isinstance(t, StoredTensor)}
 
     def tensor(self, name: str, *shape: int) -> Tensor:
         """Return a tensor of a shape, in fp32."""
@@ -107,7 +126,7 @@ class Part:
             raise ValueError(f"{self.path} has no tensor {name}")
         if found.shape != shape:
             raise ValueError(f"{self.path}.{name} has the shape {found.shape}, not {shape}")
-        self.taken.enter(f"{self.path}.{name}", 4 * prod(shape))
+        self.taken.enter(f"{self.path}.{name}", found)
         values = torch.from_numpy(found.array()).float()
         if not values.isfinite().all():
             raise ValueError(f"{self.path}.{name} has values that are not finite")

@@ -42,6 +42,11 @@ class Storage:
         """Return how many there are."""
         return len(self.data) // np.dtype(self.dtype).itemsize
 
+    @property
+    def address(self) -> int:
+        """Return where the bytes are in memory: the same for all storages of the same bytes."""
+        return np.frombuffer(self.data, np.uint8).ctypes.data
+
 
 @dataclass(frozen=True)
 class StoredTensor:
@@ -80,7 +85,9 @@ class StoredTensor:
     def array(self) -> np.ndarray:
         """Return the numbers: a copy, contiguous, in the machine's order of bytes."""
         elements = np.frombuffer(self.storage.data, self.storage.dtype)[self.offset :]
-        strides = [stride * elements.itemsize for stride in self.strides]
+        sizes = zip(self.shape, self.strides, strict=True)
+        # where there is one element or none, torch may write any stride
+        strides = [stride * elements.itemsize if size > 1 else 0 for size, stride in sizes]
         view = np.lib.stride_tricks.as_strided(elements, self.shape, strides, writeable=False)
         return view.astype(elements.dtype.newbyteorder("="), order="C", copy=True)
 

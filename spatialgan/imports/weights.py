@@ -47,7 +47,7 @@ def _storages(
     data: memoryview, position: int, claims: dict[str, Claim], keys: list
 ) -> dict[str, Storage]:
     """Return the storages that follow the pickles; raises ValueError unless they are exactly those claimed."""
-    if sorted(claims) != sorted(map(str, keys)):
+    if any(type(key) is not str for key in keys) or sorted(claims) != sorted(keys):
         raise ValueError("has other storages than its tensors look at")
     found = {}
     for key in keys:

@@ -30,7 +30,7 @@ BATCH = 64
 RATE = 1e-3  # Adam's; it falls to 0 along half a cosine
 OUTSIDE = 0.05  # weight of what is outside the image, beside 1
 NUM_UNITS = 4096  # scenes behind the units of numbers
-NUM_HELD_OUT = 256  # scenes that the errors of the record are of
+NUM_HELD_OUT = 256  # held-out scenes for the record's errors
 
 
 @one_thread()

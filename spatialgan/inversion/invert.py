@@ -20,7 +20,13 @@ from torch import Tensor
 from spatialgan.dragging.unknowns import Moments, adam_step
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.inversion.perceptual import PERCEPTUAL_NAME, Perceptual, distance
-from spatialgan.inversion.starts import BATCH, Starts, draw_starts, fixed_noise, images_of
+from spatialgan.inversion.starts import (
+    Starts,
+    batch_size,
+    draw_starts,
+    fixed_noise,
+    images_of,
+)
 from spatialgan.inversion.unknowns import (
     LAYOUTS,
     SPACES,
@@ -52,7 +58,7 @@ class InversionSettings:
     layout: str = "free"  # one of LAYOUTS; "fixed" where heatmaps don't reach the synthesis network
     perceptual: str = PERCEPTUAL_NAME  # a key of PERCEPTUAL
     steps: int = 500
-    seconds: float = 50.0  # time limit; no step starts after it
+    seconds: float = 50.0  # time limit; no step, and no further samples, start after it
     seed: int = 0  # of the first of the samples to begin with
     samples: int = 256
     restarts: int = 4  # number of starting points, the nearest samples
@@ -84,7 +90,7 @@ class InversionState:
     step: int  # updates made
     outcome: str
     best: Found  # so far
-    seconds: float  # since the samples were drawn
+    seconds: float  # since the search began
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,7 @@ class Losses:
     """What each of n scenes costs."""
 
     total: Float[Tensor, " n"]
-    mse: Float[Tensor, " n"]
+    mse: Float[Tensor, " n"]  # of what can be seen: images in [-1, 1]
 
 
 class Inversion:
@@ -120,6 +126,8 @@ class Inversion:
         ws, settings = styles_of(starts, values, self.bounds), self.settings
         images = images_of(self.snapshot, ws, layouts_of(starts, values), self.noise)
         mse = (images - self.target).square().mean(dim=(1, 2, 3))
+        with torch.no_grad():
+            seen = (images.clamp(-1, 1) - self.target).square().mean(dim=(1, 2, 3))
         apart = distance(self.perceptual.features(images), self.wanted)
         usual = (ws - self.bounds.mean) / self.bounds.std
         middle = usual.mean(dim=1, keepdim=True)
@@ -127,28 +135,30 @@ class Inversion:
         pull = middle.square().flatten(1).mean(dim=1)
         total = mse + settings.perceptual_weight * apart
         total = total + settings.spread_weight * spread + settings.pull_weight * pull
-        return Losses(total, mse.detach())
+        return Losses(total, seen)
 
     def states(self) -> Iterator[InversionState]:
         """Yield a state of step 0 after each part of the samples, and one before the first step and after each.
 
         The last one's outcome is not GOING.
         """
-        settings = self.settings
+        settings, began = self.settings, time.perf_counter()
         best, totals = None, []
         for part in self._parts():
+            if best and time.perf_counter() - began >= settings.seconds:
+                break  # of a large model, the samples alone can take minutes
             values = first_values(part, "w")
             with one_thread(), torch.no_grad():
                 losses = self.losses(part, values)
             totals.append(losses.total)
             self.nearest_mse = min(self.nearest_mse, float(losses.mse.min()))
             best = self._better(best, losses, part, values)
-            yield InversionState(0, GOING, best, 0.0)
+            yield InversionState(0, GOING, best, time.perf_counter() - began)
         nearest = torch.cat(totals).argsort(stable=True)[: settings.restarts].tolist()
         starts = Starts.cat([*self.guesses, self.drawn.take(nearest)])
         values = first_values(starts, settings.space)
         moments = [Moments.zeros(x) for x in values.tensors()]
-        began, step = time.perf_counter(), 0
+        step = 0
         while True:
             losses, gradients = self._gradients(starts, values)
             best = self._better(best, losses, starts, values)
@@ -175,8 +185,9 @@ class Inversion:
     def _parts(self) -> Iterator[Starts]:
         """Yield the samples, some at a time."""
         rows = range(len(self.drawn))
-        for first in range(0, len(rows), BATCH):
-            yield self.drawn.take(rows[first : first + BATCH])
+        size = batch_size(self.snapshot.config.generator.resolution)
+        for first in range(0, len(rows), size):
+            yield self.drawn.take(rows[first : first + size])
 
     @one_thread()
     def _gradients(self, starts: Starts, values: Values) -> tuple[Losses, list[Tensor]]:

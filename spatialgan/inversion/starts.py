@@ -16,7 +16,7 @@ from spatialgan.networks.released import const_noise
 from spatialgan.scenes.render import CONST_NOISE_SEED
 from spatialgan.snapshot import Snapshot, draw_samples
 
-BATCH = 32  # scenes drawn together
+BATCH_PIXELS = 32 * 64**2  # of scenes that are drawn together: more need too much memory
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,11 @@ class Starts:
             torch.cat([part.ws for part in parts]),
             Layout.cat([part.layout for part in parts]),
         )
+
+
+def batch_size(resolution: int) -> int:
+    """Return how many scenes are drawn together: 32 at 64 pixels and below, one from 512 on."""
+    return min(32, max(1, BATCH_PIXELS // resolution**2))
 
 
 @torch.no_grad()

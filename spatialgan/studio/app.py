@@ -21,13 +21,13 @@ from spatialgan.studio import answers
 from spatialgan.studio.admission import Admission, Guard
 from spatialgan.studio.answers import Models
 from spatialgan.studio.dragging import drag_job
-from spatialgan.studio.inverting import inversion_job
+from spatialgan.studio.inverting import inversion_job, photo_bytes
 from spatialgan.studio.sliders import sliders
 from spatialgan.studio.streams import Job, Occupied, Slots, streamed
 from spatialgan.studio.worker import Busy, Gone, Worker
 
 STATIC = Path(__file__).parent / "static"
-MAX_BODY = 1_000_000  # bytes
+MAX_BODY = 1_000_000  # bytes, of all but photos
 KINDS = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -73,24 +73,24 @@ class Desk:
         gif = await self.worker.run(request, partial(answers.joined, parts))
         return Response(gif, media_type="image/gif")
 
-    def streams(self, job_of: Callable[[Any, Models], Job]) -> Endpoint:
-        """Return an endpoint that answers a JSON body with the steps of the job that it describes."""
+    def streams(self, job_of: Callable[[Any, Models], Job], limit: int = MAX_BODY) -> Endpoint:
+        """Return an endpoint that answers a JSON body, of at most `limit` bytes, with the steps of its job."""
 
         async def endpoint(request: Request) -> Response:
-            data = await read_json(request)
+            data = await read_json(request, limit)
             job = partial(job_of, data, self.models)
             return await streamed(request, self.worker, self.slots, job)
 
         return endpoint
 
 
-async def read_json(request: Request) -> Any:
+async def read_json(request: Request, limit: int = MAX_BODY) -> Any:
     """Return the JSON body of a request; raises TooLarge, and ValueError for what is not JSON."""
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MAX_BODY:
-            raise TooLarge
+        if len(body) > limit:
+            raise TooLarge(limit)
     try:
         return parse_json(body.decode("utf-8"), finite=False)
     except UnicodeDecodeError:
@@ -116,7 +116,8 @@ def _static_files() -> dict[str, Endpoint]:
 def _refused(request: Request, error: Exception) -> Response:
     match error:
         case TooLarge():
-            return JSONResponse({"error": f"the body is larger than {MAX_BODY:,} bytes"}, 413)
+            message = f"the body is larger than {error.args[0]:,} bytes"
+            return JSONResponse({"error": message}, 413)
         case Occupied():
             return JSONResponse({"error": str(error)}, 409)
         case Busy():
@@ -150,7 +151,7 @@ def studio_app(models: Models, admission: Admission) -> ASGIApp:
         "/film": desk.film,
         "/sliders": desk.answers(sliders, "application/json"),
         "/drag": desk.streams(drag_job),
-        "/invert": desk.streams(inversion_job),
+        "/invert": desk.streams(inversion_job, MAX_BODY + photo_bytes(models)),
     }
     files = _static_files()
     gets = {**files, "/models": list_models}

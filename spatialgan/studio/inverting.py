@@ -26,6 +26,12 @@ MAX_STEPS = 2000
 FIELDS = {"model", "photo", "max_steps"}
 
 
+def photo_bytes(models: Models) -> int:
+    """Return the length of the largest photo that a model takes, in base64."""
+    sides = [model.snapshot.config.generator.resolution for model in models.values()]
+    return max((4 * side * side for side in sides), default=0)
+
+
 def inversion_job(data: Any, models: Models) -> Job[InversionState]:
     """Return the inversion that a request describes; raises ValueError, naming the place."""
     if not isinstance(data, dict) or set(data) != FIELDS:

@@ -13,8 +13,11 @@ from spatialgan.digest import code_digest
 from spatialgan.evaluation.measures import DEFAULT_JUDGE, MEASURES, measure_and_segmenter
 from spatialgan.reporting.figures import FIGURES
 from spatialgan.segmenters.shipped import shipped_weights
+from spatialgan.settings.inversions import FOLDER, load_inversions
 from spatialgan.settings.params import Params, split_run
 from spatialgan.upkeep.claims import needs_of_claims
+from spatialgan.upkeep.inversions import studies_step, study_step
+from spatialgan.upkeep.shown import shown_in
 from spatialgan.upkeep.steps import Step, built_once
 from spatialgan.variants import choose
 
@@ -40,8 +43,10 @@ EXTRACTOR = Path(__file__).parents[1] / "extractors" / "scene_extractor.safetens
 class Graph:
     """The steps of a profile, each built once."""
 
-    def __init__(self, params: Params, profile: str) -> None:
+    def __init__(self, params: Params, profile: str, folder: Path = FOLDER) -> None:
+        """Start from what `folder` says; `params` is what most of it says, read before."""
         self.params, self.profile = params, profile
+        self.inversion_items = load_inversions(folder)
         self.line, self.results = params.profile(profile), params.results(profile)
         self.built: dict[tuple[str, ...], Step] = {}
         self._configs: dict[str, RunConfig] = {}
@@ -148,7 +153,7 @@ class Graph:
             *("table", name, self.profile),
             small=(*pages, self.results.numbers(name)),
             needs=tuple(dict.fromkeys(self.needs_of_table(name))),
-            find_settings=lambda: self._shown_in(name),
+            find_settings=lambda: shown_in(self.params, name, self.profile),
             find_code=lambda: code_digest("spatialgan.reporting.tables.write_table"),
         )
 
@@ -160,7 +165,10 @@ class Graph:
         shows = FIGURES[kind].shows
         file, by_models = READ_OF_RUNS.get(shows, ""), shows == "snapshots"
         if kind == "samples":
-            runs, settings = self.runs_of_table(item["table"]), self._shown_in(item["table"])
+            runs, settings = (
+                self.runs_of_table(item["table"]),
+                shown_in(self.params, item["table"], self.profile),
+            )
         elif by_models:
             runs = self.params.first_runs(item, self.profile)
         else:
@@ -219,6 +227,16 @@ class Graph:
             find_code=lambda: code_digest("spatialgan.analyses.claims.write_claims"),
         )
 
+    @built_once
+    def inversion(self, name: str) -> Step:
+        """Return the step that studies an entry of params/inversions.yaml."""
+        return study_step(self, name)
+
+    @built_once
+    def inversions(self) -> Step:
+        """Return the step that writes the table of all those."""
+        return studies_step(self)
+
     def evidence(self) -> list[Step]:
         """Return all analyses and the verdicts on the claims: made on request, since they need discriminators."""
         return [*map(self.analysis, self.params.analyses), self.claims()]
@@ -249,6 +267,7 @@ class Graph:
         params, seeds = self.params, self.line["seeds"]
         yield from map(self.table, params.tables)
         yield from self.evidence()
+        yield from (self.inversions(), *map(self.inversion, self.inversion_items))
         figures = [*params.figures, *(f"{name}_samples" for name in params.tables)]
         yield from map(self.figure, figures)
         for dataset in params.datasets:
@@ -270,24 +289,6 @@ class Graph:
                 trained = [n for n in section.get("segmenters", []) if n in TRAINED_SEGMENTERS]
                 yield from (self.segmenter(dataset, name) for name in trained)
             yield from map(self.run, runs)
-
-    def _shown_in(self, table: str) -> dict:
-        """Return what params/ says about a table and all that it shows."""
-        params, sections = self.params, self.params.sections(table)
-        rows = dict.fromkeys(row for item in sections.values() for row in item["rows"])
-        columns = (name for s in sections.values() for name in params.columns(s, self.profile))
-        paper_names = {name: params.dataset(name)["paper_name"] for name in columns}
-        metrics = dict.fromkeys(name for item in sections.values() for name in item["metrics"])
-        return {
-            "title": params.tables[table]["title"],
-            "sections": sections,
-            "rows": {row: params.rows[row]["title"] for row in rows},
-            "datasets": {
-                name: {**params.source(name, self.profile), "paper_name": paper_name}
-                for name, paper_name in paper_names.items()
-            },
-            "metrics": {name: params.metrics[name] for name in metrics},
-        }
 
     def _config(self, run: str) -> "RunConfig":
         if run not in self._configs:

@@ -30,6 +30,8 @@ VERBS = {
     "figure": "draw figure",
     "analysis": "make analysis",
     "claims": "weigh the paper's",
+    "inversion": "invert photos with",
+    "inversions": "write table",
 }
 HASH_KEYS = {"dataset": "sha256", "segmenter": "sha256", "run": "snapshot_sha256"}  # in records
 NOT_MADE = ""  # instead of an input's hash
@@ -39,7 +41,7 @@ NOT_MADE = ""  # instead of an input's hash
 class Step:
     """One step: its files, the steps it needs, and how to find out its settings and code."""
 
-    kind: str  # dataset, segmenter, run, curves, metric, table, figure, analysis or claims
+    kind: str  # dataset, segmenter, run, curves, metric, table, figure, analysis, claims, inversion or inversions
     name: str  # among its kind, such as "cat/spatialgan/0"
     profile: str
     # outputs; the first is the record, written last, which carries the stamp

@@ -4,7 +4,8 @@
 
 A file is assembled instruction by instruction, or is a real checkpoint with something changed. What runs would
 leave the file `canary` in the folder behind. Prints JSON: what each file is refused with, and after how many CPU
-seconds; which events of an interpreter that executes something occurred; how many bytes the memory grew by.
+seconds; which events of an interpreter that executes something occurred; how many bytes the memory grew by. A file that
+takes SECONDS of CPU, or MEMORY, ends the program.
 """
 
 import copyreg
@@ -20,8 +21,12 @@ from pathlib import Path
 from spatialgan.imports.checkpoint import read_checkpoint
 from spatialgan.imports.model import import_generator
 from tests.imports import checkpoints
+from tests.imports.assembly import in_state, loaded, number, storage, tensor, text, whole
+from tests.imports.multipliers import MULTIPLIERS
 
 COMMAND = "touch canary"
+SECONDS = 5  # of CPU, for one file: then the process is ended
+MEMORY = 512 * 2**20  # bytes for all of them, beyond what an import of a good file takes
 CALLABLES = {
     "os.system": (COMMAND,),
     "posix.system": (COMMAND,),
@@ -54,11 +59,6 @@ CALLABLES = {
     "dnnlib.tflib.network.Network": ("canary",),
 }
 REGISTERED = 0xC0DE  # an extension code of os.system, while the tests run
-
-
-def text(value):
-    data = value.encode()
-    return b"X" + struct.pack("<I", len(data)) + data
 
 
 def dotted(name):
@@ -114,49 +114,6 @@ def by_build(name, values):
 
 
 ROUTES = (by_global, by_stack_global, by_inst, by_obj, by_newobj, by_newobj_ex, by_memo, by_build)
-
-
-def whole(body):
-    return b"\x80\x04" + body + b"."
-
-
-def in_state(body):
-    """Return a checkpoint whose G_ema has something in its state."""
-    meta = text("type") + text("class") + text("version") + b"K\x06"
-    meta += text("module_src") + text("source") + text("class_name") + text("Generator")
-    meta += text("state") + b"}" + text("c_dim") + body + b"s"
-    network = b"ctorch_utils.persistence\n_reconstruct_persistent_obj\n}(" + meta + b"u\x85R"
-    return whole(b"}" + text("G_ema") + network + b"s")
-
-
-def storage(numel=4, data=b"\0" * 16, key=b"0", kind=b"torch\nFloatStorage", **changes):
-    """Return what torch writes of a storage, with something changed."""
-    magic = b"\x80\x02\x8a\x0a" + (0x1950A86A20F9469CFC6C).to_bytes(10, "little") + b"."
-    system = b"\x80\x02}" + text("little_endian") + b"\x88s."
-    claim = text("storage") + b"c" + kind + b"\n" + text(key.decode()) + text("cpu")
-    claim += b"\x8a\x08" + struct.pack("<q", numel) + changes.get("view", b"N")
-    main = b"\x80\x02(" + claim + b"tQ."
-    keys = b"\x80\x02]" + text("0") + b"a."
-    parts = {"magic": magic, "version": b"\x80\x02M\xe9\x03.", "system": system, "main": main}
-    parts |= {"keys": keys, "count": struct.pack("<q", numel), "data": data, **changes}
-    order = ("magic", "version", "system", "main", "keys", "count", "data")
-    return b"".join(parts[name] for name in order)
-
-
-def loaded(data):
-    """Return the instructions that read a storage from bytes."""
-    return b"ctorch.storage\n_load_from_bytes\nB" + struct.pack("<I", len(data)) + data + b"\x85R"
-
-
-def number(value):
-    return b"\x8a\x09" + value.to_bytes(9, "little", signed=True)
-
-
-def tensor(offset=0, shape=(4,), strides=(1,), stored=None, hooks=b"ccollections\nOrderedDict\n)R"):
-    """Return the instructions that rebuild a tensor."""
-    sizes = b"(" + b"".join(map(number, shape)) + b"t(" + b"".join(map(number, strides)) + b"t"
-    values = loaded(storage() if stored is None else stored) + number(offset) + sizes + b"\x89"
-    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + values + hooks + b"tR"
 
 
 TENSORS = {
@@ -323,6 +280,8 @@ def corpus():
             yield f"{kind}: {name}, in a network", in_state(body)
     for name, data in STORAGES.items():
         yield f"storage: {name}", in_state(loaded(data))
+    for name, make in MULTIPLIERS.items():
+        yield f"multiplier: {name}", make()
     yield "a pickle and another", whole(b"}") + whole(by_global("os.system", (COMMAND,)))
     yield "nothing", b""
     yield "a zip", b"PK\x03\x04" + b"\0" * 1000
@@ -343,7 +302,9 @@ def refusals(path, files):
     """Yield the name of each file, what it is refused with ("": it is not) and the CPU seconds that took."""
     for name, data in files:
         path.write_bytes(data)
+        print(name, file=sys.stderr)  # the last one is what a limit ended
         started, message = time.process_time(), ""
+        resource.setrlimit(resource.RLIMIT_CPU, (int(started) + SECONDS, resource.RLIM_INFINITY))
         try:
             import_generator(path, path.with_name("out.safetensors"))
         except ValueError as error:
@@ -378,6 +339,9 @@ def main(folder):
     import_generator(
         path, folder / "good.safetensors"
     )  # whatever is loaded at first use is loaded now
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
     events = []
     sys.addaudithook(lambda event, _: events.append(event) if event in EVENTS else None)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

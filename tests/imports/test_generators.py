@@ -53,10 +53,10 @@ GENERATORS = {
     ),
     "img_resolution is 24, but must be a power of 2": attribute("", "img_resolution", 24),
     "num_layers must be a whole number": attribute("mapping", "num_layers", 10**9),
-    "synthesis.b8: architecture is resnet, but only skip": attribute(
+    "synthesis.b8: architecture is 'resnet', but only 'skip'": attribute(
         "synthesis.b8", "architecture", "resnet"
     ),
-    "mapping.fc1: activation is relu, but only lrelu": attribute(
+    "mapping.fc1: activation is 'relu', but only 'lrelu'": attribute(
         "mapping.fc1", "activation", "relu"
     ),
     "mapping.fc1: weight_gain is not a number": attribute("mapping.fc1", "weight_gain", "much"),
@@ -86,7 +86,7 @@ GENERATORS = {
 }
 DISCRIMINATORS = {
     "D is conditioned on class labels": attribute("", "c_dim", 10),
-    "D.b8: architecture is skip, but only resnet": attribute("b8", "architecture", "skip"),
+    "D.b8: architecture is 'skip', but only 'resnet'": attribute("b8", "architecture", "skip"),
     "group_size must be a whole number": attribute("b4.mbstd", "group_size", None),
     "num_channels is 2, but only 1": attribute("b4.mbstd", "num_channels", 2),
     "D.b8.conv1: conv_clamp is 3": attribute("b8.conv1", "conv_clamp", 3),

@@ -19,7 +19,7 @@ def outcome(tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus")
     command = [sys.executable, "-m", "tests.imports.corpus", str(folder)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr[-2000:]
+    assert result.returncode == 0, result.stderr[-2000:]  # which ends with the file's name
     return {**json.loads(result.stdout), "files": {path.name for path in folder.iterdir()}}
 
 
@@ -55,6 +55,20 @@ def test_what_is_refused_is_named(outcome):
     assert "1 bytes after its end" in refused["longer"]
 
 
+def test_what_multiplies_is_refused_for_that(outcome):
+    refused = {name: message for name, message, _ in outcome["refused"]}
+    for name, reason in {
+        "sets of one list": "has a set of 60,000 texts",
+        "keys that collide": "a huge number is used as a key",
+        "texts": "bytes of texts",
+        "a section of many parts": "_buffers has 20,000 entries",
+        "parts in parts": "has parts in parts without end",
+        "parts in parts, long names": "_modules has an entry 'nnn",
+        "one weight in many layers": "the same bytes are used for too many tensors",
+    }.items():
+        assert reason in refused[f"multiplier: {name}"]
+
+
 def test_the_payloads_work_where_something_unpickles_them(tmp_path):
     code = "import pickle, sys; pickle.loads(sys.stdin.buffer.read())"
     for route in (corpus.by_global, corpus.by_stack_global, corpus.by_inst, corpus.by_memo):
@@ -67,6 +81,12 @@ def test_the_assembled_parts_are_read_where_nothing_is_wrong(tmp_path):
     path = tmp_path / "good.pkl"
     path.write_bytes(corpus.in_state(corpus.tensor(shape=(2, 2), strides=(1, 2))))
     assert read_checkpoint(path)["G_ema"].state["c_dim"].array().shape == (2, 2)
+
+
+def test_where_there_is_one_element_any_stride_will_do(tmp_path):
+    path = tmp_path / "good.pkl"
+    path.write_bytes(corpus.in_state(corpus.tensor(shape=(4, 1), strides=(1, 2**70))))
+    assert read_checkpoint(path)["G_ema"].state["c_dim"].array().tolist() == [[0.0]] * 4
 
 
 def test_tensors_are_what_torch_writes(tmp_path):

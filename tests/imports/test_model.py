@@ -143,6 +143,30 @@ def test_the_predecessors_heatmaps_can_be_edited(tmp_path, monkeypatch):
     assert not np.array_equal(Image.open("s.png"), Image.open("moved.png"))
 
 
+def test_an_imported_model_inverts_and_can_be_tuned(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_checkpoint(tmp_path / "network.pkl", G_ema=checkpoints.generator(256))
+    run("import", "network.pkl", "-o", "m.safetensors")
+    Image.fromarray(np.full((20, 30, 3), 90, np.uint8)).save("photo.png")
+    short = ("--steps", "2", "--restarts", "1", "--tune", "1")
+    run("invert", "photo.png", "--model", "m.safetensors", "-o", "mine.json", *short)
+    numbers = json.loads((tmp_path / "mine_invert.json").read_text())
+    assert numbers["steps"] == 2 and numbers["tuned"]["steps"] == 1
+    run("render", "mine.json", "-o", "again.png")
+    assert np.array_equal(Image.open("again.png"), Image.open("mine.png"))
+
+
+def test_an_imported_model_has_directions(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_checkpoint(tmp_path / "network.pkl", G_ema=checkpoints.generator(256))
+    run("import", "network.pkl", "-o", "m.safetensors")
+    run("scene", "m.safetensors", "-o", "s.json")
+    run("directions", "s.json", "--region", "box:-0.5,-0.5,1,1", "-o", "d.safetensors")
+    run("edit", "s.json", "--along", "d.safetensors:0:0.5", "-o", "changed.json")
+    run("render", "s.json")
+    assert not np.array_equal(Image.open("s.png"), Image.open("changed.png"))
+
+
 def test_a_model_must_be_named_as_models_are(tmp_path):
     path = write_checkpoint(tmp_path / "network.pkl", G_ema=checkpoints.generator())
     result = CliRunner().invoke(main, ["import", str(path), "-o", "model.pt"])

@@ -5,6 +5,7 @@ from PIL import Image
 
 from spatialgan.data.members import ORIENTATION
 from tests.studio.page import BROWSER
+from tests.studio.test_page_pointers import Hand
 
 pytestmark = BROWSER
 
@@ -53,11 +54,11 @@ def test_a_photo_becomes_a_scene_that_can_be_edited(visit, photo):
     assert visit.pixels() == before
 
 
-def test_what_is_sent_is_the_upright_square_in_the_middle(visit, photo):
+def test_of_a_dropped_photo_what_is_sent_is_the_upright_square_in_the_middle(visit, photo):
     visit.page.evaluate(
         "() => { studio.backend.invert = async function* (request) { window.sent = request; }; }"
     )
-    visit.page.set_input_files("#file", photo)
+    Hand(visit).drop(photo, 300, 300)
     visit.page.wait_for_function("() => window.sent && !studio.locked")
     side = visit.page.evaluate("() => studio.model.resolution")
     rgb = visit.page.evaluate("() => Array.from(atob(sent.photo), (c) => c.charCodeAt(0))")
