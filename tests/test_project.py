@@ -30,6 +30,7 @@ RESULT_FOLDERS = {
     "numbers",
     "tables",
     "figures",
+    "analyses",
     "resume",
     "logs",
     "benchmarks",
