@@ -124,7 +124,7 @@ def test_the_way_to_a_scene_with_other_heatmaps_begins_and_ends_with_them(models
             {"latent": base64.b64encode(np.full(64, np.nan, "<f4").tobytes()).decode()},
             "has values that are beyond 1000 or not numbers",
         ),
-        ({"else": ""}, "unknown field 'else': choose from latent, heatmaps"),
+        ({"else": ""}, "unknown field 'else': choose one of latent, heatmaps"),
         ([], "changes is list, but must be a JSON object"),
     ],
 )
