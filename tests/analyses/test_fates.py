@@ -19,6 +19,7 @@ from spatialgan.segmenters.truth import whole_objects
 from tests.synthetic import PLACES, oracle, three_objects
 
 NUM = 40
+PAIRS = 24  # drawings
 SIZE = 32
 
 
@@ -47,22 +48,23 @@ def test_an_obedient_object_is_there_and_one_that_stays_is_not(alone: bool) -> N
     assert np.nanmean(scores) == pytest.approx(0.5, abs=0.05)
 
 
+@pytest.mark.slow
 def test_one_piece_of_a_bedroom_moves_and_a_segmenter_that_errs_never_scores_one() -> None:
     same = draw(FIRST_INDEX, SIZE, None)
     assert np.array_equal(same.image, drawn.draw("bedroom", 0, FIRST_INDEX, SIZE).image)
-    indices = range(FIRST_INDEX, FIRST_INDEX + 40)
+    indices = range(FIRST_INDEX, FIRST_INDEX + PAIRS)
     pairs = [(draw(i, SIZE, None), draw(i, SIZE, i % 3)) for i in indices]
-    assert sum(moved_piece(*map(whole_objects, pair)) is not None for pair in pairs) > 10
+    assert sum(moved_piece(*map(whole_objects, pair)) is not None for pair in pairs) >= 10
     truth = {}
     for scene in (scene for pair in pairs for scene in pair):
         truth[pixels([scene], "", 0).numpy().tobytes()] = told_by_name(scene)
 
     knows = Oracle(lambda image: truth[image[None].numpy().tobytes()], MIN_SCORE)
     table = Table("")
-    drawn_moves(table, "cat", knows, 40, SIZE)
+    drawn_moves(table, "cat", knows, PAIRS, SIZE)
     assert not table.cells
     with pytest.raises(KeyError):  # damaged drawings are not known
-        drawn_moves(table, "bedroom", knows, 40, SIZE)
+        drawn_moves(table, "bedroom", knows, PAIRS, SIZE)
     cells = table.cells["bedroom, as drawn"]
     assert cells["moved piece is seen"].value == 1
     assert cells["Co-move Ratio"].value == pytest.approx(1)

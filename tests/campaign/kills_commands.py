@@ -12,7 +12,7 @@ import pytest
 from tests.campaign import worlds
 from tests.campaign.conftest import Campaign
 
-pytestmark = [pytest.mark.campaign(shares=5), pytest.mark.unchecked]
+pytestmark = [pytest.mark.campaign(shares=5), pytest.mark.unchecked, pytest.mark.slow]
 
 # the folder's contents, the command, what it imports (once, before it is forked), cases in the usual suite
 COMMANDS = {

@@ -62,7 +62,16 @@ def test_a_layout_of_numbers_without_an_end_is_refused(number: str) -> None:
     assert "\n" not in str(found.value)
 
 
-@pytest.mark.parametrize("name", ["my thesis", "it's (a) \u00e9", "with{brace}", "per%cent $HOME"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "it's (a) \u00e9",
+        *(
+            pytest.param(n, marks=pytest.mark.slow)
+            for n in ("my thesis", "with{brace}", "per%cent $HOME")
+        ),
+    ],
+)
 def test_a_checkout_may_have_any_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

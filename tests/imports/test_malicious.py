@@ -23,10 +23,12 @@ def outcome(tmp_path_factory):
     return {**json.loads(result.stdout), "files": {path.name for path in folder.iterdir()}}
 
 
+@pytest.mark.slow
 def test_nothing_is_executed(outcome):
     assert outcome["files"] == {"bad.pkl", "good.safetensors"} and not outcome["events"]
 
 
+@pytest.mark.slow
 def test_hundreds_are_refused_in_one_line_within_a_second(outcome):
     assert len(outcome["refused"]) > 600 and len(corpus.CORPUS) > 400
     for name, message, seconds in outcome["refused"]:
@@ -34,14 +36,17 @@ def test_hundreds_are_refused_in_one_line_within_a_second(outcome):
         assert seconds < 1, f"{name}: {message}"
 
 
+@pytest.mark.slow
 def test_claims_cost_no_memory(outcome):
     assert outcome["grown"] < 200e6
 
 
+@pytest.mark.slow
 def test_a_changed_number_in_a_tensor_is_no_reason_to_refuse(outcome):
     assert outcome["survived"] > 50
 
 
+@pytest.mark.slow
 def test_what_is_refused_is_named(outcome):
     refused = {name: message for name, message, _ in outcome["refused"]}
     for name in corpus.CALLABLES:
@@ -55,6 +60,7 @@ def test_what_is_refused_is_named(outcome):
     assert "1 bytes after its end" in refused["longer"]
 
 
+@pytest.mark.slow
 def test_what_multiplies_is_refused_for_that(outcome):
     refused = {name: message for name, message, _ in outcome["refused"]}
     for name, reason in {

@@ -27,7 +27,9 @@ from spatialgan.scenes.scene_file import load_scene, save_scene
 from spatialgan.snapshot import sample_images
 from tests.tiny import tiny_snapshot
 
-ROWS = ("baseline", "spatialgan", "indoor", "flatten")
+pytestmark = pytest.mark.unchecked
+ROWS = ("spatialgan", "indoor", "baseline", "flatten")
+USUAL = 2  # of them, tested by default
 QUICK = InversionSettings(steps=30, samples=12, restarts=3, seconds=1000.0)
 OWN_SEED = 77  # of samples that no start is
 
@@ -52,7 +54,9 @@ def inverted(model, settings=QUICK, photo=None):
     return inversion, list(inversion.states())
 
 
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize(
+    "row", [*ROWS[:USUAL], *(pytest.param(row, marks=pytest.mark.slow) for row in ROWS[USUAL:])]
+)
 def test_a_sample_of_the_models_own_is_approached_and_replayed_to_the_bit(models, tmp_path, row):
     model = models[row]
     inversion, states = inverted(model)
@@ -90,6 +94,7 @@ def test_an_inversion_is_a_function_of_photo_model_and_settings(models):
     assert other.loss != first.loss
 
 
+@pytest.mark.slow
 def test_a_fixed_layout_is_a_samples_and_a_style_may_be_one_for_all_layers(models):
     model = models["spatialgan"]
     settings = replace(QUICK, space="w", layout="fixed", restarts=1)

@@ -19,10 +19,11 @@ from spatialgan.snapshot import sample_images
 from spatialgan.tensor_file import load_tensors
 from tests.tiny import tiny_snapshot
 
+pytestmark = pytest.mark.unchecked
 STEPS = 12
 
 
-@pytest.fixture(params=["spatialgan", "indoor"])
+@pytest.fixture(params=["spatialgan", pytest.param("indoor", marks=pytest.mark.slow)])
 def model(request, tmp_path):
     return open_model(str(tiny_snapshot(tmp_path / "model.safetensors", request.param)))
 

@@ -12,6 +12,7 @@ from spatialgan.inversion_study.kept import Inverter
 from spatialgan.results import Results
 from tests.tiny import shipped_params, tiny_snapshot
 
+pytestmark = pytest.mark.slow
 ITEM = {
     **{"dataset": "cat", "num": 2, "own": 1, "edits": 2, "steps": 2, "restarts": 1, "shown": 1},
     **{"tuning_steps": 1, "methods": ["styles", "plus", "tuning"], "comove_in": []},

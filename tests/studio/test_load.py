@@ -33,6 +33,7 @@ def drag(studio, seconds: float) -> Load:
     return found
 
 
+@pytest.mark.slow
 def test_twenty_clients_see_their_own_scenes(studio):
     drag(studio, seconds=2.0)
 

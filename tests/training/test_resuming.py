@@ -229,6 +229,7 @@ def test_a_training_whose_checkpoints_are_all_damaged_is_not_repeated_silently(s
     assert snapshot_of(stopped, short_config()) == straight
 
 
+@pytest.mark.slow
 @pytest.mark.unchecked
 def test_a_training_that_outlived_its_workflow_is_waited_for(tmp_path, straight, caplog):
     """As the workflow does when it is started again: its rule says --wait."""

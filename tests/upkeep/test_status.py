@@ -231,6 +231,7 @@ def test_checkpoints_of_earlier_settings_are_removed_by_a_command(params: Params
     )
 
 
+@pytest.mark.slow
 def test_the_command_says_what_and_why_and_exits_with_0(made: Params) -> None:
     said = status(TABLE)
     assert said.splitlines() == [f"{2 + 2 * len(rows_of(made))} current, 0 missing, 0 stale"]
