@@ -236,6 +236,7 @@ for code in sys.argv[2:]:
 """
 
 
+@pytest.mark.slow
 def test_a_value_of_the_wrong_type_is_one_clear_line(paths):
     """In a process of its own, where annotations are not checked, as for a user."""
     command = [sys.executable, "-c", SCRIPT, str(paths["room"]), *WRONG_TYPES]

@@ -309,6 +309,7 @@ def test_training_reaches_what_it_runs_on() -> None:
     assert "spatialgan.results" not in modules  # where files are changes no result
 
 
+@pytest.mark.slow
 def test_how_the_commit_is_found_is_no_part_of_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
     from spatialgan.provenance import source_commit
 

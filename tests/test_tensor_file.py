@@ -119,6 +119,7 @@ def test_an_error_of_the_system_is_no_damage(saved, monkeypatch):
         checkpoint.load_tensors(saved)
 
 
+@pytest.mark.slow
 def test_a_lock_can_be_waited_for(tmp_path, caplog):
     caplog.set_level("INFO")
     program = (

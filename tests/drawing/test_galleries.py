@@ -77,6 +77,7 @@ def test_a_cell_is_the_edited_scene(params):
     assert not differs[:20].any() and not differs[-20:].any()
 
 
+@pytest.mark.slow
 def test_a_gallery_is_written_as_the_same_picture_every_time(params):
     pictures = [write_figure(params, "level_moves", "smoke").read_bytes() for _ in range(2)]
     assert pictures[0] == pictures[1]

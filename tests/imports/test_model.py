@@ -138,6 +138,7 @@ def test_an_imported_model_draws_renders_and_drags(tmp_path, monkeypatch):
     assert (tmp_path / "s_dragged.png").exists() and not (tmp_path / "canary").exists()
 
 
+@pytest.mark.slow
 def test_the_predecessors_heatmaps_can_be_edited(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_checkpoint(tmp_path / "network.pkl", G_ema=checkpoints.generator(256, with_sel=True))

@@ -54,11 +54,13 @@ def test_the_image_comes_closer_and_nothing_else_of_the_model_changes(model, pho
     assert changed == {"synthesis"}
 
 
+@pytest.mark.slow
 def test_other_scenes_are_kept_by_their_weight(model, photo):
     free, held = (tuned(model, photo, keep_weight=weight)[1][-1] for weight in (0.0, 30.0))
     assert held.kept < 0.5 * free.kept and held.mse > free.mse
 
 
+@pytest.mark.slow
 def test_the_same_tuning_gives_the_same_weights(model, photo):
     first, second = (tuned(model, photo)[0].after.generator.state_dict() for _ in range(2))
     assert all(first[name].equal(tensor) for name, tensor in second.items())

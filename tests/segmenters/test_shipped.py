@@ -56,6 +56,7 @@ def test_another_training_is_not_taken(change: dict, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_training_takes_what_ships_unless_asked_to_train(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,7 @@ def train_tiny(path: Path, training: SegmenterTraining) -> str:
     return tensors_sha256(load_tensors(path)[0])
 
 
+@pytest.mark.slow
 def test_training_is_a_function_of_the_seed_and_leaves_the_global_generator(tmp_path: Path) -> None:
     torch.manual_seed(5)
     before = torch.random.get_rng_state()

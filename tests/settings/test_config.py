@@ -179,6 +179,7 @@ def test_a_linkage_is_in_the_identity_of_rows_that_have_one_alone():
     assert not {"linkage", "from"} & resolve(PARAMS, "cat/baseline/0", "laptop").identity().keys()
 
 
+@pytest.mark.slow
 def test_a_linked_row_s_code_is_not_its_twin_s():
     entry = "spatialgan.training.loop.train"
     codes = [

@@ -98,6 +98,7 @@ def test_a_training_that_was_stopped_keeps_the_same(finished, tmp_path, monkeypa
     assert hashes(tmp_path, keeping(2)) == hashes(finished, keeping(2))
 
 
+@pytest.mark.slow
 def test_a_training_with_other_settings_has_its_own(tmp_path):
     other = keeping(1, r1_gamma=2.0)
     loop.train(job(tmp_path, keeping(2)))

@@ -157,6 +157,7 @@ def test_what_the_system_cannot_read_does_not_end_the_verification(
     assert result.stdout.startswith(f"{NUM_FILES} files, ")
 
 
+@pytest.mark.slow
 def test_no_file_that_cannot_be_read_is_passed_over(
     tree: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -180,6 +180,7 @@ def test_stages_hold_everything_that_all_needs_once(params: Params) -> None:
     assert len(names) == len(set(names)) and "cat/sel/0" in names and "bedroom/indoor/0" in names
 
 
+@pytest.mark.slow
 def test_analyses_are_made_on_request_and_claims_of_all_of_them(params: Params) -> None:
     graph = Plan(params, Path("marker")).graph("smoke")
     evidence = graph.evidence()
@@ -194,6 +195,7 @@ def test_analyses_are_made_on_request_and_claims_of_all_of_them(params: Params) 
     assert graph.find("results/smoke/analyses/claims.md") == [graph.claims()]
 
 
+@pytest.mark.slow
 def test_an_analysis_is_stale_where_its_entry_or_a_claim_of_its_own_changes(
     params: Params,
 ) -> None:

@@ -188,6 +188,7 @@ def test_a_second_run_has_nothing_to_do(smoke: Tree) -> None:
     assert "Nothing to be done" in output.stdout + output.stderr
 
 
+@pytest.mark.slow
 def test_words_and_additions_make_nothing_again(smoke: Tree, edit) -> None:
     edit("spatialgan/training/loop.py", '"""', '"""Reworded. ')
     edit("spatialgan/networks/generator.py", "\nimport torch\n", "\n# A comment\nimport torch\n")
@@ -261,6 +262,7 @@ def test_the_folder_says_which_profile(smoke: Tree) -> None:
     assert f"{params.root(params.default_profile)}/tables/fidelity.md" not in everything
 
 
+@pytest.mark.slow
 def test_a_training_gets_as_many_processes_as_gpus(smoke: Tree) -> None:
     wanted = load_params().profile("paper")["num_processes"]
     run = "results/paper/runs/cat/sel/0/train.json"
@@ -309,6 +311,7 @@ def test_in_a_clone_a_changed_row_makes_exactly_that_row(clone: Tree, edit) -> N
     }
 
 
+@pytest.mark.slow
 def test_in_a_clone_one_line_says_what_to_pull(clone: Tree, edit) -> None:
     lock, cache = clone.folder / "dvc.lock", clone.folder / ".dvc/cache"
     edit("spatialgan/evaluation/fidelity.py", "NEIGHBORS = 3", "NEIGHBORS = 4")
