@@ -58,18 +58,6 @@ def known_mean(samples: Float[np.ndarray, " n"]) -> Number | None:
     return mean_of(samples) if np.isfinite(samples).sum() >= LEAST else None
 
 
-def share_of(part: Float[np.ndarray, " n"], whole: Float[np.ndarray, " n"]) -> Number:
-    """Return the mean of one number over that of another of the same samples, with its bootstrap interval.
-
-    Raises ValueError if the other's mean is not above 0.
-    """
-    ratio = Ratio(np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64))
-    if not ratio.denominator.sum() > 0:
-        raise ValueError("a share of nothing: the mean of the whole is not above 0")
-    found = intervals({"share": ratio}, seed=0)["share"]
-    return Number(ratio.value, found.low, found.high)
-
-
 @dataclass(frozen=True)
 class Table:
     """Numbers by row and column, in the order in which they are to be shown."""

@@ -26,7 +26,7 @@ FITS = {
     "judged": ("judged", 3),
     "seconds": ("seconds", 1),
 }
-EDITS = {
+EDITABILITY = {
     "move_locality": ("locality of moves", 2),
     "remove_locality": ("of removals", 2),
     "comove": ("Co-move", 2),
@@ -72,7 +72,7 @@ def _fits(document: Mapping) -> pd.DataFrame:
 
 
 def _edits(document: Mapping) -> pd.DataFrame:
-    columns = {key: style for key, style in EDITS.items() if key in document["own_edits"]}
+    columns = {key: style for key, style in EDITABILITY.items() if key in document["own_edits"]}
     lines = [("the model's own samples", document["own_edits"], {})]
     lines += [(m["title"], m["edits"], m["of_own"]) for m in document["methods"].values()]
     rows = []
