@@ -292,6 +292,7 @@ def test_sources_are_utf_8_wherever_they_are_read(package: Path, edit: Edit) -> 
     assert said.stdout.strip() == Package(package).digest("spatialgan.late")
 
 
+@pytest.mark.slow
 def test_training_reaches_what_it_runs_on() -> None:
     package = Package(ROOT / "spatialgan")
     reached = package.reached("spatialgan.training.loop.train", {"ENCODINGS": "norm"})

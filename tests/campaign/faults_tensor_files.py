@@ -29,7 +29,7 @@ from spatialgan.training.state import new_state
 from tests.campaign.conftest import Campaign
 from tests.tiny import tiny_config, tiny_snapshot
 
-pytestmark = [pytest.mark.campaign, pytest.mark.unchecked]
+pytestmark = [pytest.mark.campaign, pytest.mark.unchecked, pytest.mark.slow]
 
 CPU = torch.device("cpu")
 CONFIG = tiny_config()

@@ -27,7 +27,7 @@ from tests.campaign.conftest import Campaign
 from tests.campaign.damage import Taken, damaged_bytes, take
 from tests.campaign.fuzz_images import pictures
 
-pytestmark = [pytest.mark.campaign, pytest.mark.unchecked]
+pytestmark = [pytest.mark.campaign, pytest.mark.unchecked, pytest.mark.slow]
 
 SIDE = 8
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)

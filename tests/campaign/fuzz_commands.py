@@ -22,7 +22,7 @@ from tests.campaign.fuzz_images import pictures
 from tests.imports import checkpoints
 from tests.tiny import ROOT, tiny_snapshot
 
-pytestmark = [pytest.mark.campaign(shares=2), pytest.mark.unchecked]
+pytestmark = [pytest.mark.campaign(shares=2), pytest.mark.unchecked, pytest.mark.slow]
 
 LINES = (
     "scene {model=room} --seed {number=3} --truncation {number=0.7} -o {out=made.json}",

@@ -21,7 +21,7 @@ from spatialgan.pictures import read_gray
 from tests.campaign.conftest import Campaign
 from tests.campaign.damage import Taken, damaged_bytes, take
 
-pytestmark = [pytest.mark.campaign, pytest.mark.unchecked]
+pytestmark = [pytest.mark.campaign, pytest.mark.unchecked, pytest.mark.slow]
 
 PNG = b"\x89PNG\r\n\x1a\n"
 SIDE = 12

@@ -14,7 +14,7 @@ from tests.campaign.conftest import Campaign
 from tests.campaign.damage import damaged_bytes, take
 from tests.imports import checkpoints
 
-pytestmark = [pytest.mark.campaign, pytest.mark.unchecked]
+pytestmark = [pytest.mark.campaign, pytest.mark.unchecked, pytest.mark.slow]
 
 # opcodes of a pickle in place of others: names, calls, memos, numbers without an end
 OPCODES = b"cio\x81\x92Rb\x93Qqrhj\x94GIJKMLNO.}]()tlue0124\x8a\x8b\x8c\x8dXBC\x95\x96\x97\x98"

@@ -21,7 +21,7 @@ from tests.campaign.conftest import Campaign
 from tests.campaign.damage import damaged_data, damaged_text, take
 from tests.tiny import ROOT
 
-pytestmark = [pytest.mark.campaign, pytest.mark.unchecked]
+pytestmark = [pytest.mark.campaign, pytest.mark.unchecked, pytest.mark.slow]
 
 FILES = ("runs", "profiles", "datasets", "tables", "figures", "analyses")
 SCALARS = (

@@ -30,7 +30,7 @@ from tests.campaign.damage import damaged_bytes, damaged_data, damaged_text, jso
 from tests.campaign.fuzz_images import picture
 from tests.tiny import ROOT
 
-pytestmark = [pytest.mark.campaign, pytest.mark.unchecked]
+pytestmark = [pytest.mark.campaign, pytest.mark.unchecked, pytest.mark.slow]
 
 PROFILE, SHA256 = "workstation", "5a" * 32
 TABLES = ("objective", "comove", "locality", "drag", "segmenters")

@@ -26,7 +26,7 @@ from tests.campaign.conftest import Campaign
 from tests.campaign.damage import damaged_bytes, damaged_data, json_bytes, take
 from tests.tiny import tiny_snapshot
 
-pytestmark = [pytest.mark.campaign, pytest.mark.unchecked]
+pytestmark = [pytest.mark.campaign, pytest.mark.unchecked, pytest.mark.slow]
 
 CHANGE = base64.b64encode(torch.zeros(1, 4, 16, 16).numpy().tobytes()).decode()
 WORDS = (

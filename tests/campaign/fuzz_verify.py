@@ -16,7 +16,7 @@ from tests.campaign.damage import damaged_bytes, damaged_data, damaged_text, jso
 from tests.campaign.fuzz_params import damaged_yaml
 from tests.tiny import tiny_archive, tiny_snapshot
 
-pytestmark = [pytest.mark.campaign, pytest.mark.unchecked]
+pytestmark = [pytest.mark.campaign, pytest.mark.unchecked, pytest.mark.slow]
 
 MD5 = "0123456789abcdef" * 2
 LOCK = {

@@ -106,6 +106,7 @@ def of_resefa(measured):
     return [line for line in lines if line["method"] == "resefa" and line["edit_reached"]]
 
 
+@pytest.mark.slow
 @pytest.mark.unchecked
 def test_rivals_without_objects_are_measured_on_boxes_and_slow_ones_on_fewer_images(
     linked, measured

@@ -87,6 +87,7 @@ def test_an_inverted_scene_takes_every_edit(models, edit):
     assert not torch.equal(render_scene(after, model.snapshot), before)
 
 
+@pytest.mark.slow
 def test_an_inversion_is_a_function_of_photo_model_and_settings(models):
     first, again = (inverted(models["indoor"])[1][-1].best for _ in range(2))
     assert torch.equal(first.ws, again.ws) and first.loss == again.loss

@@ -51,6 +51,7 @@ def test_training_is_a_function_of_the_seed_and_leaves_the_global_generator(tmp_
     assert (torch.random.get_rng_state() == before).all()
 
 
+@pytest.mark.slow
 @pytest.mark.unchecked
 def test_a_step_lowers_the_loss(tmp_path: Path) -> None:
     training = SegmenterTraining(SERIES, steps=60, batch=4, max_scenes=4)
@@ -128,6 +129,7 @@ def test_a_profile_says_what_is_learned() -> None:
         training_of(params, "bedroom", "paper")
 
 
+@pytest.mark.slow
 @pytest.mark.unchecked
 def test_the_command_trains_and_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree("params", tmp_path / "params")

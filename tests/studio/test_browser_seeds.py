@@ -80,6 +80,7 @@ def test_a_thousand_draws_of_numbers_are_torch_s(ask):
     assert 0 < largest <= TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.unchecked
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_a_thousand_layouts_are_those_of_the_sampler_or_one_line_says_why_not(ask, name):

@@ -348,6 +348,7 @@ def test_models_are_known_by_the_names_given_only(client, tmp_path):
         assert answer.status_code == 400 and "choose one of room, cat" in answer.json()["error"]
 
 
+@pytest.mark.slow
 @pytest.mark.unchecked
 @pytest.mark.parametrize("model", ["room", "cat"])
 def test_a_thousand_malformed_scenes_end_in_a_line_each(client, model):

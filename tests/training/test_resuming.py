@@ -94,6 +94,7 @@ def test_resuming_a_finished_run_changes_nothing(tmp_path, finished, straight):
     assert snapshot_of(folder, config) == straight
 
 
+@pytest.mark.slow
 @pytest.mark.unchecked
 def test_the_same_seed_gives_the_same_snapshot_and_another_seed_another(tmp_path, straight):
     for seed in (0, 1):
