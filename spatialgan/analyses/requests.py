@@ -19,6 +19,7 @@ from torch import Tensor
 from spatialgan import drawn
 from spatialgan.analyses.registry import SEGMENTER
 from spatialgan.checkpoints import Checkpoint, load_checkpoint
+from spatialgan.drawn import FIRST_INDEX
 from spatialgan.evaluation.harness import check_described
 from spatialgan.networks.discriminator import Discriminator
 from spatialgan.results import Results
@@ -27,7 +28,6 @@ from spatialgan.settings.config import RunConfig
 from spatialgan.snapshot import Snapshot, draw_samples, load_hashed, render
 from spatialgan.training.state import new_state
 
-FIRST_INDEX = 10_000_000  # of scenes that no data set holds
 SEED = 0  # of generated samples
 NUM_UNTRAINED = 5  # draws of random weights that a trained discriminator is compared with
 NO_DISCRIMINATOR = (

@@ -37,6 +37,8 @@ def draw(kind: str, seed: int, index: int, resolution: int) -> Drawing:
     return Drawing(vectors.image(resolution), vectors.instances(resolution))
 
 
+FIRST_INDEX = 10_000_000  # of scenes that no data set holds
+
 DRAWINGS: dict[str, Callable[[np.random.Generator], VectorDrawing]] = {
     "cat": cat.compose,
     "face": face.compose,

@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from spatialgan import drawn
+from spatialgan.drawn import FIRST_INDEX
 from spatialgan.evaluation.trials import snapshot_renderer
 from spatialgan.heatmaps.layout import Layout
 from spatialgan.inversion.encoder import load_encoder
@@ -26,7 +27,6 @@ from spatialgan.models.opened import OpenedModel
 from spatialgan.segmenters.registry import Segmenter
 from spatialgan.snapshot import draw_samples, sample_images
 
-FIRST_INDEX = 10_000_000  # of drawn scenes that no data set holds
 OWN_SEED, UNRELATED_SEED = 1_000_000, 2_000_000  # of samples that no start is
 NUM_UNRELATED = 100  # layouts behind the level of chance
 JUDGE = "efficientnet"  # which no inversion here has tried to please

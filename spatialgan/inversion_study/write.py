@@ -5,6 +5,7 @@ from pathlib import Path
 
 from spatialgan.drawing.films import save_picture
 from spatialgan.files import write_atomically
+from spatialgan.inversion_study import SEGMENTER
 from spatialgan.inversion_study.page import study_page
 from spatialgan.inversion_study.picture import draw_study
 from spatialgan.inversion_study.study import Study, measure
@@ -15,7 +16,6 @@ from spatialgan.segmenters.registry import open_segmenter, weights_path
 from spatialgan.settings.params import Params
 
 SHOWN_METHOD = "plus"  # of the picture
-SEGMENTER = "torchvision"
 TABLE = "inversion"
 
 

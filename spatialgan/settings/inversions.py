@@ -4,7 +4,6 @@ from pathlib import Path
 
 from spatialgan.documents import read_yaml
 from spatialgan.settings.schema import schema_fault
-from spatialgan.variants import choose
 
 FOLDER = Path("params")
 
@@ -23,8 +22,3 @@ def load_inversions(folder: Path = FOLDER) -> dict[str, dict]:
     if fault:
         raise ValueError(f"{path}, {fault}")
     return parsed
-
-
-def choose_inversion(inversions: dict[str, dict], name: str) -> dict:
-    """Return an entry; raises ValueError naming the valid ones."""
-    return choose(inversions, "inversion", name)

@@ -4,19 +4,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spatialgan.digest import code_digest
+from spatialgan.inversion_study import SEGMENTER
 from spatialgan.models import model_path
-from spatialgan.settings.inversions import choose_inversion
 from spatialgan.upkeep.steps import Step
+from spatialgan.variants import choose
 
 if TYPE_CHECKING:
     from spatialgan.upkeep.graph import Graph
 
-SEGMENTER = "torchvision"
-
 
 def study_step(graph: "Graph", name: str) -> Step:
     """Return the step that studies an entry; where the Co-move Ratio is measured it needs the profile's segmenter."""
-    item, results = choose_inversion(graph.inversion_items, name), graph.results
+    item, results = choose(graph.inversion_items, "inversion", name), graph.results
     needs = []
     if graph.profile in item["comove_in"]:
         needs = [graph.segmenter(item["dataset"], SEGMENTER)]
